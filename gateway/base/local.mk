@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+gateway_libcore_a_SOURCES += \
+	gateway/base/arena.c gateway/base/arena.h \
+	gateway/base/clock.c gateway/base/clock.h \
+	gateway/base/error.c gateway/base/error.h \
+	gateway/base/hash.c gateway/base/hash.h \
+	gateway/base/ids.c gateway/base/ids.h \
+	gateway/base/log.c gateway/base/log.h \
+	gateway/base/memory.c gateway/base/memory.h \
+	gateway/base/parse.c gateway/base/parse.h \
+	gateway/base/utf8.c gateway/base/utf8.h \
+	gateway/base/writer.c gateway/base/writer.h

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log - see log.h. */
+#include "gateway/base/log.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/clock.h"
+#include "gateway/base/writer.h"
+
+#define LOG_LINE_MAX 2048
+
+static const char *const log_names[] = { "debug", "info", "warning", "error" };
+static _Atomic int log_level = GANTRY_LOG_INFO;
+static _Atomic int log_form = LOG_FORM_AUTO;
+
+void log_configure(enum log_form form, enum gantry_level level)
+{
+	atomic_store(&log_form, (int)form);
+	atomic_store(&log_level, (int)level);
+}
+
+bool log_wants(enum gantry_level level)
+{
+	return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
+}
+
+static bool log_is_json(void)
+{
+	int form = atomic_load_explicit(&log_form, memory_order_relaxed);
+
+	if (form == LOG_FORM_AUTO) {
+		form = isatty(STDERR_FILENO) ? LOG_FORM_TEXT : LOG_FORM_JSON;
+		atomic_store(&log_form, form);
+	}
+	return form == LOG_FORM_JSON;
+}
+
+static const char *log_json(struct arena *a, const char *time, const char *level,
+			    const char *correlation, const char *trace,
+			    const char *text)
+{
+	struct writer w;
+
+	writer_init(&w, a, 512);
+	writer_object(&w, NULL);
+	writer_text(&w, "time", time);
+	writer_text(&w, "level", level);
+	writer_text(&w, "message", text);
+	if (correlation != NULL)
+		writer_text(&w, "correlationId", correlation);
+	if (trace != NULL)
+		writer_text(&w, "traceparent", trace);
+	writer_end(&w);
+	return writer_done(&w, NULL);
+}
+
+/* Control characters would let a message forge lines. */
+static void log_tame(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = ' ';
+}
+
+void log_line(enum gantry_level level, const char *correlation_id,
+	      const char *traceparent, const char *format, ...)
+{
+	char text[LOG_LINE_MAX], time[CLOCK_TEXT];
+	struct arena a = { 0 };
+	const char *line;
+	va_list ap;
+
+	if (!log_wants(level))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	log_tame(text);
+	clock_format_ms(clock_now_ms(), time);
+	if (log_is_json())
+		line = log_json(&a, time, log_names[level], correlation_id,
+				traceparent, text);
+	else
+		line = arena_format(&a, "%s %-7s %s%s%s%s", time, log_names[level],
+				    text, correlation_id ? " [" : "",
+				    correlation_id ? correlation_id : "",
+				    correlation_id ? "]" : "");
+	line = arena_format(&a, "%s\n", line);
+	if (write(STDERR_FILENO, line, strlen(line)) < 0) {
+		/* nowhere left to say it */
+	}
+	arena_fini(&a);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ask - what a handler wants to know.
+ *
+ * An ask whose answer is not there yet returns NULL without setting err, and
+ * the handler is to return (any verdict: the run is thrown away). The core
+ * fetches what was asked for and runs the handler again, at most 16 times. So
+ * ask for all that you can before you look at the first answer: several asks
+ * of one run are fetched together. Whether NULL means "absent" or "not there
+ * yet" is told by gantry_asking().
+ *
+ * Answers are read-only and live as long as the message.
+ */
+#ifndef GANTRY_ASK_H
+#define GANTRY_ASK_H
+
+#include <gantry/message.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Whether this run is waiting for an answer: true after an ask that was not
+ * there yet. Then return at once. Level 1.
+ */
+bool gantry_asking(const struct gantry_message *m);
+
+/*
+ * The record of this handler instance under space and key (each 1 to 128
+ * printable bytes), as gantry_record_put() left it. NULL if there is none, if
+ * it is not there yet (gantry_asking), or on error. A record that was read is
+ * checked again when the message commits; if it moved, the handler runs again.
+ * Level 1.
+ */
+const json_t *gantry_record_get(struct gantry_message *m, const char *space,
+				const char *key, struct gantry_error *err);
+
+/*
+ * A named query. Names of the core: "allocation" (key: id),
+ * "allocations-of-order" (key: order id), "allocations-due" (key: unused; now
+ * decides), "item" (key: id), "items" (key: unused), "order" (key: id),
+ * "returns-of-order" (key: order id), "records" (key: space). Each row is an
+ * object with the members that the API shows.
+ */
+struct gantry_query {
+	size_t size;
+	const char *name;
+	const char *key;	/* NULL where unused */
+	const char *after;	/* gantry_page.after of the page before, or NULL */
+	int64_t limit;		/* rows, 1 to 1000; 0: 100 */
+};
+#define GANTRY_QUERY(...) \
+	((struct gantry_query){ .size = sizeof(struct gantry_query), __VA_ARGS__ })
+
+struct gantry_page {
+	size_t size;
+	const json_t *rows;	/* an array */
+	const char *after;	/* where the next page begins, or NULL */
+};
+
+/*
+ * A page of rows, NULL if not there yet or on error (err set; an unknown name
+ * is an error). Level 1.
+ */
+const struct gantry_page *gantry_find(struct gantry_message *m,
+				      const struct gantry_query *query,
+				      struct gantry_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# One program for each file under test: tests/unit/NAME.c.
+if CMOCKA
+UNIT_TESTS = tests/unit/base
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+
+tests_unit_base_SOURCES = tests/unit/base.c
+tests_unit_base_LDADD = $(LDADD_UNIT)
+tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
