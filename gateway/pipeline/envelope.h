@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * envelope - the answers of the API (D8, D9): which code has which status,
+ * and the error envelope. Sources use it for what never becomes a message.
+ */
+#ifndef PIPELINE_ENVELOPE_H
+#define PIPELINE_ENVELOPE_H
+
+#include "gateway/pipeline/message.h"
+
+struct envelope_code {
+	const char *code;
+	int status;
+	bool retryable;
+	const char *text;		/* message if nobody says it better */
+};
+
+/* The row of D9's table; an unknown code gets 422. Never NULL. */
+const struct envelope_code *envelope_code(const char *code);
+
+/* HTTP status of a code. */
+int envelope_status(const char *code);
+
+/*
+ * Fill m->answer from m->error (or, with err->code NULL, STORAGE_UNAVAILABLE,
+ * ORDER_SERVICE_UNAVAILABLE or OVERLOADED by dependency). Adds Retry-After to
+ * 429 and 503, WWW-Authenticate to 401. Keeps what stands in the arena.
+ */
+void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict);
+
+/*
+ * The error envelope as text in arena, for refusals before there is a
+ * message. details is JSON text or NULL.
+ */
+const char *envelope_text(struct arena *arena, const char *code,
+			  const char *message, const char *details,
+			  const char *correlation_id, size_t *len_out);
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * message - the core's side of gantry/message.h.
+ *
+ * A message belongs to one thread at a time: the source that made it, then
+ * whoever engine_submit() gave it to, and the source again from the call of
+ * answer() on. Everything it holds lives in its arena.
+ */
+#ifndef PIPELINE_MESSAGE_H
+#define PIPELINE_MESSAGE_H
+
+#include <gantry/plugin.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/error.h"
+#include "gateway/pipeline/effects.h"
+#include "gateway/pipeline/route.h"
+
+#define MESSAGE_MAX_ROLES 16
+#define MESSAGE_MAX_RUNS 16
+#define MESSAGE_JSON_DEPTH 32
+
+/* What the source is told in the end. */
+struct message_answer {
+	enum gantry_verdict verdict;	/* FAILED, REJECTED or DONE */
+	int status;			/* HTTP status */
+	const char *text;		/* JSON body, the envelope included */
+	size_t len;
+	const struct message_pair *headers;	/* Location, Retry-After ... */
+	unsigned n_headers;
+	bool again;			/* schedule: tick again at once */
+	const char *outcome;		/* events: applied, duplicate, refused */
+};
+
+/* What a source is to the core. */
+struct message_home {
+	/*
+	 * The message is through: exactly once for each that engine_submit()
+	 * took, on any thread, also from inside engine_submit(). It belongs to
+	 * the source from here on. Must not block.
+	 */
+	void (*answer)(struct gantry_message *m);
+};
+
+struct message_ask;
+struct message_log;
+struct engine;
+
+struct gantry_message {
+	/* set by the source before engine_submit() */
+	struct arena arena;
+	const struct message_home *home;
+	void *home_data;
+	enum gantry_source source;
+	const struct route *route;	/* not NULL */
+	const struct graph *graph;
+	const char *id;			/* NULL: minted */
+	const char *inbox_key;		/* queue and event id, or NULL (D20) */
+	const char *correlation_id;	/* NULL: the order's id or minted (D14) */
+	const char *causation_id;	/* or NULL */
+	const char *traceparent;	/* or NULL; checked by the source */
+	const char *method, *path;	/* "" if none */
+	const struct message_pair *params, *query, *headers;
+	unsigned n_params, n_query, n_headers;
+	const char *body;
+	size_t body_len;
+	const char *credential;		/* Authorization, or NULL */
+	size_t credential_len;
+	const char *idempotency_key;	/* or NULL */
+	int64_t received_ms;		/* wall clock; the message's now */
+	int64_t deadline_ms;		/* steady clock; 0: none */
+
+	/* answer, valid when home->answer is called */
+	struct message_answer answer;
+
+	/* the core's own */
+	struct engine *engine;
+	struct gantry_message *next;	/* in the one queue it is in */
+	const char *issuer, *subject;
+	const char *roles[MESSAGE_MAX_ROLES];
+	unsigned n_roles;
+	json_t *json;
+	bool json_tried;
+	unsigned step;			/* the handler that runs, or ran last */
+	unsigned runs;
+	bool asking;			/* this run waits for an answer */
+	bool settling;
+	struct message_ask *asks;
+	const char **minted;
+	unsigned n_minted, next_minted;
+	struct message_log *logs;
+	struct effects effects;
+	enum gantry_verdict verdict;
+	struct gantry_error error;
+	const struct gantry_outcome *const *outcomes;	/* by step of command */
+	unsigned n_outcomes;
+	unsigned moved;			/* times its read set had moved */
+	unsigned char fingerprint[32];	/* of a keyed request (D6) */
+};
+
+/* In place, empty; the arena is kept if it has one. */
+void message_init(struct gantry_message *m, enum gantry_source source,
+		  const struct message_home *home);
+/* What lives outside the arena is freed, the arena emptied for the next use. */
+void message_clear(struct gantry_message *m);
+void message_fini(struct gantry_message *m);
+
+/* Whether an id, correlation id or key from outside is fit (D6, D13, D14). */
+bool message_is_correlation_id(const char *text);
+
+#endif
