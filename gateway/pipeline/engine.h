@@ -33,7 +33,8 @@ struct engine_reads {
 	const struct gantry_storage *storage;
 	void *self;
 	const struct gantry_schema *schema;
-	unsigned records_table;		/* columns: see commit/schema.h */
+	unsigned records_table;		/* index 0: key; and its value: */
+	unsigned records_value;
 };
 
 struct engine *engine_new(const struct engine_options *options,
