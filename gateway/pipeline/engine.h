@@ -61,6 +61,12 @@ void engine_restart(struct engine *engine, struct gantry_message *m);
 void engine_finish(struct engine *engine, struct gantry_message *m);
 
 /*
+ * For the committer: m->answer from the replies among the effects, and a
+ * correlation id if there was none yet.
+ */
+void engine_compose(struct gantry_message *m);
+
+/*
  * For the committer: run settle of all handlers of m in pipeline order with
  * its outcomes. DONE, or why not with m->error.
  */
