@@ -10,6 +10,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 #include <stdlib.h>
@@ -296,6 +297,21 @@ static int jwk_material(struct jwk *jwk, struct jwt_key *key)
 			   jwk->where);
 }
 
+/* The tree is about to be freed; its secrets would stay in free memory. */
+static void jwk_clear(const json_t *json)
+{
+	static const char *const names[] = { "k",  "d",	 "p", "q",
+					     "dp", "dq", "qi" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		const json_t *value = json_object_get(json, names[i]);
+
+		if (json_is_string(value))
+			OPENSSL_cleanse((char *)json_string_value(value),
+					json_string_length(value));
+	}
+}
+
 int jwt_jwk_read(const json_t *json, const struct jwt_key_source *source,
 		 const char *where, struct jwt_key *key, struct gantry_error *err)
 {
@@ -307,9 +323,8 @@ int jwt_jwk_read(const json_t *json, const struct jwt_key_source *source,
 	rc = jwk_purpose(&jwk, source->operation);
 	if (rc > 0)
 		rc = jwk_algorithm(&jwk, source->algorithm, &key->algorithm);
-	if (rc <= 0)
-		return rc;
-	if (jwk_kid(&jwk, key) < 0 || jwk_material(&jwk, key) < 0)
-		return -1;
-	return 1;
+	if (rc > 0 && (jwk_kid(&jwk, key) < 0 || jwk_material(&jwk, key) < 0))
+		rc = -1;
+	jwk_clear(json);
+	return rc;
 }

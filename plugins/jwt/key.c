@@ -149,25 +149,21 @@ void jwt_keys_release(struct jwt_keys **keys)
 	free(k);
 }
 
-static const struct jwt_key *keys_only(const struct jwt_keys *keys)
-{
-	return keys->n == 1 ? &keys->key[0] : NULL;
-}
-
 const struct jwt_key *jwt_keys_find(const struct jwt_keys *keys,
 				    const char *kid, struct gantry_error *err)
 {
-	const struct jwt_key *only = keys_only(keys);
+	const struct jwt_key *only = keys->n == 1 ? &keys->key[0] : NULL;
 
+	assert(keys->n > 0);
 	if (only != NULL && (kid == NULL || only->kid == NULL))
 		return only;
 	if (kid == NULL) {
-		gantry_fail(err, "header: no kid, and there are %zu keys", keys->n);
+		gantry_fail(err, "kid: missing, and there are %zu keys", keys->n);
 		return NULL;
 	}
 	for (size_t i = 0; i < keys->n; i++)
 		if (keys->key[i].kid != NULL && strcmp(keys->key[i].kid, kid) == 0)
 			return &keys->key[i];
-	gantry_fail(err, "header: no key has this kid");
+	gantry_fail(err, "kid: no key has this one");
 	return NULL;
 }

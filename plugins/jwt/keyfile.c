@@ -136,7 +136,7 @@ static int keyfile_read_set(struct jwt_keys *keys, const json_t *set,
 			    struct gantry_error *err)
 {
 	const json_t *jwk;
-	char where[24];
+	char where[32];
 	size_t i;
 
 	if (!json_is_array(set) || json_array_size(set) == 0 ||
