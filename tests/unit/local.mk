@@ -9,3 +9,5 @@ endif
 tests_unit_base_SOURCES = tests/unit/base.c
 tests_unit_base_LDADD = $(LDADD_UNIT)
 tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
+
+include tests/unit/jwt.mk
