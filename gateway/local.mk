@@ -14,3 +14,4 @@ include gateway/commit/local.mk
 include gateway/source/local.mk
 include gateway/conform/local.mk
 include gateway/cli/local.mk
+include gateway/cli/token.mk

@@ -14,3 +14,4 @@ tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_rows_SOURCES = tests/unit/rows.c
 tests_unit_rows_LDADD = $(LDADD_UNIT)
 tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
+include tests/unit/jwt.mk
