@@ -7,3 +7,4 @@ EXTRA_DIST += gateway/gantry.syms
 
 include gateway/base/local.mk
 include gateway/rows/local.mk
+include gateway/stock/local.mk
