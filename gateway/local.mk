@@ -15,3 +15,4 @@ include gateway/source/local.mk
 include gateway/conform/local.mk
 include gateway/cli/local.mk
 include gateway/cli/token.mk
+include gateway/stock/local.mk
