@@ -30,7 +30,6 @@ struct row {
 };
 
 struct row_undo;
-struct rowset_index;
 struct rowset_table;
 
 struct rowset {
@@ -83,7 +82,9 @@ bool row_is_null(const struct row *row, unsigned column);
 
 /*
  * Setting: the first change since the last mark saves the row for undo and
- * adds 1 to its version (not for rows that are NEW since that mark).
+ * adds 1 to its version (not for rows that are NEW since that mark). A value
+ * that is there already is no change. Setting the first column of an index
+ * moves the row to another chain: not while rowset_find_next() walks that one.
  */
 void row_set_number(struct rowset *set, struct row *row, unsigned column,
 		    int64_t number);
@@ -91,19 +92,23 @@ void row_set_text(struct rowset *set, struct row *row, unsigned column,
 		  const char *text);		/* copied; NULL: NULL */
 void row_set_text_n(struct rowset *set, struct row *row, unsigned column,
 		    const char *text, size_t len);
-/* Not copied: text lives at least as long as the set's rows. */
+/* Not copied: text, ended by NUL, lives at least as long as the set's rows. */
 void row_set_text_kept(struct rowset *set, struct row *row, unsigned column,
 		       const char *text, size_t len);
 void row_set_null(struct rowset *set, struct row *row, unsigned column);
 
-/* Begin the changes of one message; rowset_undo() takes back to there. */
+/*
+ * Begin the changes of one message; rowset_undo() takes back to there, and is
+ * a mark itself. A row that was new since the mark is VOID then.
+ */
 void rowset_mark(struct rowset *set);
 void rowset_undo(struct rowset *set);
 
 /*
  * What storage must be told: one change a row, by table in the schema's
- * order, within a table NEW rows by their first unique index, the others by
- * ref. Lives in arena a.
+ * order; within a table GONE and CHANGED rows by ref, then NEW ones by their
+ * first unique index (so a key that a change frees can be taken anew). The
+ * array lives in arena a, the values in the set.
  */
 const struct gantry_change *const *rowset_changes(struct rowset *set,
 						  struct arena *a,

@@ -2,6 +2,7 @@
 # One program for each file under test: tests/unit/NAME.c.
 if CMOCKA
 UNIT_TESTS = tests/unit/base
+UNIT_TESTS += tests/unit/rows
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -9,3 +10,7 @@ endif
 tests_unit_base_SOURCES = tests/unit/base.c
 tests_unit_base_LDADD = $(LDADD_UNIT)
 tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_unit_rows_SOURCES = tests/unit/rows.c
+tests_unit_rows_LDADD = $(LDADD_UNIT)
+tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
