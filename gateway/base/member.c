@@ -4,7 +4,6 @@
  * a handler of ours and of anyone else refuse in the same words.
  */
 #include <gantry/member.h>
-#include <gantry/message.h>
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,11 +19,6 @@ struct member {
 bool gantry_is_text(const char *text, size_t len, size_t max)
 {
 	return utf8_is_id(text, len, max);
-}
-
-bool gantry_parse_time(const char *text, size_t len, int64_t *ms_out)
-{
-	return clock_parse(text, len, ms_out);
 }
 
 static struct member member_of(const json_t *object, const char *place,
@@ -104,8 +98,8 @@ int64_t gantry_member_time(const json_t *object, const char *place,
 	if (member.value == NULL)
 		return 0;
 	if (!json_is_string(member.value) ||
-	    !gantry_parse_time(json_string_value(member.value),
-			       json_string_length(member.value), &ms))
+	    !clock_parse(json_string_value(member.value),
+			 json_string_length(member.value), &ms))
 		gantry_problem(err, member.field,
 			       "must be a time such as 2023-05-24T23:59:59Z");
 	return ms;

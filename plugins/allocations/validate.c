@@ -9,10 +9,8 @@ const json_t *validate_body(struct gantry_message *m, struct gantry_error *err)
 {
 	const json_t *body = gantry_json(m, err);
 
-	if (body == NULL)
-		gantry_problem(err, "body", "must be JSON");
-	else if (!json_is_object(body))
-		gantry_problem(err, "body", "must be an object");
+	if (body != NULL && !json_is_object(body))
+		gantry_problem(err, "", "must be an object");
 	return json_is_object(body) ? body : NULL;
 }
 

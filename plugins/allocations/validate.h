@@ -8,7 +8,7 @@
 
 #include "allocations.h"
 
-/* The body, an object; NULL with a problem if it is not. */
+/* The body, an object; NULL with a problem of field "" if it is not. */
 const json_t *validate_body(struct gantry_message *m, struct gantry_error *err);
 
 /* The same where a body may be left out: *body_out is NULL then. -1: a problem. */

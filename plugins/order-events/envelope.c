@@ -37,8 +37,8 @@ const json_t *envelope_payload(struct gantry_message *m, const char *type,
 	unsigned named = gantry_header(m, "message_id") != NULL ? GANTRY_OPTIONAL : 0;
 
 	if (!json_is_object(event)) {
-		gantry_problem(err, "body", event == NULL ? "must be JSON" :
-							    "must be an object");
+		if (event != NULL)
+			gantry_problem(err, "", "must be an object");
 		return NULL;
 	}
 	gantry_member_text(event, "", "eventId", GANTRY_MAX_ID, named, err);

@@ -90,13 +90,6 @@ bool gantry_has_role(const struct gantry_message *m, const char *role);
 int64_t gantry_now_ms(const struct gantry_message *m);
 
 /*
- * An RFC 3339 time of len bytes, with any offset and fraction, in milliseconds
- * since 1970; false if it is none or lies outside 1970 to 9999. Any thread.
- * Level 1.
- */
-bool gantry_parse_time(const char *text, size_t len, int64_t *ms_out);
-
-/*
  * A new id: prefix followed by a ULID. The n-th call of a run gives the same
  * id in every run. Level 1.
  */
