@@ -3,6 +3,7 @@
 if CMOCKA
 UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
+UNIT_TESTS += tests/unit/member
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -15,3 +16,7 @@ tests_unit_rows_SOURCES = tests/unit/rows.c
 tests_unit_rows_LDADD = $(LDADD_UNIT)
 tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/jwt.mk
+
+tests_unit_member_SOURCES = tests/unit/member.c
+tests_unit_member_LDADD = $(LDADD_UNIT)
+tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
