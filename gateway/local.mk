@@ -6,3 +6,6 @@ gateway_libcore_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS) $(MICROHTTPD_CFLAGS) \
 EXTRA_DIST += gateway/gantry.syms
 
 include gateway/base/local.mk
+include gateway/config/local.mk
+include gateway/pipeline/local.mk
+include gateway/plugin/local.mk
