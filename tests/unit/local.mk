@@ -2,6 +2,8 @@
 # One program for each file under test: tests/unit/NAME.c.
 if CMOCKA
 UNIT_TESTS = tests/unit/base
+UNIT_TESTS += tests/unit/rows
+UNIT_TESTS += tests/unit/member
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -10,6 +12,14 @@ tests_unit_base_SOURCES = tests/unit/base.c
 tests_unit_base_LDADD = $(LDADD_UNIT)
 tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
 
+tests_unit_rows_SOURCES = tests/unit/rows.c
+tests_unit_rows_LDADD = $(LDADD_UNIT)
+tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
+include tests/unit/jwt.mk
+
+tests_unit_member_SOURCES = tests/unit/member.c
+tests_unit_member_LDADD = $(LDADD_UNIT)
+tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
 if CMOCKA
 CONFIG_TESTS = tests/unit/route
 check_PROGRAMS += $(CONFIG_TESTS)
