@@ -6,3 +6,4 @@ gateway_libcore_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS) $(MICROHTTPD_CFLAGS) \
 EXTRA_DIST += gateway/gantry.syms
 
 include gateway/base/local.mk
+include gateway/source/local.mk
