@@ -20,3 +20,4 @@ include gateway/stock/local.mk
 include gateway/config/local.mk
 include gateway/pipeline/local.mk
 include gateway/plugin/local.mk
+include gateway/source/local.mk
