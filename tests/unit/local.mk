@@ -3,6 +3,7 @@
 if CMOCKA
 UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
+UNIT_TESTS += tests/unit/stock
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -14,3 +15,8 @@ tests_unit_base_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_rows_SOURCES = tests/unit/rows.c
 tests_unit_rows_LDADD = $(LDADD_UNIT)
 tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
+
+STOCK_WORLD = tests/unit/stock_world.c tests/unit/stock_world.h
+tests_unit_stock_SOURCES = tests/unit/stock.c $(STOCK_WORLD)
+tests_unit_stock_LDADD = $(LDADD_UNIT)
+tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
