@@ -56,13 +56,13 @@ static void sqlite_close(void *self)
 
 static enum gantry_stored sqlite_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate,
+					 enum gantry_prepare mode,
 					 struct gantry_error *err)
 {
 	struct sqlite *s = self;
 	enum gantry_stored stored;
 
-	(void)may_migrate;	/* no other major is known yet */
+	(void)mode;	/* no other major is known yet */
 	assert(s->schema == NULL);
 	s->schema = schema;
 	stored = schema_prepare(s, err);

@@ -77,6 +77,13 @@ struct gantry_schema {
 	unsigned n_tables;
 };
 
+/* What prepare is to do with the store. */
+enum gantry_prepare {
+	GANTRY_PREPARE_SERVE = 0,
+	GANTRY_PREPARE_MIGRATE = 1,
+	GANTRY_PREPARE_LOOK = 2,
+};
+
 /* What became of a call. Anything but STORED: nothing happened. */
 enum gantry_stored {
 	GANTRY_BROKEN = 0,	/* will not work again by itself: err says why */
@@ -160,14 +167,18 @@ struct gantry_storage {
 	size_t size;
 
 	/*
-	 * Make the store fit the schema: create what is missing if it is new or
-	 * of an older minor of the same major; run on any newer minor; refuse
-	 * another major (unless may_migrate and it can). Takes whatever lock
-	 * keeps a second daemon out. Before any other call; main thread.
+	 * SERVE: make the store fit the schema: create what is missing if it is
+	 * new or of an older minor of the same major; run on any newer minor;
+	 * refuse another major. Takes whatever lock keeps a second daemon out.
+	 * MIGRATE: the same, and bring another major to this one if it can.
+	 * LOOK: change nothing, take no lock, beside a daemon or not; the store
+	 * must be there and of this major. Only lanes, read, scan and backup
+	 * follow, and all see one snapshot, taken now.
+	 * Before any other call; main thread.
 	 */
 	enum gantry_stored (*prepare)(void *self,
 				      const struct gantry_schema *schema,
-				      bool may_migrate,
+				      enum gantry_prepare mode,
 				      struct gantry_error *err);
 
 	/* Units that may be open at once, at least 1. Any thread. */

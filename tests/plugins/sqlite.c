@@ -14,12 +14,12 @@ static const struct gantry_option *const sqlite_options[] = {
 
 static enum gantry_stored sqlite_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate,
+					 enum gantry_prepare mode,
 					 struct gantry_error *err)
 {
 	(void)self;
 	(void)schema;
-	(void)may_migrate;
+	(void)mode;
 	gantry_fail(err, "stands in");
 	return GANTRY_BROKEN;
 }
