@@ -323,10 +323,10 @@ static int scan_nulls(struct kit *k)
 }
 
 const struct kit_check kit_checks_scan[] = {
-	{ "scan: ranges", scan_ranges },
-	{ "scan: after a ref", scan_after_ref },
-	{ "scan: paging", scan_paging },
-	{ "scan: by ref", scan_refs },
-	{ "scan: NULL", scan_nulls },
-	{ NULL, NULL },
+	{ "scan: ranges", scan_ranges, 0 },
+	{ "scan: after a ref", scan_after_ref, 0 },
+	{ "scan: paging", scan_paging, 0 },
+	{ "scan: by ref", scan_refs, 0 },
+	{ "scan: NULL", scan_nulls, 0 },
+	{ NULL, NULL, 0 },
 };
