@@ -50,7 +50,8 @@ static int scan_lines(struct kit *k, struct lines *lines)
 	static const char *const b[EACH] = { "m", NULL, "", "\xff", "m", "ma", "Z",
 					     NULL, "m" };
 
-	lines->base = kit_ref(k) * 16;
+	lines->base = kit_ref(k);
+	k->last_ref += GROUPS;
 	for (unsigned i = 0; i < LINES_N; i++) {
 		unsigned mixed = i * 7 % LINES_N;	/* 7 and 36 share nothing */
 		const char *text = b[mixed / GROUPS];
