@@ -22,66 +22,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/conform/kit.h"
-#include "tests/plugins/instance.h"
-
-/* A folder of its own for each test, and the kit on a file in it. */
-struct bench {
-	char folder[32], path[64], option[80];
-	const char *options[4];
-	struct store store;
-	struct conform_ops ops;
-	struct kit kit;
-};
-
-static int bench_new(void **state)
-{
-	struct bench *b = memory_new(sizeof(*b));
-
-	strcpy(b->folder, "/tmp/gantry-sqlite-XXXXXX");
-	if (mkdtemp(b->folder) == NULL)
-		return -1;
-	chmod(b->folder, 0777);		/* for tests that give up root */
-	snprintf(b->path, sizeof(b->path), "%s/gantry.db", b->folder);
-	snprintf(b->option, sizeof(b->option), "path=%s", b->path);
-	b->options[0] = b->option;
-	b->store.plugin = instance_plugin("sqlite");
-	b->store.options = b->options;
-	b->ops = (struct conform_ops){
-		.storage = b->store.plugin->storage, .context = &b->store,
-		.open = instance_open, .close = instance_close,
-		.keeps = true, .checks = true,
-	};
-	b->kit.ops = &b->ops;
-	b->kit.st = b->ops.storage;
-	*state = b;
-	return 0;
-}
-
-static int bench_free(void **state)
-{
-	static const char *const ends[] = { "", "-wal", "-shm", ".lock", ".copy" };
-	struct bench *b = *state;
-	char path[80];
-
-	kit_close(&b->kit);
-	arena_fini(&b->kit.arena);
-	error_fini(&b->kit.err);
-	for (size_t i = 0; i < ARRAY_LENGTH(ends); i++) {
-		snprintf(path, sizeof(path), "%s%s", b->path, ends[i]);
-		unlink(path);
-	}
-	rmdir(b->path);		/* one test makes a folder of it */
-	chmod(b->folder, 0700);
-	rmdir(b->folder);
-	free(b);
-	return 0;
-}
-
-static void bench_open(struct bench *b)
-{
-	if (kit_open(&b->kit, &kit_schema_old) < 0)
-		fail_msg("%s", b->kit.seen);
-}
+#include "tests/plugins/bench.h"
 
 /* A file with the kit's schema and one holder. */
 static void bench_make(struct bench *b)
@@ -349,20 +290,46 @@ static void test_busy(void **state)
 	error_fini(&err);
 }
 
-/* A holder with a note of 100 KB. */
-static enum gantry_stored bench_big(struct bench *b, int64_t ref)
+static int sink_reads_too(void *context, size_t key, const struct gantry_value *values)
 {
-	static char note[100000];
-	char name[32];
-	struct gantry_value v[KIT_COLUMNS] = { kit_number(ref), kit_number(1) };
-	const struct gantry_change c = kit_change(GANTRY_NEW, HOLDERS, v, 0);
+	struct bench *b = context;
 
-	memset(note, 'x', sizeof(note));
-	snprintf(name, sizeof(name), "big %lld", (long long)ref);
-	v[NAME] = kit_text(name);
-	v[NOTE] = (struct gantry_value){ .kind = GANTRY_STRING, .is.text = note,
-					 .len = sizeof(note) };
-	return kit_unit(&b->kit, &c, 1);
+	(void)key;
+	(void)values;
+	assert_int_equal(kit_count(&b->kit, HOLDERS, 1), -1);
+	return 0;
+}
+
+/* The only reader is taken: the wait has an end. */
+static void test_no_reader(void **state)
+{
+	struct bench *b = *state;
+	struct gantry_range r = { .size = sizeof(r), .index = GANTRY_BY_REF,
+				  .table = HOLDERS, .limit = 1 };
+	const struct gantry_sink sink = { sink_reads_too, b };
+	char wanted[100];
+
+	b->options[1] = "readers=1";
+	b->options[2] = "busy_timeout=30";
+	bench_open(b);
+	assert_int_equal(bench_big(b, 1), GANTRY_STORED);
+	assert_int_equal(b->kit.st->scan(b->kit.self, &r, &sink, NULL), GANTRY_STORED);
+	snprintf(wanted, sizeof(wanted), "%s: all 1 readers were busy for 30 ms",
+		 b->path);
+	assert_string_equal(b->kit.err.message, wanted);
+	assert_int_equal(kit_count(&b->kit, HOLDERS, 1), 1);
+}
+
+static void test_max_size(void **state)
+{
+	struct bench *b = *state;
+	struct gantry_error err = ERROR_INIT;
+	void *self;
+
+	b->options[1] = "max_size=1048575";
+	assert_int_equal(instance_open(&b->store, &self, &err), -1);
+	assert_string_equal(err.message, "max_size: must be 0 or at least 1M");
+	error_fini(&err);
 }
 
 static void test_full(void **state)
@@ -596,7 +563,8 @@ int main(void)
 		TEST(kit), TEST(mode), TEST(not_a_database), TEST(damaged),
 		TEST(cut_off), TEST(other_application), TEST(other_schema),
 		TEST(no_folder), TEST(folder_for_file), TEST(no_vfs),
-		TEST(read_only), TEST(second), TEST(busy), TEST(full),
+		TEST(read_only), TEST(second), TEST(busy), TEST(no_reader),
+		TEST(max_size), TEST(full),
 		TEST(write_error), TEST(kill), TEST(backup), TEST(many_shapes),
 	};
 
