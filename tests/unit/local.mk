@@ -5,6 +5,7 @@ UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
 UNIT_TESTS += tests/unit/stock
+UNIT_TESTS += tests/unit/stock_query
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -38,3 +39,6 @@ STOCK_WORLD = tests/unit/stock_world.c tests/unit/stock_world.h
 tests_unit_stock_SOURCES = tests/unit/stock.c $(STOCK_WORLD)
 tests_unit_stock_LDADD = $(LDADD_UNIT)
 tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_stock_query_SOURCES = tests/unit/stock_query.c $(STOCK_WORLD)
+tests_unit_stock_query_LDADD = $(LDADD_UNIT)
+tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
