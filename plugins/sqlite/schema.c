@@ -60,20 +60,24 @@ static enum gantry_stored schema_lock(struct sqlite *s, struct gantry_error *err
  * SQLite would fall back to reading only, without a word. Before the first
  * connection: closing a file drops every lock that the process has on it.
  */
-static enum gantry_stored schema_file(const struct sqlite *s,
-				      struct gantry_error *err)
+static enum gantry_stored schema_file(struct sqlite *s, struct gantry_error *err)
 {
+	struct stat st;
 	int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
 	if (fd >= 0)
 		fchmod(fd, 0640);
 	else if (errno == EEXIST)
 		fd = open(s->path, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
+	if (fd < 0 || fstat(fd, &st) != 0) {
 		gantry_fail(err, "%s: must be readable and writable: %s", s->path,
 			    strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		return GANTRY_BROKEN;
 	}
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
 	close(fd);
 	return GANTRY_STORED;
 }

@@ -5,8 +5,8 @@ check_PROGRAMS += tests/plugins/storage
 TESTS += tests/plugins/storage
 endif
 if PLUGIN_SQLITE
-check_PROGRAMS += tests/plugins/sqlite tests/plugins/sqlite-sync
-TESTS += tests/plugins/sqlite tests/plugins/sqlite-sync
+check_PROGRAMS += tests/plugins/sqlite tests/plugins/sqlite-disk
+TESTS += tests/plugins/sqlite tests/plugins/sqlite-disk
 endif
 endif
 
@@ -27,9 +27,9 @@ tests_plugins_sqlite_LDADD = $(LDADD_UNIT)
 tests_plugins_sqlite_LDFLAGS = $(LDFLAGS_UNIT)
 
 # SQLite shall call this program's fsync().
-tests_plugins_sqlite_sync_SOURCES = tests/plugins/sqlite-sync.c $(BENCH_SOURCES)
-tests_plugins_sqlite_sync_CFLAGS = $(CFLAGS_STORAGE)
-tests_plugins_sqlite_sync_LDADD = $(LDADD_UNIT)
-tests_plugins_sqlite_sync_LDFLAGS = $(LDFLAGS_UNIT) \
+tests_plugins_sqlite_disk_SOURCES = tests/plugins/sqlite-disk.c $(BENCH_SOURCES)
+tests_plugins_sqlite_disk_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_sqlite_disk_LDADD = $(LDADD_UNIT)
+tests_plugins_sqlite_disk_LDFLAGS = $(LDFLAGS_UNIT) \
 	-Wl,--export-dynamic-symbol=fsync \
 	-Wl,--export-dynamic-symbol=fdatasync
