@@ -350,3 +350,49 @@ enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err)
 	stored = schema_owner(s, &new, err);
 	return stored == GANTRY_STORED ? schema_transaction(s, new, err) : stored;
 }
+
+static enum gantry_stored schema_seen(const struct sqlite *s, bool new,
+				      struct gantry_error *err)
+{
+	struct mark mark = { 0 };
+	enum gantry_stored stored;
+	int rc = SQLITE_OK;
+
+	if (new) {
+		gantry_fail(err, "%s: empty: start the gateway once", s->path);
+		return GANTRY_BROKEN;
+	}
+	rc = schema_read_mark(s->writer, &mark);
+	if (rc != SQLITE_OK)
+		return schema_failed(s, rc, err);
+	stored = schema_fits(s, &mark, err);
+	if (stored != GANTRY_STORED || mark.minor >= s->schema->minor)
+		return stored;
+	gantry_fail(err, "%s: holds schema %lld.%lld, this gantry has %lld.%lld: "
+		    "start the gateway once", s->path, (long long)mark.major,
+		    (long long)mark.minor, (long long)s->schema->major,
+		    (long long)s->schema->minor);
+	return GANTRY_BROKEN;
+}
+
+enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err)
+{
+	enum gantry_stored stored;
+	struct stat st;
+	bool new = false;
+	int rc;
+
+	if (stat(s->path, &st) != 0) {
+		gantry_fail(err, "%s: %s", s->path, strerror(errno));
+		return GANTRY_BROKEN;
+	}
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+	rc = connection_open(s, s->writer, false);
+	if (rc == SQLITE_OK)
+		rc = connection_run(s->writer, "BEGIN");
+	if (rc != SQLITE_OK)
+		return schema_failed(s, rc, err);
+	stored = schema_owner(s, &new, err);
+	return stored == GANTRY_STORED ? schema_seen(s, new, err) : stored;
+}

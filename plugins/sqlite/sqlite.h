@@ -54,6 +54,7 @@ struct sqlite {
 
 	const struct gantry_schema *schema;
 	int lock_fd;
+	bool looking;			/* prepared to look only */
 	dev_t device;			/* of the file that prepare found */
 	ino_t inode;
 
@@ -111,6 +112,8 @@ int statement_range(const struct sqlite *s, struct connection *c,
 #define SCHEMA_APPLICATION 0x47747279	/* "Gtry" */
 
 enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err);
+/* Begin a snapshot on s->writer, which then only reads; the file stays as it is. */
+enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err);
 
 /* unit.c */
 
