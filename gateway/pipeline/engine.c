@@ -148,6 +148,8 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 	assert(m->route != NULL && m->home != NULL);
 	m->engine = engine;
 	message_complete(m);
+	if (strcmp(m->method, "POST") != 0)
+		m->idempotency_key = NULL;
 	if (atomic_fetch_add(&engine->waiting, 1) >= engine->options.queue) {
 		engine_overloaded(engine, m);
 		return;
@@ -172,8 +174,9 @@ void engine_restart(struct engine *engine, struct gantry_message *m)
 }
 
 /* The reply that counts, as an answer without a unit or after it. */
-void engine_compose(struct gantry_message *m)
+bool engine_compose(struct gantry_message *m)
 {
+	static const char empty[] = "{\"success\":true,\"data\":null}";
 	struct message_pair *headers;
 	struct effect e;
 	size_t cursor = 0;
@@ -196,29 +199,24 @@ void engine_compose(struct gantry_message *m)
 	m->answer.headers = headers;
 	m->answer.n_headers = n;
 	message_correlate(m);
+	if (m->answer.status != 0)
+		return true;
+	m->answer.status = 200;
+	m->answer.text = empty;
+	m->answer.len = sizeof(empty) - 1;
+	return m->verdict != GANTRY_NEXT || m->source != GANTRY_SOURCE_HTTP;
 }
 
 static void engine_answer_now(struct engine *engine, struct gantry_message *m)
 {
-	static const char empty[] = "{\"success\":true,\"data\":null}";
-
 	if (m->verdict == GANTRY_REJECTED || m->verdict == GANTRY_FAILED) {
 		engine_refuse(engine, m, m->verdict);
-		return;
-	}
-	engine_compose(m);
-	if (m->answer.status == 0 && m->verdict == GANTRY_NEXT &&
-	    m->source == GANTRY_SOURCE_HTTP) {
+	} else if (engine_compose(m)) {
+		engine_finish(engine, m);
+	} else {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "Nobody answered");
 		engine_refuse(engine, m, GANTRY_REJECTED);
-		return;
 	}
-	if (m->answer.status == 0) {
-		m->answer.status = 200;
-		m->answer.text = empty;
-		m->answer.len = sizeof(empty) - 1;
-	}
-	engine_finish(engine, m);
 }
 
 /* What a rejected message still commits; it says so for http and admin only. */

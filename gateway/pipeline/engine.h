@@ -62,9 +62,10 @@ void engine_finish(struct engine *engine, struct gantry_message *m);
 
 /*
  * For the committer: m->answer from the replies among the effects, and a
- * correlation id if there was none yet.
+ * correlation id if there was none yet. False: all handlers said NEXT and
+ * nobody replied to a request.
  */
-void engine_compose(struct gantry_message *m);
+bool engine_compose(struct gantry_message *m);
 
 /*
  * For the committer: run settle of all handlers of m in pipeline order with

@@ -280,6 +280,15 @@ void rowset_remove(struct rowset *set, struct row *row)
 	row->state = row->state == ROW_NEW ? ROW_VOID : ROW_GONE;
 }
 
+void rowset_drop(struct rowset *set, unsigned table, int64_t ref)
+{
+	struct gantry_value values[ROWSET_MAX_COLUMNS] = { { 0 } };
+
+	values[0] = value_number(ref);
+	values[1] = value_number(0);
+	rowset_remove(set, rowset_take(set, table, values));
+}
+
 /* Look-ups. */
 
 static bool set_is_there(const struct row *row)

@@ -29,6 +29,9 @@ struct row {
 	struct gantry_value values[];	/* of all columns; lives as the set */
 };
 
+/* As gantry/storage.h says. */
+#define ROWSET_MAX_COLUMNS 60
+
 struct row_undo;
 struct rowset_table;
 
@@ -59,6 +62,8 @@ int rowset_sink_row(void *rowset_sink, size_t key,
 /* A new row: ref and version 1, all other columns NULL. */
 struct row *rowset_new(struct rowset *set, unsigned table, int64_t ref);
 void rowset_remove(struct rowset *set, struct row *row);
+/* A row that is in storage and not in the set is to be removed. */
+void rowset_drop(struct rowset *set, unsigned table, int64_t ref);
 
 /*
  * Look-ups see rows that are there now (not GONE, not VOID); NULL: none. The
