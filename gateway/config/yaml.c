@@ -315,3 +315,8 @@ struct node *yaml_read(const struct node_file *file, struct arena *arena,
 	return len < 0 ? NULL :
 			 yaml_parse(file, text, (size_t)len, arena, problems);
 }
+
+const char *yaml_version(void)
+{
+	return yaml_get_version_string();
+}

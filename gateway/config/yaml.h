@@ -27,5 +27,7 @@ struct node *yaml_read(const struct node_file *file, struct arena *arena,
 struct node *yaml_parse(const struct node_file *file, const char *text,
 			size_t len, struct arena *arena,
 			struct problems *problems);
+/* Of libyaml: "0.2.5". */
+const char *yaml_version(void);
 
 #endif

@@ -4,6 +4,7 @@ if CMOCKA
 UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
+UNIT_TESTS += tests/unit/stock
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -32,3 +33,8 @@ tests_unit_route_SOURCES = tests/unit/route.c
 tests_unit_route_CPPFLAGS = $(CPPFLAGS_CONFIG)
 tests_unit_route_LDADD = $(LDADD_UNIT)
 tests_unit_route_LDFLAGS = $(LDFLAGS_UNIT)
+
+STOCK_WORLD = tests/unit/stock_world.c tests/unit/stock_world.h
+tests_unit_stock_SOURCES = tests/unit/stock.c $(STOCK_WORLD)
+tests_unit_stock_LDADD = $(LDADD_UNIT)
+tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
