@@ -208,7 +208,7 @@ static int token_mint_with(const struct token_options *o,
 	int rc;
 
 	if (auth == NULL)
-		return token_failed(err);
+		return token_failed(err), TOKEN_USAGE;
 	claims = token_claims(o);
 	if (claims == NULL)
 		return token_usage("mint: not UTF-8");

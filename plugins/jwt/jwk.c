@@ -163,6 +163,29 @@ static EVP_PKEY *jwk_ec(struct jwk *jwk)
 	return jwk_build(jwk, "EC", private == 1);
 }
 
+/* Made from d alone, so x has no part in it, but must agree. */
+static EVP_PKEY *jwk_okp_pair(const struct jwk *jwk, const struct jwk_value *x,
+			      const struct jwk_value *d)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
+						      d->bytes, d->len);
+	unsigned char public[JWK_POINT];
+	size_t len = sizeof(public);
+
+	if (pkey == NULL) {
+		gantry_fail(jwk->err, "%s: \"d\" has %zu bytes, not %d",
+			    jwk->where, d->len, JWK_POINT);
+	} else if (EVP_PKEY_get_raw_public_key(pkey, public, &len) != 1 ||
+		   memcmp(public, x->bytes, JWK_POINT) != 0) {
+		gantry_fail(jwk->err, "%s: \"d\" belongs to another \"x\"",
+			    jwk->where);
+		EVP_PKEY_free(pkey);
+		pkey = NULL;
+	}
+	ERR_clear_error();
+	return pkey;
+}
+
 static EVP_PKEY *jwk_okp(struct jwk *jwk)
 {
 	struct jwk_value x, d;
@@ -177,12 +200,8 @@ static EVP_PKEY *jwk_okp(struct jwk *jwk)
 		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.bytes,
 						   x.len);
 	if (private > 0) {
-		pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
-						    d.bytes, d.len);
+		pkey = jwk_okp_pair(jwk, &x, &d);
 		OPENSSL_cleanse(&d, sizeof(d));
-		if (pkey == NULL)
-			gantry_fail(jwk->err, "%s: \"d\" has %zu bytes, not %d",
-				    jwk->where, d.len, JWK_POINT);
 	}
 	return pkey;
 }

@@ -176,7 +176,7 @@ static const struct gantry_auth jwt_auth = {
 	.check = jwt_check,
 };
 
-GANTRY_PLUGIN(.name = "jwt", .version = "0.1.0",
+GANTRY_PLUGIN(.name = "jwt", .version = VERSION_TEXT,
 	      .summary = "signed bearer tokens: HS256, RS256, PS256, ES256, EdDSA",
 	      .threads = GANTRY_INLINE, .instance_size = sizeof(struct jwt),
 	      .options = jwt_options, .open = jwt_open, .close = jwt_close,

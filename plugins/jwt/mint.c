@@ -131,7 +131,8 @@ static int check_claims(const struct jwt_payload *payload,
 {
 	struct jwt_rules rules = { .issuer = given->issuer,
 				   .audience = given->audience,
-				   .leeway_ms = given->leeway_ms };
+				   .leeway_ms = given->leeway_ms,
+				   .max_lifetime_ms = given->max_lifetime_ms };
 	struct jwt_identity who;
 	json_t *claims;
 	int rc;

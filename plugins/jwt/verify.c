@@ -130,8 +130,9 @@ int jwt_verify(const struct jwt_keys *keys, struct jwt_text token, bool any_typ,
 	key = verify_header(keys, parts.header, any_typ, err);
 	if (key == NULL)
 		return -1;
-	if (parts.signature.len > JWT_BASE64_CHARS(JWT_SIGNATURE_MAX) ||
-	    jwt_base64_decode(parts.signature.at, parts.signature.len, signature,
+	if (parts.signature.len > JWT_BASE64_CHARS(JWT_SIGNATURE_MAX))
+		return gantry_fail(err, "signature: wrong");
+	if (jwt_base64_decode(parts.signature.at, parts.signature.len, signature,
 			      &len) < 0)
 		return gantry_fail(err, "signature: not base64url");
 	if (!jwt_signature_is_good(key, parts.signed_text,
