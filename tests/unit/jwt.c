@@ -495,6 +495,28 @@ static void test_cache_hits_only_the_same(void **state)
 	jwt_cache_free(&cache);
 }
 
+static void test_cache_compares_every_byte(void **state)
+{
+	struct jwt_cache *cache = jwt_cache_new(4);
+	struct jwt_identity who = { .expires_ms = 1000 };
+	struct jwt_moment at = { .now_ms = 500 };
+	char token[] = "0123456789 0123456789 0123456789 0123456789 0123456789 "
+		       "0123456789 0123456789 0123456789 0123456789 01234";
+	struct jwt_cached *hit;
+
+	(void)state;
+	jwt_cache_keep(cache, text_of(token), at, &who);
+	for (size_t i = 0; i < sizeof(token) - 1; i++) {
+		token[i] ^= 1;
+		assert_null(jwt_cache_find(cache, text_of(token), at));
+		token[i] ^= 1;
+	}
+	hit = jwt_cache_find(cache, text_of(token), at);
+	assert_non_null(hit);
+	jwt_cached_release(&hit);
+	jwt_cache_free(&cache);
+}
+
 static void test_cache_is_bounded(void **state)
 {
 	struct jwt_cache *cache = jwt_cache_new(64);
@@ -604,6 +626,7 @@ int main(void)
 		TEST(test_broken_key_file_changes_nothing),
 		TEST(test_open_refuses),
 		cmocka_unit_test(test_cache_hits_only_the_same),
+		cmocka_unit_test(test_cache_compares_every_byte),
 		cmocka_unit_test(test_cache_is_bounded),
 		TEST(test_threads),
 	};
