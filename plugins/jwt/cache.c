@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_WAYS 4
+#define CACHE_WAYS   4
 #define CACHE_SHARDS 16
-#define CACHE_HASHED 64	/* characters from the end: those of the signature */
+#define CACHE_HASHED 64 /* characters from the end: those of the signature */
 
 struct cache_set {
 	struct jwt_cached *way[CACHE_WAYS];
@@ -23,7 +23,7 @@ struct cache_set {
 
 /* One line of the processor's cache each. */
 struct cache_shard {
-	_Alignas(64) pthread_mutex_t lock;	/* innermost; guards its sets */
+	_Alignas(64) pthread_mutex_t lock; /* innermost; guards its sets */
 };
 
 struct jwt_cache {
@@ -36,7 +36,8 @@ struct jwt_cache {
 struct jwt_cache *jwt_cache_new(size_t entries)
 {
 	size_t sets = entries / CACHE_WAYS;
-	size_t size = sizeof(struct jwt_cache) + sets * sizeof(struct cache_set);
+	size_t size =
+		sizeof(struct jwt_cache) + sets * sizeof(struct cache_set);
 	struct jwt_cache *cache = aligned_alloc(64, (size + 63) / 64 * 64);
 
 	if (cache == NULL)
@@ -142,7 +143,8 @@ static bool cache_is_token(const struct jwt_cached *c, struct jwt_text token,
 	       cache_is_same(c->token, token.at, token.len);
 }
 
-struct jwt_cached *jwt_cache_find(struct jwt_cache *cache, struct jwt_text token,
+struct jwt_cached *jwt_cache_find(struct jwt_cache *cache,
+				  struct jwt_text token,
 				  struct jwt_moment moment)
 {
 	struct jwt_cached *found = NULL;
