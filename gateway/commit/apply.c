@@ -289,6 +289,8 @@ static void apply_effects(struct unit *u, struct gantry_message *m)
 		apply_rejected(u, m, &result);
 		return;
 	}
+	/* a unit that is tried again must not tell of problems twice */
+	error_reset(&m->error);
 	verdict = engine_settle(m);
 	if (verdict == GANTRY_REJECTED)
 		apply_rejected(u, m, &result);

@@ -30,3 +30,4 @@ tests_unit_stock_query_SOURCES = tests/unit/stock_query.c $(STOCK_WORLD)
 tests_unit_stock_query_LDADD = $(LDADD_UNIT)
 tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/config.mk
+include tests/unit/commit.mk
