@@ -115,8 +115,8 @@ void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict)
 	if (code == NULL)
 		code = verdict == GANTRY_REJECTED ?
 			"VALIDATION_ERROR" : envelope_dependency(m->error.dependency);
-	m->answer.verdict = verdict;
-	m->answer.status = envelope_status(code);
+	m->answer = (struct message_answer){ .verdict = verdict,
+					     .status = envelope_status(code) };
 	m->answer.text = envelope_text(&m->arena, code, m->error.message,
 				       error_details(&m->error),
 				       m->correlation_id, &m->answer.len);
