@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/pipeline/envelope.h"
@@ -55,14 +56,18 @@ static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
 	const struct gantry_key_set *const *locks;
 	const struct gantry_key *const *reads;
 	size_t n_locks, n_reads, n_keys;
+	enum gantry_stored stored;
 
 	for (unsigned i = 0; i < u->n_members; i++)
 		apply_needs(u, u->members[i].m);
 	into.keys = needs_keys(&u->needs, &n_keys);
 	locks = needs_locks(&u->needs, &n_locks);
 	reads = needs_reads(&u->needs, &n_reads);
-	return u->world->storage->load(u->handle, locks, n_locks, reads, n_reads,
-				       &sink, &u->now_ms, err);
+	stored = u->world->storage->load(u->handle, locks, n_locks, reads, n_reads,
+					 &sink, &u->now_ms, err);
+	if (stored == GANTRY_STORED)
+		u->ahead_ms = u->now_ms - clock_steady_ns() / 1000000;
+	return stored;
 }
 
 /*
