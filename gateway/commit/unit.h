@@ -46,6 +46,7 @@ enum unit_fate {
 struct unit_member {
 	struct gantry_message *m;
 	struct effects before;	/* as the handlers left them */
+	unsigned moved;		/* m->moved before the unit */
 	enum unit_fate fate;
 };
 

@@ -141,7 +141,6 @@ static enum gantry_stored world_commit(void *unit, struct gantry_error *err)
 	enum gantry_stored stored;
 
 	pthread_mutex_lock(&w->lock);
-	w->commits++;
 	w->held = w->holding;
 	pthread_cond_broadcast(&w->moved);
 	while (w->holding)
@@ -247,6 +246,26 @@ static void world_build(struct world *w)
 	w->graph.routes = w->route_list;
 }
 
+static bool world_take(void *committer, struct gantry_message *m)
+{
+	struct world *w = committer;
+	bool taken = committer_commit(w->committer, m);
+
+	pthread_mutex_lock(&w->lock);
+	w->handed += taken;
+	pthread_cond_broadcast(&w->moved);
+	pthread_mutex_unlock(&w->lock);
+	return taken;
+}
+
+void world_wait_handed(struct world *w, unsigned n)
+{
+	pthread_mutex_lock(&w->lock);
+	while (w->handed < n)
+		pthread_cond_wait(&w->moved, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void world_open(struct world *w, const struct committer_options *options)
 {
 	struct gantry_error err = ERROR_INIT;
@@ -265,8 +284,7 @@ void world_open(struct world *w, const struct committer_options *options)
 	w->committer = committer_new(options != NULL ? options : &committer_defaults,
 				     &w->storage, w);
 	w->engine = engine_new(&(struct engine_options){ 4, 2, 4096 }, &reads,
-			       &(struct engine_committer){ committer_commit,
-							   w->committer });
+			       &(struct engine_committer){ world_take, w });
 	error_fini(&err);
 }
 

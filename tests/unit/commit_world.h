@@ -64,7 +64,7 @@ struct world {
 	bool holding, held;		/* commits wait; one does */
 	int64_t ahead_ms;		/* of the storage's clock */
 	unsigned answered;
-	unsigned commits;		/* that were tried */
+	unsigned handed;		/* messages that the committer took */
 	unsigned chance;		/* of 1000: a call fails at random */
 	uint64_t seed;
 	void *unit;			/* the inner one */
@@ -91,6 +91,8 @@ const char *shot_header(const struct shot *s, const char *name);
  */
 void world_hold(struct world *w, struct shot *plug);
 void world_release(struct world *w, struct shot *plug);
+/* Wait until the committer has taken n messages since the world was opened. */
+void world_wait_handed(struct world *w, unsigned n);
 void world_fail(struct world *w, enum world_call call, enum gantry_stored stored,
 		int n);
 
