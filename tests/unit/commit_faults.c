@@ -32,7 +32,7 @@ static int teardown(void **state)
 #define MOST 40
 
 static struct shot shots[MOST];
-static char names[MOST][16];
+static char names[MOST][24];
 
 static void fire(int i, shot_handler *handle, int64_t number)
 {
