@@ -6,6 +6,7 @@ UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
 UNIT_TESTS += tests/unit/stock
 UNIT_TESTS += tests/unit/stock_query
+UNIT_TESTS += tests/unit/stock_random
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -42,3 +43,6 @@ tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_stock_query_SOURCES = tests/unit/stock_query.c $(STOCK_WORLD)
 tests_unit_stock_query_LDADD = $(LDADD_UNIT)
 tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_stock_random_SOURCES = tests/unit/stock_random.c $(STOCK_WORLD)
+tests_unit_stock_random_LDADD = $(LDADD_UNIT)
+tests_unit_stock_random_LDFLAGS = $(LDFLAGS_UNIT)

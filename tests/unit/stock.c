@@ -584,6 +584,16 @@ static void test_order_size(void **state)
 	world_decide(&w, &GANTRY_COMMAND(.kind = GANTRY_CANCEL,
 					 .allocation_id = "alloc_8"));
 	assert_int_equal(world_decide(&w, &GANTRY_COMMAND(
+				ALLOCATE("o1", "inv", 1,
+					 .expires_at_ms = w.now_ms + 1)))->outcome.result,
+			 GANTRY_APPLIED);
+	/* full again, but an expired one gives its place to its successor */
+	assert_string_equal(world_summary(&w, world_decide(&w, &GANTRY_COMMAND(
+				.kind = GANTRY_ALLOCATE, .order_id = "o1",
+				.order_item_id = "l7", .item_id = "inv",
+				.quantity = 1))), "REFUSED ORDER_TOO_LARGE");
+	w.now_ms++;
+	assert_int_equal(world_decide(&w, &GANTRY_COMMAND(
 				ALLOCATE("o1", "inv", 1)))->outcome.result,
 			 GANTRY_APPLIED);
 	world_fini(&w);

@@ -346,7 +346,6 @@ const struct stock_decision *world_decide(struct world *w,
 	const struct stock_decision *d;
 
 	assert_true(w->loaded);
-	rowset_mark(&w->rows);
 	d = stock_decide(&context, command);
 	assert_int_equal(d->outcome.size, sizeof(d->outcome));
 	assert_int_equal(d->outcome.code != NULL,

@@ -33,7 +33,10 @@ extern const struct gantry_storage world_storage;
 void world_init(struct world *w);
 void world_fini(struct world *w);
 
-/* A unit: load, decide each, store. Outcomes live until the next begin. */
+/*
+ * A unit: load, decide each, store. Outcomes live until the next begin. Marks
+ * between messages are the test's.
+ */
 void world_begin(struct world *w, const struct gantry_command *commands, size_t n);
 const struct stock_decision *world_decide(struct world *w,
 					  const struct gantry_command *command);
