@@ -29,7 +29,7 @@ check_PROGRAMS += $(CONFIG_TESTS)
 TESTS += $(CONFIG_TESTS)
 endif
 CPPFLAGS_CONFIG = $(AM_CPPFLAGS) -DETCDIR='"$(abs_top_srcdir)/etc"' \
-	-DSTAND_IN_DIR='"$(abs_top_builddir)/tests/plugins/.libs"' \
+	-DSTAND_IN_DIR='"$(abs_top_builddir)/tests/stand-in/.libs"' \
 	-DBAD_DIR='"$(abs_top_builddir)/tests/bad/.libs"'
 tests_unit_route_SOURCES = tests/unit/route.c
 tests_unit_route_CPPFLAGS = $(CPPFLAGS_CONFIG)
@@ -46,3 +46,4 @@ tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_stock_random_SOURCES = tests/unit/stock_random.c $(STOCK_WORLD)
 tests_unit_stock_random_LDADD = $(LDADD_UNIT)
 tests_unit_stock_random_LDFLAGS = $(LDFLAGS_UNIT)
+include tests/unit/config.mk
