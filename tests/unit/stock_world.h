@@ -53,4 +53,20 @@ const struct gantry_value *world_row(const struct world *w, unsigned table,
 				     const char *id);
 const char *world_text(struct world *w, const struct gantry_value *value);
 
+/* What most tests begin with, and look at in the end. */
+void world_item(struct world *w, const char *id, int64_t available);
+/* From PENDING to a status; "PENDING" and "due" leave it as it is. */
+void world_bring(struct world *w, const char *id, const char *status);
+void world_check_counts(const struct world *w, const char *item,
+			int64_t reserved, int64_t available);
+void world_check_order(struct world *w, const char *id, const char *state,
+		       int64_t live);
+
+#define RUN(w, ...) world_run((w), &GANTRY_COMMAND(__VA_ARGS__))
+#define SUMMARY(w, ...) world_summary((w), RUN(w, __VA_ARGS__))
+#define ALLOCATE(order_, item_, quantity_, ...) \
+	.kind = GANTRY_ALLOCATE, .order_id = order_, .order_item_id = "line1", \
+	.item_id = item_, .quantity = quantity_, ##__VA_ARGS__
+#define ERROR_OF(w, ...) RUN(w, __VA_ARGS__)->outcome.error
+
 #endif
