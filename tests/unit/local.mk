@@ -21,11 +21,4 @@ tests_unit_member_SOURCES = tests/unit/member.c
 tests_unit_member_LDADD = $(LDADD_UNIT)
 tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/stock.mk
-STOCK_WORLD = tests/unit/stock_world.c tests/unit/stock_world.h
-tests_unit_stock_SOURCES = tests/unit/stock.c $(STOCK_WORLD)
-tests_unit_stock_LDADD = $(LDADD_UNIT)
-tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
-tests_unit_stock_query_SOURCES = tests/unit/stock_query.c $(STOCK_WORLD)
-tests_unit_stock_query_LDADD = $(LDADD_UNIT)
-tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/config.mk
