@@ -2,7 +2,8 @@
 gantryincludedir = $(includedir)/gantry
 dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/auth.h sdk/gantry/effect.h sdk/gantry/error.h \
-	sdk/gantry/handler.h sdk/gantry/message.h sdk/gantry/option.h \
+	sdk/gantry/handler.h sdk/gantry/member.h \
+	sdk/gantry/message.h sdk/gantry/option.h \
 	sdk/gantry/outcome.h sdk/gantry/plugin.h sdk/gantry/storage.h \
 	sdk/gantry/write.h
 pkgconfigdir = $(libdir)/pkgconfig

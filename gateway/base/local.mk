@@ -10,3 +10,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/base/parse.c gateway/base/parse.h \
 	gateway/base/utf8.c gateway/base/utf8.h \
 	gateway/base/writer.c gateway/base/writer.h
+gateway_libcore_a_SOURCES += gateway/base/member.c

@@ -33,7 +33,8 @@ struct engine_reads {
 	const struct gantry_storage *storage;
 	void *self;
 	const struct gantry_schema *schema;
-	unsigned records_table;		/* columns: see commit/schema.h */
+	unsigned records_table;		/* index 0: key; and its value: */
+	unsigned records_value;
 };
 
 struct engine *engine_new(const struct engine_options *options,
@@ -58,6 +59,13 @@ void engine_restart(struct engine *engine, struct gantry_message *m);
 
 /* For the committer: the answer stands in m->answer; give it. Any thread. */
 void engine_finish(struct engine *engine, struct gantry_message *m);
+
+/*
+ * For the committer: m->answer from the replies among the effects, and a
+ * correlation id if there was none yet. False: all handlers said NEXT and
+ * nobody replied to a request.
+ */
+bool engine_compose(struct gantry_message *m);
 
 /*
  * For the committer: run settle of all handlers of m in pipeline order with

@@ -24,7 +24,7 @@ int envelope_status(const char *code);
 /*
  * Fill m->answer from m->error (or, with err->code NULL, STORAGE_UNAVAILABLE,
  * ORDER_SERVICE_UNAVAILABLE or OVERLOADED by dependency). Adds Retry-After to
- * 429 and 503, WWW-Authenticate to 401. Keeps what stands in the arena.
+ * 429 and 503. The text lives in the message's arena.
  */
 void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict);
 

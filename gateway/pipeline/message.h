@@ -80,7 +80,6 @@ struct gantry_message {
 	const char *roles[MESSAGE_MAX_ROLES];
 	unsigned n_roles;
 	json_t *json;
-	bool json_tried;
 	unsigned step;			/* the handler that runs, or ran last */
 	unsigned runs;
 	bool asking;			/* this run waits for an answer */
@@ -105,7 +104,17 @@ void message_init(struct gantry_message *m, enum gantry_source source,
 void message_clear(struct gantry_message *m);
 void message_fini(struct gantry_message *m);
 
-/* Whether an id, correlation id or key from outside is fit (D6, D13, D14). */
+/* Printable ASCII, 1 to 128 bytes (D14). */
 bool message_is_correlation_id(const char *text);
+/* What concerns an order is correlated by it, if nothing else was said (D14). */
+void message_name_order(struct gantry_message *m, const char *order_id);
+/* Make sure that there is a correlation id; at the latest before the answer. */
+void message_correlate(struct gantry_message *m);
+
+/* For the engine: an id if there is none; what a run left is forgotten; the
+   log lines of the run that counts go out. */
+void message_complete(struct gantry_message *m);
+void message_begin_run(struct gantry_message *m);
+void message_flush_logs(struct gantry_message *m);
 
 #endif

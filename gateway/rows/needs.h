@@ -33,7 +33,11 @@ void needs_reset(struct needs *needs);
 void needs_lock(struct needs *needs, const struct gantry_key *key);
 void needs_read(struct needs *needs, const struct gantry_key *key);
 
-/* For gantry_storage.load; live until needs_reset(). */
+/*
+ * For gantry_storage.load; live until needs_reset(), and until the next key
+ * is added. A key that is locked is not read again; one that was read before
+ * it was locked stands in both, and its rows come twice.
+ */
 const struct gantry_key_set *const *needs_locks(struct needs *needs, size_t *n_out);
 const struct gantry_key *const *needs_reads(struct needs *needs, size_t *n_out);
 /* All keys, locked ones first, in the order of their sink numbers. */

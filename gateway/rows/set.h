@@ -29,8 +29,10 @@ struct row {
 	struct gantry_value values[];	/* of all columns; lives as the set */
 };
 
+/* As gantry/storage.h says. */
+#define ROWSET_MAX_COLUMNS 60
+
 struct row_undo;
-struct rowset_index;
 struct rowset_table;
 
 struct rowset {
@@ -60,6 +62,8 @@ int rowset_sink_row(void *rowset_sink, size_t key,
 /* A new row: ref and version 1, all other columns NULL. */
 struct row *rowset_new(struct rowset *set, unsigned table, int64_t ref);
 void rowset_remove(struct rowset *set, struct row *row);
+/* A row that is in storage and not in the set is to be removed. */
+void rowset_drop(struct rowset *set, unsigned table, int64_t ref);
 
 /*
  * Look-ups see rows that are there now (not GONE, not VOID); NULL: none. The
@@ -83,7 +87,9 @@ bool row_is_null(const struct row *row, unsigned column);
 
 /*
  * Setting: the first change since the last mark saves the row for undo and
- * adds 1 to its version (not for rows that are NEW since that mark).
+ * adds 1 to its version (not for rows that are NEW since that mark). A value
+ * that is there already is no change. Setting the first column of an index
+ * moves the row to another chain: not while rowset_find_next() walks that one.
  */
 void row_set_number(struct rowset *set, struct row *row, unsigned column,
 		    int64_t number);
@@ -91,19 +97,23 @@ void row_set_text(struct rowset *set, struct row *row, unsigned column,
 		  const char *text);		/* copied; NULL: NULL */
 void row_set_text_n(struct rowset *set, struct row *row, unsigned column,
 		    const char *text, size_t len);
-/* Not copied: text lives at least as long as the set's rows. */
+/* Not copied: text, ended by NUL, lives at least as long as the set's rows. */
 void row_set_text_kept(struct rowset *set, struct row *row, unsigned column,
 		       const char *text, size_t len);
 void row_set_null(struct rowset *set, struct row *row, unsigned column);
 
-/* Begin the changes of one message; rowset_undo() takes back to there. */
+/*
+ * Begin the changes of one message; rowset_undo() takes back to there, and is
+ * a mark itself. A row that was new since the mark is VOID then.
+ */
 void rowset_mark(struct rowset *set);
 void rowset_undo(struct rowset *set);
 
 /*
  * What storage must be told: one change a row, by table in the schema's
- * order, within a table NEW rows by their first unique index, the others by
- * ref. Lives in arena a.
+ * order; within a table GONE and CHANGED rows by ref, then NEW ones by their
+ * first unique index (so a key that a change frees can be taken anew). The
+ * array lives in arena a, the values in the set.
  */
 const struct gantry_change *const *rowset_changes(struct rowset *set,
 						  struct arena *a,

@@ -18,6 +18,39 @@ enum gantry_access {
 	GANTRY_ACCESS_DEFERRED = 2,	/* no credential of my kind */
 };
 
+/*
+ * A key for a token, as the bytes of its file: what kind of key it is, the
+ * plugin tells by the content.
+ */
+struct gantry_token_key {
+	size_t size;
+	const char *bytes;
+	size_t len;
+	const char *algorithm;	/* "HS256"; NULL: the key itself says */
+	const char *kid;	/* mint: which key of a set, and the kid that
+				   the token names; NULL: the only key */
+};
+#define GANTRY_TOKEN_KEY(...)                                                 \
+	((struct gantry_token_key){ .size = sizeof(struct gantry_token_key),  \
+				    __VA_ARGS__ })
+
+/* What a token is held against, beside its signature. */
+struct gantry_token_rules {
+	size_t size;
+	bool signature_only;	/* nothing below counts */
+	const char *issuer;	/* NULL: not looked at */
+	const char *audience;	/* NULL: not looked at */
+	int64_t now_ms;		/* since 1970, UTC */
+	int64_t leeway_ms;
+	int64_t max_lifetime_ms;	/* from iat to exp; 0: no cap */
+};
+#define GANTRY_TOKEN_RULES(...)                                               \
+	((struct gantry_token_rules){                                         \
+		.size = sizeof(struct gantry_token_rules), __VA_ARGS__ })
+
+/* Room for the longest token, with its NUL. */
+#define GANTRY_TOKEN_SIZE 8193
+
 struct gantry_auth {
 	size_t size;
 	const char *challenge;	/* WWW-Authenticate of a 401, e.g. "Bearer" */
@@ -29,6 +62,21 @@ struct gantry_auth {
 	enum gantry_access (*authenticate)(void *self,
 					   struct gantry_message *m,
 					   struct gantry_error *err);
+	/*
+	 * Optional, for credentials that are signed tokens; both need no
+	 * instance, do no I/O, keep nothing and may be called on any thread.
+	 *
+	 * mint: sign these claims (an object) as they stand and write the
+	 * token to token_out, which has room for GANTRY_TOKEN_SIZE bytes and
+	 * is the caller's to clear. check: whether authenticate() of an
+	 * instance with this key and these rules would take the token. 0, or
+	 * -1 with err; token_out is then not touched.
+	 */
+	int (*mint)(const struct gantry_token_key *key, const json_t *claims,
+		    char *token_out, struct gantry_error *err);
+	int (*check)(const struct gantry_token_key *key,
+		     const struct gantry_token_rules *rules, const char *token,
+		     struct gantry_error *err);
 };
 
 /*

@@ -99,6 +99,7 @@ struct gantry_command {
 	bool by_event;			/* decide as an event: the row of the order
 					   says what happens, a cancelled order is
 					   no refusal (D20) */
+	bool no_shortage_event;		/* no InsufficientStock if refused (D16) */
 };
 #define GANTRY_COMMAND(...) \
 	((struct gantry_command){ .size = sizeof(struct gantry_command), __VA_ARGS__ })

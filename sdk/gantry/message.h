@@ -95,6 +95,12 @@ int64_t gantry_now_ms(const struct gantry_message *m);
  */
 const char *gantry_mint(struct gantry_message *m, const char *prefix);
 
+/*
+ * RFC 3339 text of len bytes, any offset and fraction, as milliseconds since
+ * 1970 UTC. False if it is none, or outside the years 1970 to 9999. Level 1.
+ */
+bool gantry_parse_time(const char *text, size_t len, int64_t *ms_out);
+
 /* Zeroed memory that lives as long as the message; never NULL. Level 1. */
 void *gantry_alloc(struct gantry_message *m, size_t size);
 

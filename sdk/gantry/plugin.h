@@ -15,6 +15,7 @@
 #include <gantry/effect.h>
 #include <gantry/error.h>
 #include <gantry/handler.h>
+#include <gantry/member.h>
 #include <gantry/message.h>
 #include <gantry/option.h>
 #include <gantry/outcome.h>

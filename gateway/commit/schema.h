@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * schema - all tables of Gantry: those of stock, then the committer's own.
+ */
+#ifndef COMMIT_SCHEMA_H
+#define COMMIT_SCHEMA_H
+
+#include "gateway/stock/schema.h"
+
+enum commit_table {
+	COMMIT_OUTBOX = STOCK_TABLES,
+	COMMIT_INBOX,
+	COMMIT_IDEMPOTENCY,
+	COMMIT_RECORDS,
+	COMMIT_LEASES,
+	COMMIT_TABLES,			/* how many, with those of stock */
+};
+
+/* Events that wait for the broker (I5); the ref is their order. */
+enum commit_outbox_column {
+	OUTBOX_REF, OUTBOX_VERSION,
+	OUTBOX_OWNER,			/* the replica that publishes it */
+	OUTBOX_AFTER,			/* ref of the event that goes before, or NULL */
+	OUTBOX_AGGREGATE_TYPE, OUTBOX_AGGREGATE_ID,
+	OUTBOX_EXCHANGE, OUTBOX_ROUTING_KEY, OUTBOX_TYPE, OUTBOX_EVENT_ID,
+	OUTBOX_CORRELATION_ID, OUTBOX_TRACEPARENT,
+	OUTBOX_BODY,			/* the envelope, as it goes out */
+	OUTBOX_CREATED_AT,
+	OUTBOX_COLUMNS,
+};
+
+/* Events that came in and were decided (D20). */
+enum commit_inbox_column {
+	INBOX_REF, INBOX_VERSION,
+	INBOX_KEY,			/* queue:eventId, unique index 0 */
+	INBOX_STATE,			/* applied, refused */
+	INBOX_CREATED_AT,
+	INBOX_COLUMNS,
+};
+
+/* Answers kept for 24 hours (D6). */
+enum commit_idempotency_column {
+	IDEMPOTENCY_REF, IDEMPOTENCY_VERSION,
+	IDEMPOTENCY_KEY,		/* scope and key, unique index 0 */
+	IDEMPOTENCY_FINGERPRINT,
+	IDEMPOTENCY_STATUS,
+	IDEMPOTENCY_HEADERS,		/* "Name: value" lines, or NULL */
+	IDEMPOTENCY_ANSWER,
+	IDEMPOTENCY_CREATED_AT,
+	IDEMPOTENCY_COLUMNS,
+};
+
+/* What handlers keep (gantry_record_put). */
+enum commit_records_column {
+	RECORDS_REF, RECORDS_VERSION,
+	RECORDS_KEY,			/* instance, space, key; unique index 0 */
+	RECORDS_VALUE,			/* JSON */
+	RECORDS_UPDATED_AT,
+	RECORDS_COLUMNS,
+};
+
+enum commit_leases_column {
+	LEASES_REF, LEASES_VERSION,
+	LEASES_NAME,			/* unique index 0 */
+	LEASES_OWNER, LEASES_UNTIL,
+	LEASES_COLUMNS,
+};
+
+extern const struct gantry_schema commit_schema;
+
+#endif

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * unit - see unit.h. One bad message never fails its batch: what storage
+ * refuses for many is tried again one by one.
+ */
+#include "gateway/commit/unit.h"
+
+#include <assert.h>
+#include <string.h>
+#include <time.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/pipeline/envelope.h"
+
+#define UNIT_MAX_TRIES 5
+
+void unit_init(struct unit *u, struct unit_world *world, unsigned lane)
+{
+	*u = (struct unit){ .world = world, .lane = lane };
+	rowset_init(&u->rows, &commit_schema);
+	needs_init(&u->needs, &commit_schema);
+	u->members = memory_new_array(world->options.max_batch, sizeof(*u->members));
+	u->retention = lane == 0 ? retention_new() : NULL;
+}
+
+void unit_fini(struct unit *u)
+{
+	retention_free(&u->retention);
+	free(u->members);
+	needs_fini(&u->needs);
+	rowset_fini(&u->rows);
+	arena_fini(&u->arena);
+}
+
+/* Back to how the handlers left everything. */
+static void unit_clear(struct unit *u)
+{
+	for (unsigned i = 0; i < u->n_members; i++) {
+		struct unit_member *member = &u->members[i];
+
+		effects_truncate(&member->m->effects, &member->before);
+		member->m->outcomes = NULL;
+		member->m->n_outcomes = 0;
+	}
+	rowset_reset(&u->rows);
+	needs_reset(&u->needs);
+	arena_reset(&u->arena);
+}
+
+static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
+{
+	struct rowset_sink into = { &u->rows, NULL };
+	struct gantry_sink sink = { rowset_sink_row, &into };
+	const struct gantry_key_set *const *locks;
+	const struct gantry_key *const *reads;
+	size_t n_locks, n_reads, n_keys;
+
+	for (unsigned i = 0; i < u->n_members; i++)
+		apply_needs(u, u->members[i].m);
+	into.keys = needs_keys(&u->needs, &n_keys);
+	locks = needs_locks(&u->needs, &n_locks);
+	reads = needs_reads(&u->needs, &n_reads);
+	return u->world->storage->load(u->handle, locks, n_locks, reads, n_reads,
+				       &sink, &u->now_ms, err);
+}
+
+/*
+ * Only after the load is it known what an order command touches. The prefix
+ * that fits stays, but at least one message.
+ */
+static void unit_fit(struct unit *u, struct queue *back)
+{
+	unsigned weight = 0, n;
+
+	for (n = 0; n < u->n_members; n++) {
+		weight += apply_loaded_weight(u, u->members[n].m);
+		if (n > 0 && weight > u->world->options.max_weight)
+			break;
+	}
+	for (unsigned i = n; i < u->n_members; i++)
+		queue_push(back, u->members[i].m);
+	u->n_members = n;
+}
+
+static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
+{
+	const struct gantry_change *const *changes;
+	enum gantry_stored stored;
+	size_t n;
+
+	changes = rowset_changes(&u->rows, &u->arena, &n);
+	stored = u->world->storage->store(u->handle, changes, n, err);
+	if (stored != GANTRY_STORED) {
+		u->world->storage->rollback(u->handle);
+		return stored;
+	}
+	return u->world->storage->commit(u->handle, err);
+}
+
+/* Once through; anything but STORED: nothing happened. */
+static enum gantry_stored unit_try(struct unit *u, struct queue *back,
+				   struct gantry_error *err)
+{
+	const struct gantry_storage *storage = u->world->storage;
+	enum gantry_stored stored;
+
+	unit_clear(u);
+	stored = storage->begin(u->world->storage_self, u->lane, &u->handle, err);
+	if (stored != GANTRY_STORED)
+		return stored;
+	stored = unit_load(u, err);
+	if (stored != GANTRY_STORED) {
+		storage->rollback(u->handle);
+		return stored;
+	}
+	unit_fit(u, back);
+	for (unsigned i = 0; i < u->n_members; i++)
+		apply_message(u, &u->members[i]);
+	if (u->retention != NULL)
+		retention_add(u);
+	return unit_write(u, err);
+}
+
+/* A little longer each time, and never the same for two replicas. */
+static void unit_pause(unsigned attempt)
+{
+	struct timespec t = { 0 };
+	uint16_t random;
+
+	ids_random(&random, sizeof(random));
+	t.tv_nsec = (long)random % (1000000L << attempt);
+	nanosleep(&t, NULL);
+}
+
+static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
+					 struct gantry_error *err)
+{
+	enum gantry_stored stored = GANTRY_CONFLICT;
+
+	for (unsigned i = 0; i < UNIT_MAX_TRIES && stored == GANTRY_CONFLICT; i++) {
+		if (i > 0) {
+			atomic_fetch_add(&u->world->conflicts, 1);
+			unit_pause(i);
+		}
+		error_reset(err);
+		stored = unit_try(u, back, err);
+	}
+	if (u->retention != NULL)
+		retention_done(u, stored == GANTRY_STORED);
+	return stored;
+}
+
+static void unit_answer(struct unit *u)
+{
+	record_committed(u);
+	if (atomic_exchange(&u->world->away, false))
+		log_info("storage: back");
+	atomic_fetch_add(&u->world->units, 1);
+	atomic_fetch_add(&u->world->messages, u->n_members);
+	for (unsigned i = 0; i < u->n_members; i++) {
+		struct unit_member *member = &u->members[i];
+		struct gantry_message *m = member->m;
+
+		if (member->fate == UNIT_RESTART)
+			engine_restart(m->engine, m);
+		else
+			engine_finish(m->engine, m);
+	}
+}
+
+/* FULL and AWAY end by themselves one day, BROKEN does not. */
+static void unit_fail(struct unit *u, enum gantry_stored stored,
+		      const struct gantry_error *err)
+{
+	atomic_fetch_add(&u->world->failures, 1);
+	if (stored != GANTRY_REFUSED_ROW && !atomic_exchange(&u->world->away, true))
+		log_error("storage: %s", err->message);
+	if (u->n_members > 0)
+		log_warning("a unit of %u messages was not stored: %s",
+			    u->n_members, err->message);
+	for (unsigned i = 0; i < u->n_members; i++) {
+		struct gantry_message *m = u->members[i].m;
+
+		error_reset(&m->error);
+		if (stored == GANTRY_REFUSED_ROW)
+			error_set(&m->error, "INTERNAL_ERROR",
+				  "The storage refused a row");
+		else
+			error_depends(&m->error, GANTRY_DEPENDS_ON_STORAGE,
+				      "The storage cannot be used now");
+		message_correlate(m);
+		envelope_fail(m, GANTRY_FAILED);
+		engine_finish(m->engine, m);
+	}
+}
+
+static void unit_one_by_one(struct unit *u, struct queue *back)
+{
+	struct queue all = { 0 };
+	struct gantry_message *m;
+
+	for (unsigned i = 0; i < u->n_members; i++)
+		queue_push(&all, u->members[i].m);
+	while ((m = queue_pop(&all)) != NULL) {
+		struct queue alone = { 0 };
+
+		queue_push(&alone, m);
+		unit_run(u, &alone, back);
+	}
+}
+
+/*
+ * A message that read what an earlier one of the batch puts runs again after
+ * the unit: the first in arrival order always gets through.
+ */
+static void unit_gather(struct unit *u, struct queue *batch, struct queue *later)
+{
+	struct gantry_message *m;
+
+	u->n_members = 0;
+	while ((m = queue_pop(batch)) != NULL) {
+		if (record_waits(u->members, u->n_members, m)) {
+			queue_push(later, m);
+			continue;
+		}
+		assert(u->n_members < u->world->options.max_batch);
+		u->members[u->n_members++] =
+			(struct unit_member){ .m = m, .before = m->effects };
+	}
+}
+
+void unit_run(struct unit *u, struct queue *batch, struct queue *back)
+{
+	struct gantry_error err = ERROR_INIT;
+	struct queue later = { 0 };
+	struct gantry_message *m;
+	enum gantry_stored stored;
+
+	unit_gather(u, batch, &later);
+	stored = unit_try_often(u, back, &err);
+	if (stored == GANTRY_STORED)
+		unit_answer(u);
+	else if ((stored == GANTRY_CONFLICT || stored == GANTRY_REFUSED_ROW) &&
+		 u->n_members > 1)
+		unit_one_by_one(u, back);
+	else
+		unit_fail(u, stored, &err);
+	while ((m = queue_pop(&later)) != NULL)
+		engine_restart(m->engine, m);
+	error_fini(&err);
+}
+
+void unit_idle(struct unit *u)
+{
+	struct queue none = { 0 }, back = { 0 };
+
+	bool old = u->retention != NULL && retention_look(u);
+
+	if (old || atomic_load(&u->world->away))
+		unit_run(u, &none, &back);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * kit - what the checks share: the schema, rows, units, and how to fail.
+ */
+#ifndef CONFORM_KIT_H
+#define CONFORM_KIT_H
+
+#include "gateway/base/arena.h"
+#include "gateway/base/error.h"
+#include "gateway/conform/conform.h"
+
+enum { HOLDERS, THINGS, PARTS, LINES, LATER };
+enum { REF, VERSION, NAME, NOTE, NUMBER, EXTRA };	/* of holders */
+enum { HOLDERS_NAME, HOLDERS_NUMBER, HOLDERS_EXTRA };
+enum { HOLDER = 2, KIND, LIVE };			/* of things */
+enum { THINGS_LIVE };					/* unique, all three */
+enum { THING = 2, LABEL };				/* of parts */
+enum { PARTS_THING };
+enum { LINE_A = 2, LINE_B };				/* of lines */
+enum { LINES_AB };
+enum { KIT_COLUMNS = 6 };
+
+extern const struct gantry_schema kit_schema_old;	/* 1.0 */
+extern const struct gantry_schema kit_schema_new;	/* 1.1 */
+extern const struct gantry_schema kit_schema_other;	/* 2.0 */
+
+struct kit {
+	const struct conform_ops *ops;
+	const struct gantry_storage *st;
+	void *self;			/* NULL: not open */
+	const struct gantry_schema *schema;
+	struct arena arena;		/* of one check */
+	struct gantry_error err;	/* of the last call */
+	char seen[400];			/* why the check fails */
+	int64_t last_ref;
+};
+
+struct kit_row {
+	size_t key;
+	struct gantry_value values[KIT_COLUMNS];
+};
+
+/* What a sink took; texts are copies in the arena. */
+struct kit_rows {
+	struct kit *kit;
+	const struct gantry_table *table;	/* of all of them, or: */
+	const struct gantry_table *const *by_key;
+	struct kit_row *rows;
+	size_t n, room;
+};
+
+/* A check: 0, or -1 by kit_fail(). Left out if the storage lacks its need. */
+struct kit_check {
+	const char *name;
+	int (*run)(struct kit *k);
+	enum { NEEDS_NOTHING, NEEDS_KEEPS, NEEDS_CHECKS } needs;
+};
+
+/* Ended by an empty one. */
+extern const struct kit_check kit_checks_row[], kit_checks_key[],
+	kit_checks_unit[], kit_checks_scan[], kit_checks_race[],
+	kit_checks_reopen[];
+
+int kit_fail(struct kit *k, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* 0 if got is wanted, else -1, naming what, both answers and the message. */
+int kit_want(struct kit *k, enum gantry_stored got, enum gantry_stored wanted,
+	     const char *what);
+
+int64_t kit_ref(struct kit *k);		/* a new one, greater than all before */
+struct gantry_value kit_null(void);
+struct gantry_value kit_number(int64_t number);
+struct gantry_value kit_text(const char *text);
+/* "prefix-REF" in the arena: an id that no other run has used. */
+struct gantry_value kit_id(struct kit *k, const char *prefix);
+bool kit_equal(const struct gantry_value *a, const struct gantry_value *b);
+
+struct gantry_change kit_change(enum gantry_change_kind kind, unsigned table,
+				const struct gantry_value *values, uint64_t mask);
+struct gantry_key kit_key(unsigned table, unsigned index, unsigned n,
+			  const struct gantry_value *values);
+
+int kit_open(struct kit *k, const struct gantry_schema *schema);
+void kit_close(struct kit *k);
+
+/* One unit: begin, store, commit, or rollback where one of them says no. */
+enum gantry_stored kit_unit(struct kit *k, const struct gantry_change *changes,
+			    size_t n);
+/* A committed holder or thing; its ref, or -1 with the check failed. */
+int64_t kit_holder(struct kit *k, struct gantry_value name);
+int64_t kit_thing(struct kit *k, int64_t holder, const char *kind,
+		  struct gantry_value live);
+
+struct gantry_sink kit_sink(struct kit_rows *rows);
+/* Read by one key into *rows. */
+int kit_read(struct kit *k, const struct gantry_key *key, struct kit_rows *rows);
+/* How many rows have this ref: 0 or 1, or -1 with the check failed. */
+int kit_count(struct kit *k, unsigned table, int64_t ref);
+/* The row with this ref; -1 with the check failed if it is not there. */
+int kit_row(struct kit *k, unsigned table, int64_t ref, struct kit_row *row_out);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ask - what a message wants to know, and the answers it got (gantry/ask.h).
+ */
+#ifndef PIPELINE_ASK_H
+#define PIPELINE_ASK_H
+
+#include "gateway/pipeline/message.h"
+
+#define ASK_MAX 64		/* of one message */
+
+enum ask_kind { ASK_RECORD = 1, ASK_QUERY };
+
+struct message_ask {
+	struct message_ask *next;
+	enum ask_kind kind;
+	bool answered;
+	struct gantry_error *error;	/* in the arena; NULL: none */
+
+	const char *record;		/* key in the records table */
+	int64_t version;		/* of the record; 0: there is none */
+	json_t *value;			/* of the record, or NULL */
+
+	struct gantry_query query;
+	struct gantry_page page;
+	json_t *rows;
+};
+
+/* The key of a record in its table: instance, space and key as one text. */
+const char *ask_record_key(struct arena *arena, const char *instance,
+			   const char *space, const char *key);
+
+/* The next ask that has no answer, from ask on; NULL at the end. */
+struct message_ask *ask_open(struct message_ask *ask);
+
+/* The answer failed; the ask's handler hears it with its dependency. */
+void ask_fail(struct gantry_message *m, struct message_ask *ask,
+	      const struct gantry_error *err);
+
+/* Free trees; the list is empty then. */
+void ask_free_all(struct gantry_message *m);
+
+#endif

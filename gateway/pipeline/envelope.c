@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* envelope - see envelope.h. The table is D9's. */
+#include "gateway/pipeline/envelope.h"
+
+#include <string.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/base/writer.h"
+
+static const struct envelope_code envelope_codes[] = {
+	{ "VALIDATION_ERROR", 400, false, "The request is not valid" },
+	{ "UNAUTHENTICATED", 401, false, "A valid token is needed" },
+	{ "FORBIDDEN", 403, false, "The token has no role that may do this" },
+	{ "ALLOCATION_NOT_FOUND", 404, false, "There is no such allocation" },
+	{ "INVENTORY_ITEM_NOT_FOUND", 404, false, "There is no such inventory item" },
+	{ "ORDER_NOT_FOUND", 404, false, "There is no such order" },
+	{ "RETURN_NOT_FOUND", 404, false, "There is no such return" },
+	{ "ROUTE_NOT_FOUND", 404, false, "There is nothing at this path" },
+	{ "METHOD_NOT_ALLOWED", 405, false, "This path has no such method" },
+	{ "REQUEST_TIMEOUT", 408, false, "The request took too long to arrive" },
+	{ "INSUFFICIENT_STOCK", 409, false, "Not enough inventory available" },
+	{ "INVALID_STATE_TRANSITION", 409, false, "The status does not allow this" },
+	{ "ALLOCATION_EXPIRED", 409, false, "The allocation has expired" },
+	{ "ALLOCATION_EXISTS", 409, false, "The order item holds an allocation with another quantity" },
+	{ "ORDER_TOO_LARGE", 409, false, "The order has too many allocations" },
+	{ "ORDER_CANCELLED", 409, false, "The order is cancelled" },
+	{ "ORDER_NOT_FULFILLED", 409, false, "Nothing of the order is fulfilled" },
+	{ "ORDER_UNKNOWN", 409, false, "The order is not known" },
+	{ "ITEM_EXISTS", 409, false, "There is an inventory item with this id" },
+	{ "ADJUSTMENT_BELOW_RESERVED", 409, false, "The stock would fall below what is reserved" },
+	{ "PRECONDITION_FAILED", 409, false, "The row has moved" },
+	{ "IDEMPOTENCY_IN_PROGRESS", 409, true, "A request with this key is being handled" },
+	{ "PAYLOAD_TOO_LARGE", 413, false, "The body is too large" },
+	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body must be application/json" },
+	{ "WAREHOUSE_MISMATCH", 422, false, "The item lies in another warehouse" },
+	{ "IDEMPOTENCY_KEY_REUSED", 422, false, "The key was used with another request" },
+	{ "RATE_LIMITED", 429, true, "Too many requests" },
+	{ "HEADERS_TOO_LARGE", 431, false, "The head of the request is too large" },
+	{ "INTERNAL_ERROR", 500, false, "Something is wrong inside" },
+	{ "STORAGE_UNAVAILABLE", 503, true, "The storage cannot be used now" },
+	{ "ORDER_SERVICE_UNAVAILABLE", 503, true, "The Order Service cannot be reached now" },
+	{ "CIRCUIT_OPEN", 503, true, "The way there is closed for now" },
+	{ "OVERLOADED", 503, true, "Too much to do at the moment" },
+};
+
+static const struct envelope_code envelope_own = {
+	NULL, 422, false, "The message was rejected",
+};
+
+const struct envelope_code *envelope_code(const char *code)
+{
+	for (size_t i = 0; i < ARRAY_LENGTH(envelope_codes); i++)
+		if (strcmp(envelope_codes[i].code, code) == 0)
+			return &envelope_codes[i];
+	return &envelope_own;
+}
+
+int envelope_status(const char *code)
+{
+	return envelope_code(code)->status;
+}
+
+const char *envelope_text(struct arena *arena, const char *code,
+			  const char *message, const char *details,
+			  const char *correlation_id, size_t *len_out)
+{
+	const struct envelope_code *row = envelope_code(code);
+	struct writer w;
+
+	writer_init(&w, arena, 512);
+	writer_object(&w, NULL);
+	writer_bool(&w, "success", false);
+	writer_object(&w, "error");
+	writer_text(&w, "code", code);
+	writer_text(&w, "message", message != NULL && *message != '\0' ?
+					   message : row->text);
+	if (details != NULL)
+		writer_raw(&w, "details", details, strlen(details));
+	writer_bool(&w, "retryable", row->retryable);
+	if (correlation_id != NULL)
+		writer_text(&w, "correlationId", correlation_id);
+	writer_end(&w);
+	writer_end(&w);
+	return writer_done(&w, len_out);
+}
+
+static const char *envelope_dependency(enum gantry_dependency dependency)
+{
+	switch (dependency) {
+	case GANTRY_DEPENDS_ON_STORAGE:
+		return "STORAGE_UNAVAILABLE";
+	case GANTRY_DEPENDS_ON_UPSTREAM:
+		return "ORDER_SERVICE_UNAVAILABLE";
+	default:
+		return "OVERLOADED";
+	}
+}
+
+static void envelope_headers(struct gantry_message *m, int status)
+{
+	static const struct message_pair retry[] = { { "Retry-After", "1" } };
+
+	m->answer.headers = NULL;
+	m->answer.n_headers = 0;
+	if (status == 429 || status == 503) {
+		m->answer.headers = retry;
+		m->answer.n_headers = 1;
+	}
+}
+
+void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict)
+{
+	const char *code = m->error.code;
+
+	if (code == NULL)
+		code = verdict == GANTRY_REJECTED ?
+			"VALIDATION_ERROR" : envelope_dependency(m->error.dependency);
+	m->answer.verdict = verdict;
+	m->answer.status = envelope_status(code);
+	m->answer.text = envelope_text(&m->arena, code, m->error.message,
+				       error_details(&m->error),
+				       m->correlation_id, &m->answer.len);
+	envelope_headers(m, m->answer.status);
+}

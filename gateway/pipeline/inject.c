@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inject - see inject.h. */
+#include "gateway/pipeline/inject.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/base/utf8.h"
+#include "gateway/base/writer.h"
+#include "gateway/pipeline/engine_private.h"
+#include "gateway/pipeline/envelope.h"
+
+struct inject {
+	struct engine *engine;
+	struct gantry_message *request;
+	struct gantry_message *events;	/* an array */
+	unsigned n_events;
+	pthread_mutex_t lock;		/* of waiting */
+	unsigned waiting;
+};
+
+/* The id that the inbox knows it by (D20). */
+static const char *inject_event_id(struct gantry_message *m)
+{
+	const json_t *body = gantry_json(m, &m->error);
+	const json_t *id = json_object_get(body, "eventId");
+
+	if (body == NULL)
+		return NULL;
+	if (!json_is_string(id) ||
+	    !utf8_is_id(json_string_value(id), json_string_length(id), 128)) {
+		gantry_problem(&m->error, "eventId", "not 1 to 128 printable bytes");
+		gantry_fail(&m->error, "The event has no eventId");
+		return NULL;
+	}
+	return json_string_value(id);
+}
+
+static bool inject_route_fits(const struct route *route, const char *exchange,
+			      const char *key)
+{
+	if (route->source != GANTRY_SOURCE_AMQP)
+		return false;
+	for (unsigned i = 0; i < route->n_bindings; i++)
+		if (strcmp(route->bindings[i].exchange, exchange) == 0 &&
+		    route_key_matches(route->bindings[i].key, key))
+			return true;
+	return false;
+}
+
+static const char *inject_correlation(const struct gantry_message *request)
+{
+	const json_t *metadata = json_object_get(request->json, "metadata");
+	const char *id = json_string_value(json_object_get(metadata, "correlationId"));
+
+	if (request->correlation_id != NULL)
+		return request->correlation_id;
+	return id != NULL && message_is_correlation_id(id) ? id : NULL;
+}
+
+/* The first outcome that is not "applied"; a failure before a refusal. */
+static const struct gantry_message *inject_worst(const struct inject *in)
+{
+	static const char *const order[] = { "applied", "duplicate", "refused" };
+	const struct gantry_message *worst = &in->events[0];
+
+	for (unsigned i = 0; i < in->n_events; i++)
+		if (in->events[i].answer.verdict == GANTRY_FAILED)
+			return &in->events[i];
+	for (unsigned i = 0; i < in->n_events; i++)
+		if (in->events[i].answer.verdict == GANTRY_REJECTED)
+			return &in->events[i];
+	for (unsigned i = 0; i < in->n_events; i++) {
+		worst = &in->events[i];
+		if (worst->answer.outcome != NULL &&
+		    strcmp(worst->answer.outcome, order[0]) != 0)
+			break;
+	}
+	return worst;
+}
+
+static void inject_answer_outcome(struct gantry_message *request,
+				  const struct gantry_message *event)
+{
+	const char *outcome = event->answer.outcome;
+	struct writer w;
+
+	writer_init(&w, &request->arena, 256);
+	writer_object(&w, NULL);
+	writer_bool(&w, "success", true);
+	writer_object(&w, "data");
+	writer_text(&w, "eventId", event->id);
+	writer_text(&w, "outcome", outcome != NULL ? outcome : "applied");
+	writer_end(&w);
+	writer_end(&w);
+	request->answer = (struct message_answer){ .verdict = GANTRY_DONE,
+						   .status = 200 };
+	request->answer.text = writer_done(&w, &request->answer.len);
+}
+
+/* A rejected event gives its 4xx to the caller, who has it: no dead letter. */
+static void inject_answer(struct inject *in)
+{
+	struct gantry_message *request = in->request;
+	const struct gantry_message *event = inject_worst(in);
+
+	if (request->correlation_id == NULL)
+		request->correlation_id =
+			arena_text(&request->arena, event->correlation_id);
+	message_correlate(request);
+	if (event->answer.verdict == GANTRY_DONE) {
+		inject_answer_outcome(request, event);
+	} else {
+		request->answer = event->answer;
+		request->answer.text = arena_text_n(&request->arena, event->answer.text,
+						    event->answer.len);
+	}
+	/* headers of failures are constant */
+	for (unsigned i = 0; i < in->n_events; i++)
+		message_fini(&in->events[i]);
+	pthread_mutex_destroy(&in->lock);
+	free(in->events);
+	engine_finish(in->engine, request);
+	free(in);
+}
+
+static void inject_event_answered(struct gantry_message *event)
+{
+	struct inject *in = event->home_data;
+	unsigned left;
+
+	pthread_mutex_lock(&in->lock);
+	left = --in->waiting;
+	pthread_mutex_unlock(&in->lock);
+	if (left == 0)
+		inject_answer(in);
+}
+
+static const struct message_home inject_home = { inject_event_answered };
+
+static void inject_event(struct inject *in, unsigned n, const struct route *route,
+			 const char *event_id)
+{
+	struct gantry_message *request = in->request, *m = &in->events[n];
+
+	message_init(m, GANTRY_SOURCE_AMQP, &inject_home);
+	m->home_data = in;
+	m->route = route;
+	m->graph = request->graph;
+	m->id = arena_text(&m->arena, event_id);
+	m->inbox_key = arena_format(&m->arena, "%s:%s", route->queue, event_id);
+	m->correlation_id = arena_text(&m->arena, inject_correlation(request));
+	m->causation_id = m->id;
+	m->traceparent = request->traceparent;
+	m->path = gantry_param(request, "routingKey");
+	m->body = request->body;
+	m->body_len = request->body_len;
+	m->json = json_incref(request->json);
+	m->received_ms = request->received_ms;
+}
+
+static unsigned inject_count(const struct gantry_message *request,
+			     const char *exchange, const char *key)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < request->graph->n_routes; i++)
+		n += inject_route_fits(request->graph->routes[i], exchange, key);
+	return n;
+}
+
+static void inject_refuse(struct engine *engine, struct gantry_message *request)
+{
+	engine_refuse(engine, request, GANTRY_REJECTED);
+}
+
+void inject_run(struct engine *engine, struct gantry_message *request)
+{
+	const char *exchange = gantry_param(request, "exchange");
+	const char *key = gantry_param(request, "routingKey");
+	const char *event_id;
+	struct inject *in;
+	unsigned n;
+
+	event_id = inject_event_id(request);
+	if (event_id == NULL) {
+		gantry_reject(&request->error, "VALIDATION_ERROR");
+		inject_refuse(engine, request);
+		return;
+	}
+	n = inject_count(request, exchange, key);
+	if (n == 0) {
+		error_set(&request->error, "ROUTE_NOT_FOUND",
+			  "No event route is bound to exchange %s with key %s",
+			  exchange, key);
+		inject_refuse(engine, request);
+		return;
+	}
+	in = memory_new(sizeof(*in));
+	in->engine = engine;
+	in->request = request;
+	in->events = memory_new_array(n, sizeof(*in->events));
+	in->n_events = in->waiting = n;
+	pthread_mutex_init(&in->lock, NULL);
+	n = 0;
+	for (unsigned i = 0; i < request->graph->n_routes; i++)
+		if (inject_route_fits(request->graph->routes[i], exchange, key))
+			inject_event(in, n++, request->graph->routes[i], event_id);
+	/* The last answer frees in, also from inside the last submit. */
+	for (unsigned i = 0; i < n; i++)
+		engine_submit(engine, &in->events[i]);
+}

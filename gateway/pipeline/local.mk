@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+gateway_libcore_a_SOURCES += \
+	gateway/pipeline/ask.c gateway/pipeline/ask.h \
+	gateway/pipeline/effects.c gateway/pipeline/effects.h \
+	gateway/pipeline/engine.c gateway/pipeline/engine.h \
+	gateway/pipeline/engine_private.h \
+	gateway/pipeline/envelope.c gateway/pipeline/envelope.h \
+	gateway/pipeline/inject.c gateway/pipeline/inject.h \
+	gateway/pipeline/message.c gateway/pipeline/message.h \
+	gateway/pipeline/queue.h \
+	gateway/pipeline/readers.c \
+	gateway/pipeline/route.h \
+	gateway/pipeline/settle.c \
+	gateway/pipeline/stage.c \
+	gateway/pipeline/workers.c \
+	gateway/pipeline/write.c
+gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h
+gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h

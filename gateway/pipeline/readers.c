@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * readers - a few threads that fetch what messages asked for.
+ *
+ * Each takes all that wait: the records of all of them by one read, queries
+ * one by one. Every fetch is a new snapshot, so a GET after a 201 sees it.
+ */
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/engine_private.h"
+#include "gateway/pipeline/queue.h"
+#include "gateway/stock/query.h"
+
+#define READERS_BATCH 64
+
+struct readers {
+	struct engine *engine;
+	pthread_mutex_t lock;	/* of all below; taken with no other lock held */
+	pthread_cond_t work;
+	struct queue queue;
+	bool stopping;
+	pthread_t *threads;
+	unsigned n_threads;
+};
+
+/* The records of a batch: one key each, and whose it is. */
+struct readers_records {
+	struct arena arena;
+	unsigned value_column;
+	const struct gantry_key **keys;
+	struct message_ask **asks;
+	size_t n;
+};
+
+static void readers_failed(enum gantry_stored stored, struct gantry_error *err)
+{
+	if (stored != GANTRY_BROKEN || err->dependency == GANTRY_DEPENDS_ON_NOTHING)
+		err->dependency = GANTRY_DEPENDS_ON_STORAGE;
+	if (err->message[0] == '\0')
+		gantry_fail(err, "The storage cannot be used now");
+}
+
+static int readers_record(void *context, size_t key, const struct gantry_value *values)
+{
+	struct readers_records *records = context;
+	struct message_ask *ask = records->asks[key];
+	const struct gantry_value *value = &values[records->value_column];
+
+	ask->version = values[1].is.number;
+	if (ask->value == NULL)
+		ask->value = json_loadb(value->is.text, value->len,
+					JSON_DECODE_ANY, NULL);
+	return 0;
+}
+
+static void readers_add(struct readers *r, struct readers_records *records,
+			struct message_ask *ask)
+{
+	struct gantry_key *key = arena_zero(&records->arena, sizeof(*key));
+	struct gantry_value *value = arena_zero(&records->arena, sizeof(*value));
+
+	*value = (struct gantry_value){ .kind = GANTRY_STRING,
+					.len = (uint32_t)strlen(ask->record),
+					.is.text = ask->record };
+	*key = (struct gantry_key){ .size = sizeof(*key),
+				    .table = r->engine->reads.records_table,
+				    .index = 0,
+				    .n = 1,
+				    .values = value };
+	records->keys[records->n] = key;
+	records->asks[records->n++] = ask;
+}
+
+static void readers_fetch_records(struct readers *r, struct queue *batch)
+{
+	const struct engine_reads *reads = &r->engine->reads;
+	struct readers_records records = { 0 };
+	struct gantry_sink sink = { readers_record, &records };
+	struct gantry_error err = ERROR_INIT;
+	enum gantry_stored stored = GANTRY_STORED;
+	struct gantry_message *m;
+	struct message_ask *ask;
+
+	records.value_column = reads->records_value;
+	records.keys = arena_alloc(&records.arena, batch->n * ASK_MAX * sizeof(void *));
+	records.asks = arena_alloc(&records.arena, batch->n * ASK_MAX * sizeof(void *));
+	for (m = batch->first; m != NULL; m = m->next)
+		for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
+			if (ask->kind == ASK_RECORD)
+				readers_add(r, &records, ask);
+	if (records.n > 0)
+		stored = reads->storage->read(reads->self, records.keys, records.n,
+					      &sink, &err);
+	if (stored != GANTRY_STORED)
+		readers_failed(stored, &err);
+	for (m = batch->first; m != NULL; m = m->next)
+		for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next)) {
+			if (ask->kind != ASK_RECORD)
+				continue;
+			ask->answered = true;
+			if (stored != GANTRY_STORED)
+				ask_fail(m, ask, &err);
+		}
+	error_fini(&err);
+	arena_fini(&records.arena);
+}
+
+static void readers_fetch_query(struct readers *r, struct gantry_message *m,
+				struct message_ask *ask)
+{
+	const struct engine_reads *reads = &r->engine->reads;
+	struct query_store store = { reads->storage, reads->self, reads->schema };
+	struct gantry_error err = ERROR_INIT;
+	enum gantry_stored stored;
+
+	stored = stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
+				 &ask->rows, &ask->page.after, &err);
+	ask->answered = true;
+	if (stored == GANTRY_STORED) {
+		ask->page.size = sizeof(ask->page);
+		ask->page.rows = ask->rows;
+	} else {
+		readers_failed(stored, &err);
+		ask_fail(m, ask, &err);
+	}
+	error_fini(&err);
+}
+
+static void readers_serve(struct readers *r, struct queue batch)
+{
+	struct gantry_message *m;
+
+	readers_fetch_records(r, &batch);
+	while ((m = queue_pop(&batch)) != NULL) {
+		struct message_ask *ask = m->asks;
+
+		while ((ask = ask_open(ask)) != NULL)
+			readers_fetch_query(r, m, ask);
+		engine_run(r->engine, m);
+	}
+}
+
+/* At most a batch, so that the other readers have work too. */
+static struct queue readers_take(struct readers *r)
+{
+	struct queue batch = { 0 };
+
+	while (batch.n < READERS_BATCH && !queue_is_empty(&r->queue))
+		queue_push(&batch, queue_pop(&r->queue));
+	return batch;
+}
+
+static void *readers_main(void *arg)
+{
+	struct readers *r = arg;
+
+	pthread_mutex_lock(&r->lock);
+	for (;;) {
+		struct queue batch = readers_take(r);
+
+		if (queue_is_empty(&batch)) {
+			if (r->stopping)
+				break;
+			pthread_cond_wait(&r->work, &r->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&r->lock);
+		readers_serve(r, batch);
+		pthread_mutex_lock(&r->lock);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+struct readers *readers_new(struct engine *engine, unsigned n)
+{
+	struct readers *r = memory_new(sizeof(*r));
+
+	r->engine = engine;
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->work, NULL);
+	r->threads = memory_new_array(n, sizeof(*r->threads));
+	for (; r->n_threads < n; r->n_threads++)
+		if (pthread_create(&r->threads[r->n_threads], NULL, readers_main, r) != 0)
+			abort();
+	return r;
+}
+
+void readers_free(struct readers **readers)
+{
+	struct readers *r = *readers;
+
+	if (r == NULL)
+		return;
+	pthread_mutex_lock(&r->lock);
+	r->stopping = true;
+	pthread_cond_broadcast(&r->work);
+	pthread_mutex_unlock(&r->lock);
+	for (unsigned i = 0; i < r->n_threads; i++)
+		pthread_join(r->threads[i], NULL);
+	assert(queue_is_empty(&r->queue));
+	pthread_cond_destroy(&r->work);
+	pthread_mutex_destroy(&r->lock);
+	free(r->threads);
+	free(r);
+	*readers = NULL;
+}
+
+void readers_push(struct readers *readers, struct gantry_message *m)
+{
+	pthread_mutex_lock(&readers->lock);
+	queue_push(&readers->queue, m);
+	pthread_cond_signal(&readers->work);
+	pthread_mutex_unlock(&readers->lock);
+}

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+if CMOCKA
+if PLUGIN_MEMORY
+check_PROGRAMS += tests/plugins/storage
+TESTS += tests/plugins/storage
+endif
+if PLUGIN_SQLITE
+check_PROGRAMS += tests/plugins/sqlite tests/plugins/sqlite-disk
+TESTS += tests/plugins/sqlite tests/plugins/sqlite-disk
+endif
+endif
+
+CFLAGS_STORAGE = $(AM_CFLAGS) -DPLUGINS='"$(abs_top_builddir)/plugins"'
+BENCH_SOURCES = tests/plugins/bench.c tests/plugins/bench.h \
+	tests/plugins/store.c tests/plugins/store.h
+
+tests_plugins_storage_SOURCES = tests/plugins/storage.c \
+	tests/plugins/broken.c tests/plugins/broken.h \
+	tests/plugins/store.c tests/plugins/store.h
+tests_plugins_storage_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_storage_LDADD = $(LDADD_UNIT)
+tests_plugins_storage_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_plugins_sqlite_SOURCES = tests/plugins/sqlite.c $(BENCH_SOURCES)
+tests_plugins_sqlite_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_sqlite_LDADD = $(LDADD_UNIT)
+tests_plugins_sqlite_LDFLAGS = $(LDFLAGS_UNIT)
+
+# SQLite shall call this program's fsync().
+tests_plugins_sqlite_disk_SOURCES = tests/plugins/sqlite-disk.c $(BENCH_SOURCES)
+tests_plugins_sqlite_disk_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_sqlite_disk_LDADD = $(LDADD_UNIT)
+tests_plugins_sqlite_disk_LDFLAGS = $(LDFLAGS_UNIT) \
+	-Wl,--export-dynamic-symbol=fsync \
+	-Wl,--export-dynamic-symbol=fdatasync
