@@ -4,15 +4,20 @@ FAKE_ENGINE = tests/fake/engine.c tests/fake/engine.h
 LDADD_FAKE = gateway/libcore.a $(CORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/system/http_driver
+TESTS += tests/system/http_guard.py
+EXTRA_DIST += tests/system/http_guard.py
 tests_system_http_driver_SOURCES = tests/system/http_driver.c $(FAKE_ENGINE)
 tests_system_http_driver_LDADD = $(LDADD_FAKE)
 
 if CMOCKA
-SOURCE_UNIT_TESTS = tests/unit/http tests/unit/schedule
+SOURCE_UNIT_TESTS = tests/unit/http tests/unit/http_listener \
+	tests/unit/schedule
 check_PROGRAMS += $(SOURCE_UNIT_TESTS)
 TESTS += $(SOURCE_UNIT_TESTS)
 tests_unit_http_SOURCES = tests/unit/http.c $(FAKE_ENGINE)
 tests_unit_http_LDADD = $(LDADD_FAKE)
+tests_unit_http_listener_SOURCES = tests/unit/http_listener.c $(FAKE_ENGINE)
+tests_unit_http_listener_LDADD = $(LDADD_FAKE)
 tests_unit_schedule_SOURCES = tests/unit/schedule.c $(FAKE_ENGINE)
 tests_unit_schedule_LDADD = $(LDADD_FAKE)
 endif
