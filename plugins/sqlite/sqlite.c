@@ -15,6 +15,15 @@
 
 #include "plugins/sqlite/sqlite.h"
 
+static int sqlite_check(const void *self, struct gantry_error *err)
+{
+	const struct sqlite *s = self;
+
+	if (s->max_size != 0 && s->max_size < 1 << 20)
+		return gantry_problem(err, "max_size", "must be 0 or at least 1M");
+	return 0;
+}
+
 static int sqlite_open(void *self, const struct gantry_instance *instance,
 		       struct gantry_error *err)
 {
@@ -22,6 +31,8 @@ static int sqlite_open(void *self, const struct gantry_instance *instance,
 	pthread_condattr_t steady;
 
 	(void)instance;
+	if (sqlite_check(s, err) < 0)
+		return gantry_fail(err, "max_size: must be 0 or at least 1M");
 	if (sqlite3_threadsafe() == 0)
 		return gantry_fail(err, "sqlite: this SQLite was built without threads");
 	s->lock_fd = -1;
@@ -39,6 +50,8 @@ static void sqlite_close(void *self)
 {
 	struct sqlite *s = self;
 
+	if (s->looking)
+		s->idle = NULL;	/* it is the writer's */
 	while (s->idle != NULL) {
 		struct connection *c = s->idle;
 
@@ -54,17 +67,30 @@ static void sqlite_close(void *self)
 		close(s->lock_fd);
 }
 
+/* The only reader, inside one transaction until the close: its snapshot. */
+static enum gantry_stored sqlite_look(struct sqlite *s, struct gantry_error *err)
+{
+	enum gantry_stored stored = schema_look(s, err);
+
+	if (stored == GANTRY_STORED)
+		s->idle = s->writer;
+	return stored;
+}
+
 static enum gantry_stored sqlite_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate,
+					 enum gantry_prepare mode,
 					 struct gantry_error *err)
 {
 	struct sqlite *s = self;
 	enum gantry_stored stored;
 
-	(void)may_migrate;	/* no other major is known yet */
+	/* no other major is known yet, so MIGRATE has nothing more to do */
 	assert(s->schema == NULL);
 	s->schema = schema;
+	s->looking = mode == GANTRY_PREPARE_LOOK;
+	if (s->looking)
+		return sqlite_look(s, err);
 	stored = schema_prepare(s, err);
 	for (int64_t i = 0; i < s->readers && stored == GANTRY_STORED; i++) {
 		struct connection *c = connection_memory(sizeof(*c));
@@ -128,11 +154,12 @@ static int sqlite_read_all(struct sqlite *s, struct connection *c,
 			   const struct gantry_key *const *keys, size_t n,
 			   const struct gantry_sink *sink)
 {
-	int rc = n > 1 ? connection_run(c, "BEGIN") : SQLITE_OK;
+	bool alone = n > 1 && !s->looking;
+	int rc = alone ? connection_run(c, "BEGIN") : SQLITE_OK;
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = statement_key(s, c, keys[i], sink, i);
-	if (sqlite3_get_autocommit(c->db) == 0)
+	if (alone && sqlite3_get_autocommit(c->db) == 0)
 		connection_run(c, "ROLLBACK");
 	return rc;
 }
@@ -288,5 +315,5 @@ static const struct gantry_storage sqlite_storage = {
 GANTRY_PLUGIN(.name = "sqlite", .version = VERSION_TEXT,
 	      .summary = "storage in one SQLite file",
 	      .threads = GANTRY_PARALLEL, .instance_size = sizeof(struct sqlite),
-	      .options = sqlite_options, .open = sqlite_open,
-	      .close = sqlite_close, .storage = &sqlite_storage);
+	      .options = sqlite_options, .check = sqlite_check,
+	      .open = sqlite_open, .close = sqlite_close, .storage = &sqlite_storage);
