@@ -304,7 +304,7 @@ static void test_plugins_describe(void **state)
 							      "default")),
 			    "24h");
 	assert_int_equal(json_array_size(json_object_get(tree, "handlers")),
-			 12);
+			 14);
 	json_decref(tree);
 	done(&r);
 	r = run(&f, plugins_main,
