@@ -2,4 +2,5 @@
 include tests/unit/local.mk
 include tests/stand-in/local.mk
 include tests/plugins/local.mk
+include tests/bad/local.mk
 include tests/system/local.mk
