@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 include tests/unit/local.mk
+include tests/stand-in/local.mk
 include tests/plugins/local.mk
 include tests/system/local.mk
