@@ -244,7 +244,7 @@ class Gantry:
 
     # --- tokens ---
 
-    def token(self, roles, **claims):
+    def token(self, roles, /, **claims):
         """A token of our own making; a claim that is None is left out."""
         now = int(time.time())
         content = {"iss": "shop", "aud": "inventory-service", "sub": "tester",
@@ -275,7 +275,7 @@ class Gantry:
 
     # --- clients, one for each thread and role ---
 
-    def client(self, role, **claims):
+    def client(self, role, /, **claims):
         return Client(self.port, self.token(role, **claims))
 
     def as_role(self, role):
