@@ -4,3 +4,5 @@ include tests/stand-in/local.mk
 include tests/plugins/local.mk
 include tests/bad/local.mk
 include tests/system/local.mk
+include tests/handlers/local.mk
+include tests/system/local.mk
