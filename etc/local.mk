@@ -1,1 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
+dist_pkgdata_DATA += etc/inventory.yaml
+EXTRA_DIST += etc/gantry.yaml

@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 include tests/unit/local.mk
 include tests/lint/local.mk
+include tests/plugins/local.mk
+include tests/system/local.mk

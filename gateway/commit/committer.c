@@ -12,7 +12,10 @@
 #include "gateway/base/memory.h"
 #include "gateway/commit/unit.h"
 
+/* Between two looks of an idle lane at what is old; when storage is away, a
+   probe comes sooner. */
 #define COMMITTER_IDLE_S 5
+#define COMMITTER_PROBE_S 1
 
 struct lane {
 	struct committer *committer;
@@ -76,7 +79,8 @@ static void committer_wait(struct lane *lane)
 	int done;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += COMMITTER_IDLE_S;
+	until.tv_sec += atomic_load(&lane->committer->world.away) ?
+				COMMITTER_PROBE_S : COMMITTER_IDLE_S;
 	done = pthread_cond_timedwait(&lane->work, &lane->lock, &until);
 	if (done != ETIMEDOUT)
 		return;
@@ -227,6 +231,7 @@ struct committer_counts committer_counts(const struct committer *committer)
 
 	return (struct committer_counts){
 		atomic_load(&w->units), atomic_load(&w->messages),
-		atomic_load(&w->conflicts), atomic_load(&w->failures)
+		atomic_load(&w->conflicts), atomic_load(&w->failures),
+		atomic_load(&w->away)
 	};
 }

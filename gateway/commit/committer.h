@@ -41,9 +41,13 @@ void committer_free(struct committer **committer);
 /* For engine_new(). Any thread; false when full or stopping. */
 bool committer_commit(void *committer, struct gantry_message *m);
 
-/* Since the start: units committed, messages in them, conflicts replayed. */
+/*
+ * Since the start: units committed, messages in them, conflicts replayed,
+ * units that storage did not take; and whether the newest one was such.
+ */
 struct committer_counts {
 	uint64_t units, messages, conflicts, failures;
+	bool away;
 };
 struct committer_counts committer_counts(const struct committer *committer);
 

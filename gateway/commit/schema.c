@@ -78,15 +78,12 @@ _Static_assert(ARRAY_LENGTH(idempotency_columns) == IDEMPOTENCY_COLUMNS, "keys")
 _Static_assert(ARRAY_LENGTH(records_columns) == RECORDS_COLUMNS, "records");
 _Static_assert(ARRAY_LENGTH(leases_columns) == LEASES_COLUMNS, "leases");
 
-extern const struct gantry_table stock_items_table, stock_orders_table,
-	stock_stock_table, stock_allocations_table, stock_returns_table;
-
 static const struct gantry_table *const commit_tables[COMMIT_TABLES] = {
-	[STOCK_ITEMS] = &stock_items_table,
-	[STOCK_ORDERS] = &stock_orders_table,
-	[STOCK_STOCK] = &stock_stock_table,
-	[STOCK_ALLOCATIONS] = &stock_allocations_table,
-	[STOCK_RETURNS] = &stock_returns_table,
+	[STOCK_ITEMS] = &stock_table_items,
+	[STOCK_ORDERS] = &stock_table_orders,
+	[STOCK_STOCK] = &stock_table_stock,
+	[STOCK_ALLOCATIONS] = &stock_table_allocations,
+	[STOCK_RETURNS] = &stock_table_returns,
 	[COMMIT_OUTBOX] = &outbox_table,
 	[COMMIT_INBOX] = &inbox_table,
 	[COMMIT_IDEMPOTENCY] = &idempotency_table,

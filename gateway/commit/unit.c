@@ -154,6 +154,8 @@ static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
 static void unit_answer(struct unit *u)
 {
 	record_committed(u);
+	if (atomic_exchange(&u->world->away, false))
+		log_info("storage: back");
 	atomic_fetch_add(&u->world->units, 1);
 	atomic_fetch_add(&u->world->messages, u->n_members);
 	for (unsigned i = 0; i < u->n_members; i++) {
@@ -172,8 +174,11 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
-	log_error("a unit of %u messages was not stored: %s", u->n_members,
-		  err->message);
+	if (stored != GANTRY_REFUSED_ROW && !atomic_exchange(&u->world->away, true))
+		log_error("storage: %s", err->message);
+	if (u->n_members > 0)
+		log_warning("a unit of %u messages was not stored: %s",
+			    u->n_members, err->message);
 	for (unsigned i = 0; i < u->n_members; i++) {
 		struct gantry_message *m = u->members[i].m;
 
@@ -250,6 +255,8 @@ void unit_idle(struct unit *u)
 {
 	struct queue none = { 0 }, back = { 0 };
 
-	if (u->retention != NULL && retention_look(u))
+	bool old = u->retention != NULL && retention_look(u);
+
+	if (old || atomic_load(&u->world->away))
 		unit_run(u, &none, &back);
 }

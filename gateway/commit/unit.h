@@ -34,6 +34,7 @@ struct unit_world {
 	struct ids_refs refs;
 	struct record_memory *records;
 	_Atomic uint64_t units, messages, conflicts, failures;
+	_Atomic bool away;	/* storage did not take the newest unit */
 };
 
 /* What becomes of a message when its unit is over. */
@@ -71,7 +72,7 @@ void unit_fini(struct unit *u);
  */
 void unit_run(struct unit *u, struct queue *batch, struct queue *back);
 
-/* Nothing to do for a while: retention. */
+/* Nothing to do for a while: retention, and a probe of a storage that is away. */
 void unit_idle(struct unit *u);
 
 /* apply.c */

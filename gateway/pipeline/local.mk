@@ -14,3 +14,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/pipeline/stage.c \
 	gateway/pipeline/workers.c \
 	gateway/pipeline/write.c
+gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h
+gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h

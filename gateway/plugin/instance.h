@@ -20,4 +20,24 @@ struct gantry_instance {
 	struct instance_memory *memory;	/* texts and lists of the options */
 };
 
+struct config_entry;
+struct problems;
+
+/*
+ * An instance of plugin as the entry says, its options filled in and looked at
+ * by the plugin's own check. service lives longer than the instance. NULL with
+ * problems added. Free with instance_free().
+ */
+struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
+				     const struct config_entry *entry,
+				     const char *service,
+				     struct problems *problems);
+/* Closes it if it is open. */
+void instance_free(struct gantry_instance **instance);
+
+/* 0, or -1 with err, whose message begins with the instance's name. */
+int instance_open(struct gantry_instance *instance, struct gantry_error *err);
+/* Nothing if it is not open. */
+void instance_close(struct gantry_instance *instance);
+
 #endif

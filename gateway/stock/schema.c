@@ -42,7 +42,7 @@ static const struct gantry_index *const items_indexes[] = {
 	INDEX("items_id", true, ITEMS_ID),
 };
 static const char *const items_checks[] = { "version >= 1" };
-static const struct gantry_table schema_items =
+const struct gantry_table stock_table_items =
 	TABLE("items", items_columns, items_indexes, items_checks);
 
 static const struct gantry_column *const orders_columns[ORDERS_COLUMNS] = {
@@ -62,7 +62,7 @@ static const char *const orders_checks[] = {
 	"state in ('OPEN', 'CONFIRMED', 'CANCELLED')",
 	"live >= 0",
 };
-static const struct gantry_table schema_orders =
+const struct gantry_table stock_table_orders =
 	TABLE("orders", orders_columns, orders_indexes, orders_checks);
 
 static const struct gantry_column *const stock_columns[STOCK_COLUMNS] = {
@@ -77,7 +77,7 @@ static const char *const stock_checks[] = {
 	"reserved >= 0",
 	"reserved <= available",
 };
-static const struct gantry_table schema_stock = {
+const struct gantry_table stock_table_stock = {
 	.size = sizeof(struct gantry_table), .name = "stock",
 	.columns = stock_columns, .n_columns = STOCK_COLUMNS,
 	.checks = stock_checks, .n_checks = ARRAY_LENGTH(stock_checks),
@@ -113,7 +113,7 @@ static const char *const allocations_checks[] = {
 	"status in ('PENDING', 'CONFIRMED', 'FULFILLED', 'CANCELLED')",
 	"live = 1",
 };
-static const struct gantry_table schema_allocations =
+const struct gantry_table stock_table_allocations =
 	TABLE("allocations", allocations_columns, allocations_indexes,
 	      allocations_checks);
 
@@ -141,13 +141,13 @@ static const char *const returns_checks[] = {
 	"received <= expected",
 	"status in ('EXPECTED', 'RECEIVED')",
 };
-static const struct gantry_table schema_returns =
+const struct gantry_table stock_table_returns =
 	TABLE("returns", returns_columns, returns_indexes, returns_checks);
 
 const struct gantry_table *const stock_tables[STOCK_TABLES] = {
-	[STOCK_ITEMS] = &schema_items,
-	[STOCK_ORDERS] = &schema_orders,
-	[STOCK_STOCK] = &schema_stock,
-	[STOCK_ALLOCATIONS] = &schema_allocations,
-	[STOCK_RETURNS] = &schema_returns,
+	[STOCK_ITEMS] = &stock_table_items,
+	[STOCK_ORDERS] = &stock_table_orders,
+	[STOCK_STOCK] = &stock_table_stock,
+	[STOCK_ALLOCATIONS] = &stock_table_allocations,
+	[STOCK_RETURNS] = &stock_table_returns,
 };

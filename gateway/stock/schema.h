@@ -82,6 +82,10 @@ enum { ORDERS_BY_ID };
 enum { ALLOCATIONS_BY_ID, ALLOCATIONS_BY_ORD, ALLOCATIONS_BY_DUE };
 enum { RETURNS_BY_ID, RETURNS_BY_ORD };
 
+extern const struct gantry_table stock_table_items, stock_table_orders,
+	stock_table_stock, stock_table_allocations, stock_table_returns;
+
+/* The same by their place. */
 extern const struct gantry_table *const stock_tables[STOCK_TABLES];
 
 #endif

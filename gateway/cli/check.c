@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * check - see check.h. Loads the plugins and runs their own checks, but opens
+ * nothing: no storage, no network.
+ */
+#include "gateway/cli/check.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+#include "gateway/cli/common.h"
+#include "gateway/config/config.h"
+#include "gateway/config/yaml.h"
+#include "gateway/pipeline/graph.h"
+
+static const char check_usage[] =
+	"usage: gantry check [--config FILE] [--presets DIR] [--plugins DIR] "
+	"[--json]\n"
+	"Check the configuration and say what comes of it. Opens no storage "
+	"and no network.\n"
+	"Exit status: 0 it would start, 2 it would not.\n";
+
+/* A library whose version matters; add a row with the folder that uses it. */
+struct check_library {
+	const char *name;
+	const char *(*version)(void);
+};
+
+static const struct check_library check_libraries[] = {
+	{ "jansson", jansson_version_str },
+	{ "libyaml", yaml_version },
+};
+
+struct check {
+	struct arena arena;
+	struct problems problems;
+	struct config *config;
+	struct plugins *plugins;
+	struct graph *graph;
+};
+
+static const char *check_plugin(const struct config_entry *entry)
+{
+	const struct node *plugin = node_get(entry->node, "plugin");
+
+	return plugin != NULL && plugin->kind == NODE_TEXT ? plugin->text : "";
+}
+
+/* All steps of a pipeline: "allocate.create, audit.keep". */
+static const char *check_pipeline(struct check *c, const struct route *r)
+{
+	const char *text = r->inject ? "(amqp routes)" : "";
+
+	for (unsigned i = 0; i < r->n_steps; i++)
+		text = arena_format(&c->arena, "%s%s%s.%s", text,
+				    i > 0 ? ", " : "",
+				    r->steps[i].instance->name,
+				    r->steps[i].handler->name);
+	return text;
+}
+
+/* "services [order-service]", "none" for an open route, "" where none can be. */
+static const char *check_access(struct check *c, const struct route *r)
+{
+	const char *text = "";
+
+	if (r->source != GANTRY_SOURCE_HTTP)
+		return "";
+	if (r->n_auth == 0)
+		return "none";
+	for (unsigned i = 0; i < r->n_auth; i++)
+		text = arena_format(&c->arena, "%s%s ", text, r->auth[i]->name);
+	text = arena_format(&c->arena, "%s[", text);
+	for (unsigned i = 0; r->roles[i] != NULL; i++)
+		text = arena_format(&c->arena, "%s%s%s", text,
+				    i > 0 ? ", " : "", r->roles[i]);
+	return arena_format(&c->arena, "%s]", text);
+}
+
+static const char *check_replaced(struct check *c,
+				  const struct config_entry *entry)
+{
+	const char *text = "";
+
+	for (entry = entry->replaced; entry != NULL; entry = entry->replaced)
+		text = arena_format(&c->arena, "%s%s%s", text,
+				    *text != '\0' ? ", " : "replaces ",
+				    node_place(entry->key, &c->arena));
+	return text;
+}
+
+static void check_row(struct check *c, struct common_table *t,
+		      const struct config_entry *entry)
+{
+	common_cell(t, "");
+	common_cell(t, entry->path);
+	common_cell(t, check_plugin(entry));
+	common_cell(t, node_place(entry->key, &c->arena));
+	common_cell(t, check_replaced(c, entry));
+}
+
+static void check_rows(struct check *c, struct common_table *t,
+		       const struct config_list *list)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		check_row(c, t, list->items[i]);
+}
+
+static void check_print_entries(struct check *c)
+{
+	struct common_table t = { .columns = 5 };
+
+	check_rows(c, &t, &c->config->sections);
+	check_rows(c, &t, &c->config->auth);
+	check_rows(c, &t, &c->config->breakers);
+	check_rows(c, &t, &c->config->handlers);
+	check_rows(c, &t, &c->config->upstreams);
+	puts("entries");
+	common_print(&t, stdout);
+	common_table_fini(&t);
+}
+
+static void check_print_routes(struct check *c)
+{
+	struct common_table t = { .columns = 6 };
+
+	for (unsigned i = 0; i < c->graph->n_routes; i++) {
+		const struct route *r = c->graph->routes[i];
+
+		common_cell(&t, "");
+		common_cell(&t, r->address);
+		common_cell(&t, check_access(c, r));
+		common_cell(&t, check_pipeline(c, r));
+		common_cell(&t, r->place);
+		common_cell(&t, check_replaced(c, &c->config->routes[i]->entry));
+	}
+	puts("routes");
+	common_print(&t, stdout);
+	common_table_fini(&t);
+}
+
+static void check_print(struct check *c)
+{
+	puts("files");
+	for (unsigned i = 0; i < c->config->n_files; i++)
+		printf("  %s\n", c->config->files[i]->path);
+	check_print_entries(c);
+	check_print_routes(c);
+	puts("libraries");
+	for (size_t i = 0; i < ARRAY_LENGTH(check_libraries); i++)
+		printf("  %s %s\n", check_libraries[i].name,
+		       check_libraries[i].version());
+	printf("ok: %u routes, %u instances\n", c->graph->n_routes,
+	       c->graph->n_instances);
+}
+
+static json_t *check_json_replaced(struct check *c,
+				   const struct config_entry *entry)
+{
+	json_t *list = json_array();
+
+	for (entry = entry->replaced; entry != NULL; entry = entry->replaced)
+		json_array_append_new(list, json_string(node_place(entry->key,
+								   &c->arena)));
+	return list;
+}
+
+static void check_json_entries(struct check *c, json_t *into,
+			       const struct config_list *list)
+{
+	for (unsigned i = 0; i < list->n; i++) {
+		const struct config_entry *e = list->items[i];
+		json_t *one = json_pack("{ss, ss, so}", "entry", e->path,
+					"place", node_place(e->key, &c->arena),
+					"replaced", check_json_replaced(c, e));
+
+		if (*check_plugin(e) != '\0')
+			json_object_set_new(one, "plugin",
+					    json_string(check_plugin(e)));
+		json_array_append_new(into, one);
+	}
+}
+
+static json_t *check_json_routes(struct check *c)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < c->graph->n_routes; i++) {
+		const struct route *r = c->graph->routes[i];
+		const struct config_entry *e = &c->config->routes[i]->entry;
+
+		json_array_append_new(
+			list, json_pack("{ss, ss, ss, ss, so}", "address",
+					r->address, "access",
+					check_access(c, r), "pipeline",
+					check_pipeline(c, r), "place", r->place,
+					"replaced", check_json_replaced(c, e)));
+	}
+	return list;
+}
+
+static json_t *check_json_problems(struct check *c)
+{
+	json_t *list = json_array();
+	unsigned n;
+	const struct problem *p = problems_sorted(&c->problems, &n);
+
+	for (unsigned i = 0; i < n; i++)
+		json_array_append_new(list, json_string(p[i].text));
+	return list;
+}
+
+static json_t *check_json_files(struct check *c)
+{
+	json_t *files = json_array();
+
+	for (unsigned i = 0; i < c->config->n_files; i++)
+		json_array_append_new(files,
+				      json_string(c->config->files[i]->path));
+	return files;
+}
+
+static void check_print_json(struct check *c)
+{
+	json_t *entries = json_array(), *libraries = json_object();
+
+	check_json_entries(c, entries, &c->config->sections);
+	check_json_entries(c, entries, &c->config->auth);
+	check_json_entries(c, entries, &c->config->breakers);
+	check_json_entries(c, entries, &c->config->handlers);
+	check_json_entries(c, entries, &c->config->upstreams);
+	for (size_t i = 0; i < ARRAY_LENGTH(check_libraries); i++)
+		json_object_set_new(libraries, check_libraries[i].name,
+				    json_string(check_libraries[i].version()));
+	common_print_json(json_pack("{sb, so, so, so, so, so}", "ok", 1,
+				    "problems", json_array(), "files",
+				    check_json_files(c), "entries", entries,
+				    "routes", check_json_routes(c),
+				    "libraries", libraries));
+}
+
+static int check_tell(struct check *c, bool json)
+{
+	if (c->problems.n > 0 && json)
+		common_print_json(json_pack("{sb, so}", "ok", 0, "problems",
+					    check_json_problems(c)));
+	else if (c->problems.n > 0)
+		problems_print(&c->problems, stderr);
+	else if (json)
+		check_print_json(c);
+	else
+		check_print(c);
+	return c->problems.n > 0 ? COMMON_USAGE : COMMON_OK;
+}
+
+int check_main(int argc, char **argv)
+{
+	struct common_options options;
+	struct check c = { 0 };
+	int result = common_parse(argc, argv, check_usage, &options);
+
+	if (result >= 0)
+		return result;
+	if (optind < argc)
+		return common_usage(check_usage);
+	c.config = config_load(options.config, options.presets, &c.problems);
+	c.plugins = plugins_new(options.plugins);
+	if (c.config != NULL)
+		graph_build(c.config, c.plugins, &c.problems, &c.graph);
+	result = check_tell(&c, options.json);
+	graph_free(&c.graph);
+	plugins_free(&c.plugins);
+	config_free(&c.config);
+	problems_fini(&c.problems);
+	arena_fini(&c.arena);
+	return result;
+}

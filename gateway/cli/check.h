@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* check - "gantry check": what the configuration comes to, without starting. */
+#ifndef CLI_CHECK_H
+#define CLI_CHECK_H
+
+/* argv[0] is "check". 0: would start, 2: would not, or wrong usage. */
+int check_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* common - see common.h. */
+#include "gateway/cli/common.h"
+
+#include <assert.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void common_take(int key, struct common_options *out)
+{
+	switch (key) {
+	case 'c':
+		out->config = optarg;
+		break;
+	case 'p':
+		out->presets = optarg;
+		break;
+	case 'd':
+		out->plugins = optarg;
+		break;
+	default:
+		out->json = true;
+	}
+}
+
+int common_usage(const char *usage)
+{
+	fputs(usage, stderr);
+	return COMMON_USAGE;
+}
+
+int common_parse(int argc, char **argv, const char *usage,
+		 struct common_options *out)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "presets", required_argument, NULL, 'p' },
+		{ "plugins", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int key;
+
+	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
+					PLUGINDIR, false };
+	optind = 0;	/* a command may run more than once in a process */
+	while ((key = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
+		if (key == 'h') {
+			fputs(usage, stdout);
+			return COMMON_OK;
+		}
+		if (key == '?')
+			return common_usage(usage);
+		common_take(key, out);
+	}
+	return -1;
+}
+
+void common_cell(struct common_table *table, const char *text)
+{
+	const char **larger;
+
+	if (table->n == 0 || (table->n & (table->n - 1)) == 0) {
+		larger = arena_zero(&table->arena, (table->n == 0 ? 1 : table->n * 2) *
+							   sizeof(*larger));
+		if (table->n > 0)
+			memcpy(larger, table->cells,
+			       table->n * sizeof(*larger));
+		table->cells = larger;
+	}
+	table->cells[table->n++] =
+		arena_text(&table->arena, text != NULL ? text : "");
+}
+
+static int common_width(const struct common_table *table, unsigned column)
+{
+	size_t width = 0;
+
+	for (unsigned i = column; i < table->n; i += table->columns)
+		if (strlen(table->cells[i]) > width)
+			width = strlen(table->cells[i]);
+	return (int)width;
+}
+
+void common_print(const struct common_table *table, FILE *out)
+{
+	int widths[16];
+
+	assert(table->columns > 0 && table->columns <= 16 &&
+	       table->n % table->columns == 0);
+	for (unsigned c = 0; c < table->columns; c++)
+		widths[c] = common_width(table, c);
+	for (unsigned i = 0; i < table->n; i++) {
+		unsigned c = i % table->columns;
+
+		if (c + 1 == table->columns)
+			fprintf(out, "%s\n", table->cells[i]);
+		else
+			fprintf(out, "%-*s  ", widths[c], table->cells[i]);
+	}
+}
+
+void common_table_fini(struct common_table *table)
+{
+	arena_fini(&table->arena);
+	*table = (struct common_table){ 0 };
+}
+
+void common_print_json(json_t *tree)
+{
+	json_dumpf(tree, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(tree);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * main - the program's commands by name. Each command is a file of its own
+ * and reads its own options.
+ */
+#include <gantry/abi.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/cli/check.h"
+#include "gateway/cli/common.h"
+#include "gateway/cli/outbox.h"
+#include "gateway/cli/plugins.h"
+#include "gateway/cli/routes.h"
+#include "gateway/cli/serve.h"
+#include "gateway/cli/storage.h"
+#include "gateway/cli/token.h"
+
+struct main_command {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+};
+
+static const struct main_command main_commands[] = {
+	{ "serve", serve_main, "run the gateway" },
+	{ "check", check_main, "check a configuration without starting anything" },
+	{ "routes", routes_main, "list the routes and their pipelines" },
+	{ "plugins", plugins_main, "list plugins, describe their options" },
+	{ "token", token_main, "mint and verify tokens" },
+	{ "outbox", outbox_main, "list and show events that wait to be published" },
+	{ "storage", storage_main, "verify, back up and migrate the storage" },
+};
+
+static void main_help(FILE *out)
+{
+	fputs("Usage: gantry COMMAND [OPTION]...\n"
+	      "\n"
+	      "A gateway between services: HTTP requests and events through pipelines of\n"
+	      "handlers, with every change durable before it is answered.\n"
+	      "\n"
+	      "Commands:\n", out);
+	for (size_t i = 0; i < ARRAY_LENGTH(main_commands); i++)
+		fprintf(out, "  %-10s%s\n", main_commands[i].name,
+			main_commands[i].summary);
+	fputs("\n"
+	      "  --help      this text, and that of a command behind it\n"
+	      "  --version   version and plugin interface\n"
+	      "\n"
+	      "Exit status: 0 done, 1 failed, 2 usage or configuration.\n", out);
+}
+
+static int main_unknown(const char *name)
+{
+	fprintf(stderr, "gantry: there is no command \"%s\"\n"
+			"Try \"gantry --help\".\n", name);
+	return COMMON_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		main_help(stderr);
+		return COMMON_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		main_help(stdout);
+		return COMMON_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("gantry %s (plugins: major %d, level %d)\n", VERSION_TEXT,
+		       GANTRY_MAJOR, GANTRY_LEVEL);
+		return COMMON_OK;
+	}
+	/* before any thread: hashes of trees are seeded once */
+	json_object_seed(0);
+	for (size_t i = 0; i < ARRAY_LENGTH(main_commands); i++)
+		if (strcmp(main_commands[i].name, argv[1]) == 0)
+			return main_commands[i].run(argc - 1, argv + 1);
+	return main_unknown(argv[1]);
+}

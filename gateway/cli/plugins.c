@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plugins - see plugins.h. */
+#include "gateway/cli/plugins.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+#include "gateway/cli/common.h"
+#include "gateway/config/option.h"
+#include "gateway/plugin/descriptor.h"
+#include "gateway/plugin/plugins.h"
+
+static const char plugins_usage[] =
+	"usage: gantry plugins list [--plugins DIR] [--json]\n"
+	"       gantry plugins describe NAME [--plugins DIR] [--json]\n"
+	"List the plugins, or say what one can be told and what it offers.\n"
+	"Exit status: 0 ok, 1 a plugin cannot be loaded, 2 wrong usage.\n";
+
+/* How the list is shown; both forms come from the same walk. */
+struct plugins_list {
+	struct common_table table;
+	json_t *json;			/* or NULL: the table */
+	unsigned broken;
+};
+
+static const char *plugins_threads(const struct gantry_plugin *p)
+{
+	static const char *const names[] = { "serial", "parallel", "inline" };
+
+	return names[p->threads];
+}
+
+static void plugins_add(struct plugins_list *list,
+			const struct gantry_plugin *p)
+{
+	if (list->json != NULL) {
+		json_array_append_new(
+			list->json,
+			json_pack("{ss, ss, ss, ss, ss, si}", "name", p->name,
+				  "version", p->version, "kind",
+				  descriptor_kind(p), "threads",
+				  plugins_threads(p), "summary", p->summary,
+				  "level", (int)p->level));
+		return;
+	}
+	common_cell(&list->table, p->name);
+	common_cell(&list->table, p->version);
+	common_cell(&list->table, descriptor_kind(p));
+	common_cell(&list->table, plugins_threads(p));
+	common_cell(&list->table, p->summary);
+}
+
+static void plugins_add_broken(struct plugins_list *list, const char *name,
+			       const char *why)
+{
+	list->broken++;
+	if (list->json != NULL)
+		json_array_append_new(list->json,
+				      json_pack("{ss, ss}", "name", name,
+						"error", why));
+	else
+		fprintf(stderr, "%s\n", why);
+}
+
+static void plugins_walk(struct plugins *plugins, char *const *names,
+			 struct plugins_list *list)
+{
+	for (size_t i = 0; names[i] != NULL; i++) {
+		struct gantry_error err = ERROR_INIT;
+		const struct gantry_plugin *p =
+			plugins_load(plugins, names[i], &err);
+
+		if (p != NULL)
+			plugins_add(list, p);
+		else
+			plugins_add_broken(list, names[i], err.message);
+	}
+}
+
+static int plugins_list(struct plugins *plugins, bool json)
+{
+	struct gantry_error err = ERROR_INIT;
+	char **names = plugins_names(plugins, &err);
+	struct plugins_list list = { .table = { .columns = 5 } };
+
+	if (names == NULL) {
+		fprintf(stderr, "%s\n", err.message);
+		return COMMON_FAILED;
+	}
+	if (json)
+		list.json = json_array();
+	plugins_walk(plugins, names, &list);
+	if (json)
+		common_print_json(list.json);
+	else
+		common_print(&list.table, stdout);
+	common_table_fini(&list.table);
+	plugins_names_free(&names);
+	return list.broken > 0 ? COMMON_FAILED : COMMON_OK;
+}
+
+static const char *plugins_default(const struct gantry_option *o)
+{
+	if (o->flags & GANTRY_OPTION_REQUIRED)
+		return "(required)";
+	return o->fallback != NULL ? o->fallback : "-";
+}
+
+static void plugins_print_options(const struct gantry_plugin *p)
+{
+	struct common_table t = { .columns = 5 };
+
+	for (size_t i = 0; p->options[i] != NULL; i++) {
+		const struct gantry_option *o = p->options[i];
+		const char *range = option_range(o, &t.arena);
+
+		common_cell(&t, arena_format(&t.arena, "  %s", o->name));
+		common_cell(&t, option_type_name(o->type));
+		common_cell(&t, plugins_default(o));
+		common_cell(&t, range != NULL ? range : "-");
+		common_cell(&t, o->summary);
+	}
+	if (t.n > 0)
+		puts("options: name, type, default, range");
+	common_print(&t, stdout);
+	common_table_fini(&t);
+}
+
+static void plugins_print_handlers(const struct gantry_plugin *p)
+{
+	struct common_table t = { .columns = 2 };
+
+	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++) {
+		common_cell(&t, arena_format(&t.arena, "  %s",
+					     p->handlers[i]->name));
+		common_cell(&t, p->handlers[i]->summary);
+	}
+	if (t.n > 0)
+		puts("handlers:");
+	common_print(&t, stdout);
+	common_table_fini(&t);
+}
+
+static json_t *plugins_json_option(const struct gantry_option *o)
+{
+	struct arena arena = { 0 };
+	json_t *one = json_pack(
+		"{ss, ss, sb, ss?, ss?, ss}", "name", o->name, "type",
+		option_type_name(o->type), "required",
+		(o->flags & GANTRY_OPTION_REQUIRED) != 0, "default",
+		o->fallback, "range", option_range(o, &arena), "summary",
+		o->summary);
+
+	arena_fini(&arena);
+	return one;
+}
+
+static json_t *plugins_json(const struct gantry_plugin *p, const char *path)
+{
+	json_t *options = json_array(), *handlers = json_array();
+
+	for (size_t i = 0; p->options[i] != NULL; i++)
+		json_array_append_new(options,
+				      plugins_json_option(p->options[i]));
+	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++)
+		json_array_append_new(
+			handlers,
+			json_pack("{ss, ss?}", "name", p->handlers[i]->name,
+				  "summary", p->handlers[i]->summary));
+	return json_pack("{ss, ss, ss, ss, ss, ss, so, so}", "name", p->name,
+			 "version", p->version, "kind", descriptor_kind(p),
+			 "threads", plugins_threads(p), "summary", p->summary,
+			 "path", path, "options", options, "handlers",
+			 handlers);
+}
+
+static int plugins_describe(struct plugins *plugins, const char *name,
+			    bool json)
+{
+	struct gantry_error err = ERROR_INIT;
+	const struct gantry_plugin *p = plugins_load(plugins, name, &err);
+
+	if (p == NULL) {
+		fprintf(stderr, "%s\n", err.message);
+		return COMMON_FAILED;
+	}
+	if (json) {
+		common_print_json(plugins_json(p, plugins_path(plugins, p)));
+		return COMMON_OK;
+	}
+	printf("%s %s: %s\n%s, %s, %s\n", p->name, p->version, p->summary,
+	       descriptor_kind(p), plugins_threads(p),
+	       plugins_path(plugins, p));
+	plugins_print_options(p);
+	plugins_print_handlers(p);
+	return COMMON_OK;
+}
+
+int plugins_main(int argc, char **argv)
+{
+	struct common_options options;
+	struct plugins *plugins;
+	int result = common_parse(argc, argv, plugins_usage, &options);
+	int left = argc - optind;
+	const char *command = left > 0 ? argv[optind] : "";
+
+	if (result >= 0)
+		return result;
+	plugins = plugins_new(options.plugins);
+	if (strcmp(command, "list") == 0 && left == 1)
+		result = plugins_list(plugins, options.json);
+	else if (strcmp(command, "describe") == 0 && left == 2)
+		result = plugins_describe(plugins, argv[optind + 1],
+					  options.json);
+	else
+		result = common_usage(plugins_usage);
+	plugins_free(&plugins);
+	return result;
+}

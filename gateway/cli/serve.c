@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * serve - see serve.h. Builds the graph, starts the floors from the ground up,
+ * waits for a signal and stops them from the top down.
+ */
+#include "gateway/cli/serve.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/error.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/cli/common.h"
+#include "gateway/cli/notify.h"
+#include "gateway/commit/committer.h"
+#include "gateway/commit/schema.h"
+#include "gateway/observe/status.h"
+#include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/graph.h"
+#include "gateway/source/http/http.h"
+#include "gateway/source/schedule.h"
+
+/* What requests under way get to finish before the daemon stops anyway. */
+#define SERVE_DRAIN_S 25
+
+static const char serve_help[] =
+	"Usage: gantry serve [--config FILE] [--presets DIR] [--plugins DIR]\n"
+	"\n"
+	"Run the gateway in the foreground until SIGTERM or SIGINT; then what is under\n"
+	"way is finished first.\n"
+	"\n"
+	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --presets DIR   presets that \"use:\" names (default: " PRESETDIR ")\n"
+	"  --plugins DIR   plugins by short name (default: " PLUGINDIR ")\n"
+	"  --help          this text\n";
+
+struct serve {
+	struct common_options options;
+	struct config *config;
+	struct plugins *plugins;
+	struct graph *graph;
+	struct committer *committer;
+	struct engine *engine;
+	struct schedule *schedule;
+	struct http *api, *admin;
+	struct status status;
+	struct notify_sockets sockets;
+	char replica[256];
+};
+
+/* Every thread inherits this; the main thread takes them by sigwait(). */
+static void serve_block_signals(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* a file that may not grow is an error of write(2), not our end */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static int serve_configure(struct serve *s)
+{
+	struct problems problems = { 0 };
+	int status = COMMON_OK;
+
+	s->config = config_load(s->options.config, s->options.presets, &problems);
+	if (problems.n == 0)
+		graph_build(s->config, s->plugins, &problems, &s->graph);
+	if (problems.n > 0) {
+		problems_print(&problems, stderr);
+		status = COMMON_USAGE;
+	}
+	problems_fini(&problems);
+	return status;
+}
+
+/* The configured name, else the host's. */
+static const char *serve_replica(struct serve *s)
+{
+	if (s->config->replica != NULL)
+		return s->config->replica;
+	if (gethostname(s->replica, sizeof(s->replica) - 1) != 0)
+		return "gantry";
+	return s->replica;
+}
+
+static int serve_start_storage(struct serve *s, struct gantry_error *err)
+{
+	const struct gantry_storage *storage = s->graph->storage->plugin->storage;
+
+	if (graph_open(s->graph, err) < 0)
+		return -1;
+	if (storage->prepare(s->graph->storage->self, &commit_schema, false, err) !=
+	    GANTRY_STORED)
+		return error_prefix(err, "storage");
+	return 0;
+}
+
+static void serve_start_engine(struct serve *s)
+{
+	const struct gantry_storage *storage = s->graph->storage->plugin->storage;
+	void *self = s->graph->storage->self;
+	struct committer_options commit = committer_defaults;
+	const struct engine_options engine = {
+		.workers = (unsigned)s->config->engine.workers,
+		.readers = (unsigned)s->config->engine.readers,
+		.queue = (unsigned)s->config->engine.queue,
+	};
+	const struct engine_reads reads = { storage, self, &commit_schema,
+					    COMMIT_RECORDS, RECORDS_VALUE };
+
+	commit.max_batch = (unsigned)s->config->commit.max_batch;
+	commit.queue = (unsigned)s->config->commit.queue;
+	commit.owner = serve_replica(s);
+	s->committer = committer_new(&commit, storage, self);
+	s->engine = engine_new(&engine, &reads,
+			       &(struct engine_committer){ committer_commit,
+							   s->committer });
+}
+
+static int serve_start_api(struct serve *s, struct gantry_error *err)
+{
+	const struct config_http *http = &s->config->http;
+	const char *const listen[] = { http->listen, NULL };
+	const struct http_options options = {
+		.listen = listen,
+		.sockets = s->sockets.api,
+		.n_sockets = s->sockets.n_api,
+		.loops = (unsigned)http->threads,
+		.max_connections = http->max_connections,
+		.max_body = http->max_body,
+		.max_head = http->max_head,
+		.head_timeout_ms = http->head_timeout,
+		.body_timeout_ms = http->body_timeout,
+		.idle_timeout_ms = http->idle_timeout,
+	};
+
+	return http_start(&options, s->engine, s->graph, &s->api, err);
+}
+
+/* Nothing but the fixed pages yet. */
+static void serve_admin_handle(void *ctx, struct gantry_message *m)
+{
+	(void)ctx;
+	error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_REJECTED);
+	m->home->answer(m);
+}
+
+static int serve_start_admin(struct serve *s, struct gantry_error *err)
+{
+	const char *const listen[] = { s->config->admin.listen, NULL };
+	struct http_options options = {
+		.listen = listen,
+		.sockets = s->sockets.admin,
+		.n_sockets = s->sockets.n_admin,
+		.loops = 1,
+		.max_connections = 64,
+		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
+			 .pages = status_pages, .n_pages = STATUS_PAGES },
+	};
+
+	s->status.engine = s->engine;
+	s->status.committer = s->committer;
+	return http_start(&options, NULL, NULL, &s->admin, err);
+}
+
+static int serve_start(struct serve *s, struct gantry_error *err)
+{
+	if (serve_start_storage(s, err) < 0)
+		return -1;
+	serve_start_engine(s);
+	if (serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
+	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
+		return -1;
+	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
+		 s->config->service, http_port(s->api), http_port(s->admin));
+	notify_send("READY=1");
+	return 0;
+}
+
+/* From the top down: nothing comes in any more before its floor goes. */
+static void serve_stop(struct serve *s)
+{
+	int64_t deadline = clock_steady_ns() + SERVE_DRAIN_S * INT64_C(1000000000);
+
+	atomic_store(&s->status.stopping, 1);
+	schedule_stop(&s->schedule);
+	if (s->api != NULL) {
+		http_stop_accepting(s->api);
+		if (http_drain(s->api, deadline) < 0)
+			log_warning("some requests were not finished in %d s",
+				    SERVE_DRAIN_S);
+	}
+	http_free(&s->api);
+	http_free(&s->admin);
+	engine_free(&s->engine);
+	committer_free(&s->committer);
+	if (s->graph != NULL)
+		graph_close(s->graph);
+}
+
+static void serve_wait(const sigset_t *set)
+{
+	int got = 0;
+
+	while (sigwait(set, &got) == 0 && got == SIGHUP)
+		log_warning("this version cannot reload: restart it instead");
+	log_info("stopping");
+	notify_send("STOPPING=1");
+}
+
+static int serve_run(struct serve *s, const sigset_t *set)
+{
+	struct gantry_error err = ERROR_INIT;
+	int status = COMMON_OK;
+
+	log_configure((enum log_form)s->config->log.form,
+		      (enum gantry_level)s->config->log.level);
+	if (serve_start(s, &err) == 0) {
+		serve_wait(set);
+	} else {
+		log_error("%s", err.message);
+		status = COMMON_FAILED;
+	}
+	serve_stop(s);
+	error_fini(&err);
+	return status;
+}
+
+int serve_main(int argc, char **argv)
+{
+	struct serve s = { 0 };
+	sigset_t set;
+	int status;
+
+	status = common_parse(argc, argv, serve_help, &s.options);
+	if (status >= 0)
+		return status;
+	serve_block_signals(&set);
+	notify_take_sockets(&s.sockets);
+	s.plugins = plugins_new(s.options.plugins);
+	status = serve_configure(&s);
+	if (status == COMMON_OK)
+		status = serve_run(&s, &set);
+	graph_free(&s.graph);
+	plugins_free(&s.plugins);
+	config_free(&s.config);
+	return status;
+}

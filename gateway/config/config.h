@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * config - what all files together say, checked as far as that can be done
+ * without loading a plugin.
+ *
+ * Made by config_load() on the main thread, never changed afterwards; any
+ * thread may read it until config_free().
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdint.h>
+
+#include <gantry/message.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/config/node.h"
+#include "gateway/config/problems.h"
+
+/* Sections that the core reads itself: every member is a key of that name. */
+struct config_http {
+	const char *listen;		/* "127.0.0.1:8080", "[::1]:8080" */
+	int64_t threads;		/* loops */
+	int64_t max_connections;
+	int64_t max_body, max_head;	/* bytes */
+	int64_t head_timeout, body_timeout, idle_timeout;	/* ms */
+};
+
+struct config_admin {
+	const char *listen;
+	const char *socket;		/* path */
+};
+
+struct config_commit {
+	int64_t max_batch;		/* messages in a unit */
+	int64_t queue;			/* messages that may wait */
+};
+
+struct config_engine {
+	int64_t workers, readers;	/* threads */
+	int64_t queue;			/* messages that may wait */
+};
+
+struct config_log {
+	int64_t level;			/* enum gantry_level */
+	int64_t form;			/* enum log_form */
+};
+
+struct config_amqp {
+	const char *url;
+	const char *user;
+	const char *password_file;
+};
+
+struct config_upstream {
+	const char *url;
+};
+
+/* One entry that later files replace as a whole. */
+struct config_entry {
+	const char *section;		/* "handlers", "storage" */
+	const char *name;		/* "allocate"; NULL outside of the named */
+	const char *path;		/* "handlers.allocate", "storage" */
+	const struct node *key, *node;
+	const struct config_entry *replaced;	/* or NULL */
+};
+
+struct config_list {
+	struct config_entry **items;
+	unsigned n;
+};
+
+struct config_binding {
+	const char *exchange, *key;
+	const struct node *at;
+};
+
+struct config_route {
+	struct config_entry entry;	/* name: the address, replaces by it */
+	const char *path;		/* "routes[3]", for messages */
+	enum gantry_source source;
+	const char *address;		/* "POST /allocations", "every 10s" */
+	const char *method, *template;	/* http */
+	bool inject;			/* into the amqp routes (D25) */
+	const char *queue;		/* amqp */
+	struct config_binding *bindings;
+	unsigned n_bindings;
+	int64_t every_ms;		/* schedule */
+	const char *action;		/* admin */
+	const struct node **auth;	/* names; none: open to all */
+	unsigned n_auth;
+	const char *const *roles;	/* NULL at the end */
+	const struct node **pipeline;	/* "instance.handler" */
+	unsigned n_pipeline;
+};
+
+struct config {
+	struct arena arena;
+	const char *path;		/* of the main file */
+	const struct node_file **files;	/* in the order of reading */
+	unsigned n_files;
+	const char *service;
+	const char *replica;		/* NULL: not said */
+	struct config_http http;
+	struct config_admin admin;
+	struct config_commit commit;
+	struct config_engine engine;
+	struct config_log log;
+	const struct config_entry *storage;	/* NULL only with problems */
+	const struct config_entry *amqp;	/* or NULL */
+	struct config_amqp broker;		/* what amqp says */
+	struct config_list sections;	/* service, http, storage ... */
+	struct config_list auth, breakers, handlers, upstreams;
+	struct config_route **routes;
+	unsigned n_routes;
+};
+
+/*
+ * Read path, the presets that it uses (preset_dir/NAME.yaml) and conf.d/
+ * beside it. Everything that is wrong is added to problems; look at
+ * problems->n before you use the result. NULL only if the main file cannot be
+ * read as YAML.
+ */
+struct config *config_load(const char *path, const char *preset_dir,
+			   struct problems *problems);
+void config_free(struct config **config);
+
+/* The entry of a list by its name, or NULL. */
+struct config_entry *config_find(const struct config_list *list,
+				 const char *name);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* node - see node.h. */
+#include "gateway/config/node.h"
+
+#include <string.h>
+
+#include "gateway/base/arena.h"
+
+static size_t node_find(const struct node *map, const char *key)
+{
+	size_t i = 0;
+
+	while (i < map->n && strcmp(map->keys[i]->text, key) != 0)
+		i++;
+	return i;
+}
+
+const struct node *node_get(const struct node *map, const char *key)
+{
+	size_t i;
+
+	if (map == NULL || map->kind != NODE_MAP)
+		return NULL;
+	i = node_find(map, key);
+	return i < map->n ? map->items[i] : NULL;
+}
+
+const struct node *node_key(const struct node *map, const char *key)
+{
+	size_t i;
+
+	if (map == NULL || map->kind != NODE_MAP)
+		return NULL;
+	i = node_find(map, key);
+	return i < map->n ? map->keys[i] : NULL;
+}
+
+bool node_is_empty(const struct node *node)
+{
+	return node->kind == NODE_TEXT && node->plain && *node->text == '\0';
+}
+
+const char *node_kind_name(const struct node *node)
+{
+	static const char *const names[] = {
+		[NODE_TEXT] = "a text",
+		[NODE_LIST] = "a list",
+		[NODE_MAP] = "a mapping",
+	};
+
+	return node_is_empty(node) ? "nothing" : names[node->kind];
+}
+
+const char *node_place(const struct node *node, struct arena *arena)
+{
+	return arena_format(arena, "%s:%u:%u", node->file->name, node->line,
+			    node->column);
+}

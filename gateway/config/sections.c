@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sections - see sections.h. */
+#include "gateway/config/sections.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "gateway/base/parse.h"
+#include "gateway/config/nearest.h"
+#include "gateway/config/option.h"
+
+static const struct gantry_option *const section_http[] = {
+	GANTRY_TEXT(struct config_http, listen, .fallback = "127.0.0.1:8080",
+		    .summary = "address and port of the API"),
+	GANTRY_INTEGER(struct config_http, threads, .fallback = "1", .min = 1,
+		       .max = 64, .summary = "threads that serve sockets"),
+	GANTRY_INTEGER(struct config_http, max_connections, .fallback = "1024",
+		       .min = 1, .max = 65536,
+		       .summary = "connections at once; more are refused"),
+	GANTRY_SIZE(struct config_http, max_body, .fallback = "1M", .min = 1024,
+		    .max = 64 << 20, .summary = "largest body of a request"),
+	GANTRY_SIZE(struct config_http, max_head, .fallback = "16K",
+		    .min = 1024, .max = 1 << 20,
+		    .summary = "largest request line with headers"),
+	GANTRY_DURATION(struct config_http, head_timeout, .fallback = "10s",
+			.min = 100, .max = 3600000,
+			.summary = "until the headers must be there"),
+	GANTRY_DURATION(struct config_http, body_timeout, .fallback = "30s",
+			.min = 100, .max = 3600000,
+			.summary = "until the body must be there"),
+	GANTRY_DURATION(struct config_http, idle_timeout, .fallback = "60s",
+			.min = 100, .max = 3600000,
+			.summary = "how long a connection may wait for the "
+				   "next request"),
+	NULL
+};
+
+static const struct gantry_option *const section_admin[] = {
+	GANTRY_TEXT(struct config_admin, listen, .fallback = "127.0.0.1:9080",
+		    .summary = "address and port of metrics and admin page"),
+	GANTRY_PATH(struct config_admin, socket,
+		    .fallback = "/run/gantry/admin.sock",
+		    .summary = "socket of the command line"),
+	NULL
+};
+
+static const struct gantry_option *const section_commit[] = {
+	GANTRY_INTEGER(struct config_commit, max_batch, .fallback = "128",
+		       .min = 1, .max = 128,
+		       .summary = "messages that one transaction takes"),
+	GANTRY_INTEGER(struct config_commit, queue, .fallback = "4096",
+		       .min = 1, .max = 1 << 20,
+		       .summary = "messages that may wait to be committed"),
+	NULL
+};
+
+static const struct gantry_option *const section_engine[] = {
+	GANTRY_INTEGER(struct config_engine, workers, .fallback = "4", .min = 1,
+		       .max = 256,
+		       .summary = "threads for handlers that may wait"),
+	GANTRY_INTEGER(struct config_engine, readers, .fallback = "2", .min = 1,
+		       .max = 64, .summary = "threads that read from storage"),
+	GANTRY_INTEGER(struct config_engine, queue, .fallback = "4096",
+		       .min = 1, .max = 1 << 20,
+		       .summary = "messages that may wait for a thread"),
+	NULL
+};
+
+static const char *const section_levels[] = { "debug", "info", "warning",
+					      "error", NULL };
+static const char *const section_forms[] = { "auto", "text", "json", NULL };
+
+static const struct gantry_option *const section_log[] = {
+	GANTRY_CHOICE(struct config_log, level, .fallback = "info",
+		      .choices = section_levels,
+		      .summary = "the least that is logged"),
+	GANTRY_CHOICE(struct config_log, form, .fallback = "auto",
+		      .choices = section_forms,
+		      .summary = "auto: text on a terminal, else JSON"),
+	NULL
+};
+
+static const struct gantry_option *const section_amqp[] = {
+	GANTRY_TEXT(struct config_amqp, url, .flags = GANTRY_OPTION_REQUIRED,
+		    .summary = "amqp:// or amqps:// with host, port and "
+			       "virtual host"),
+	GANTRY_TEXT(struct config_amqp, user, .fallback = "guest",
+		    .summary = "who logs in"),
+	GANTRY_SECRET_FILE(struct config_amqp, password_file,
+			   .summary = "file with the password"),
+	NULL
+};
+
+static const struct gantry_option *const section_upstreams[] = {
+	GANTRY_TEXT(struct config_upstream, url,
+		    .flags = GANTRY_OPTION_REQUIRED,
+		    .summary = "http:// or https:// with host and port"),
+	NULL
+};
+
+#define SECTION_AT(member) offsetof(struct config, member)
+
+const struct section section_list[] = {
+	{ "use", SECTION_USE, NULL, 0 },
+	{ "service", SECTION_TEXT, NULL, SECTION_AT(service) },
+	{ "replica", SECTION_TEXT, NULL, SECTION_AT(replica) },
+	{ "http", SECTION_WHOLE, section_http, SECTION_AT(http) },
+	{ "admin", SECTION_WHOLE, section_admin, SECTION_AT(admin) },
+	{ "commit", SECTION_WHOLE, section_commit, SECTION_AT(commit) },
+	{ "engine", SECTION_WHOLE, section_engine, SECTION_AT(engine) },
+	{ "log", SECTION_WHOLE, section_log, SECTION_AT(log) },
+	{ "amqp", SECTION_WHOLE, section_amqp, SECTION_AT(broker) },
+	{ "storage", SECTION_WHOLE, NULL, 0 },
+	{ "auth", SECTION_NAMED, NULL, SECTION_AT(auth) },
+	{ "breakers", SECTION_NAMED, NULL, SECTION_AT(breakers) },
+	{ "handlers", SECTION_NAMED, NULL, SECTION_AT(handlers) },
+	{ "upstreams", SECTION_NAMED, section_upstreams,
+	  SECTION_AT(upstreams) },
+	{ "routes", SECTION_ROUTES, NULL, 0 },
+	{ NULL, SECTION_TEXT, NULL, 0 },
+};
+
+const struct section *section_find(const char *name)
+{
+	const struct section *s = section_list;
+
+	while (s->name != NULL && strcmp(s->name, name) != 0)
+		s++;
+	return s->name != NULL ? s : NULL;
+}
+
+bool section_is_name(const char *text)
+{
+	size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+
+	return text[len] == '\0' && len >= 1 && len <= 64 &&
+	       strchr("0123456789-_", *text) == NULL;
+}
+
+static bool section_is_listen(const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	int64_t port;
+
+	if (colon == NULL || colon == text ||
+	    !parse_integer(colon + 1, &port) || port < 0 || port > 65535)
+		return false;
+	if (*text == '[')
+		return colon[-1] == ']' && colon - text > 2;
+	return memchr(text, ':', (size_t)(colon - text)) == NULL;
+}
+
+static void section_check_listen(const struct config_entry *entry,
+				 const char *listen, struct problems *problems)
+{
+	const struct node *at;
+
+	if (entry == NULL || listen == NULL || section_is_listen(listen))
+		return;
+	at = node_get(entry->node, "listen");
+	problems_add(problems, at,
+		     "%s.listen: not an address with a port (127.0.0.1:8080, "
+		     "[::1]:8080): \"%s\"", entry->path, listen);
+}
+
+static void section_check_url(const struct config_entry *entry,
+			      const char *url, const char *scheme,
+			      struct problems *problems)
+{
+	size_t len = strlen(scheme);
+	const char *rest = url;
+
+	if (url == NULL)
+		return;
+	if (strncmp(url, scheme, len) == 0) {
+		rest = url + len;
+		rest += *rest == 's';
+	}
+	if (rest == url || strncmp(rest, "://", 3) != 0 ||
+	    strspn(rest + 3, "/?#:@") != 0 || rest[3] == '\0')
+		problems_add(problems, node_get(entry->node, "url"),
+			     "%s.url: not a URL that begins with %s:// or "
+			     "%ss://: \"%s\"", entry->path, scheme, scheme,
+			     url);
+}
+
+static void section_fill_text(struct config *config, const struct section *s,
+			      const struct config_entry *entry,
+			      struct problems *problems)
+{
+	const struct node *node = entry->node;
+
+	if (node->kind != NODE_TEXT || !section_is_name(node->text)) {
+		problems_add(problems, node,
+			     "%s: must be a name of letters, digits, - and _ "
+			     "that begins with a letter", s->name);
+		return;
+	}
+	*(const char **)((char *)config + s->offset) = node->text;
+}
+
+static void section_fill_one(struct config *config, const struct section *s,
+			     const struct node *main_file,
+			     struct problems *problems)
+{
+	struct config_entry *entry = config_find(&config->sections, s->name);
+	struct option_job job = { s->options, s->name, NULL, &config->arena,
+				  problems };
+
+	if (s->shape == SECTION_TEXT && entry != NULL)
+		section_fill_text(config, s, entry, problems);
+	if (s->shape != SECTION_WHOLE || s->options == NULL)
+		return;
+	/* the broker is the one section that is absent unless it is named */
+	if (entry == NULL && s->options == section_amqp)
+		return;
+	option_fill(&job, entry != NULL ? entry->node : main_file,
+		    (char *)config + s->offset);
+}
+
+/* Defaults stand nowhere: an empty mapping at the head of the main file. */
+static struct node section_nothing(const struct node *main_file)
+{
+	return (struct node){ .kind = NODE_MAP, .file = main_file->file,
+			      .line = 1, .column = 1 };
+}
+
+static void section_fill_upstreams(struct config *config,
+				   struct problems *problems)
+{
+	for (unsigned i = 0; i < config->upstreams.n; i++) {
+		const struct config_entry *entry = config->upstreams.items[i];
+		struct config_upstream upstream = { 0 };
+		struct option_job job = { section_upstreams, entry->path, NULL,
+					  &config->arena, problems };
+
+		if (option_fill(&job, entry->node, &upstream) == 0)
+			section_check_url(entry, upstream.url, "http",
+					  problems);
+	}
+}
+
+/* "plugin" is looked at by whoever loads it; that it is there shows here. */
+static void section_check_plugin(const struct config_entry *entry,
+				 struct problems *problems)
+{
+	const struct node *plugin;
+
+	if (entry->node->kind != NODE_MAP) {
+		problems_add(problems, entry->node,
+			     "%s: must be a mapping, not %s", entry->path,
+			     node_kind_name(entry->node));
+		return;
+	}
+	plugin = node_get(entry->node, "plugin");
+	if (plugin == NULL)
+		problems_add(problems, entry->key, "%s.plugin: missing",
+			     entry->path);
+	else if (plugin->kind != NODE_TEXT || *plugin->text == '\0')
+		problems_add(problems, plugin,
+			     "%s.plugin: must be a plugin's name or the path "
+			     "of its file", entry->path);
+}
+
+static void section_check_plugins(const struct config_list *list,
+				  struct problems *problems)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		section_check_plugin(list->items[i], problems);
+}
+
+void section_fill(struct config *config, const struct node *main_file,
+		  struct problems *problems)
+{
+	struct node nothing = section_nothing(main_file);
+
+	config->service = "gantry";
+	config->storage = config_find(&config->sections, "storage");
+	config->amqp = config_find(&config->sections, "amqp");
+	for (const struct section *s = section_list; s->name != NULL; s++)
+		section_fill_one(config, s, &nothing, problems);
+	section_check_listen(config_find(&config->sections, "http"),
+			     config->http.listen, problems);
+	section_check_listen(config_find(&config->sections, "admin"),
+			     config->admin.listen, problems);
+	section_check_url(config->amqp, config->broker.url, "amqp", problems);
+	section_fill_upstreams(config, problems);
+	if (config->storage == NULL)
+		problems_add_at(problems, main_file->file, NULL,
+				"storage: missing");
+	else
+		section_check_plugin(config->storage, problems);
+	section_check_plugins(&config->auth, problems);
+	section_check_plugins(&config->breakers, problems);
+	section_check_plugins(&config->handlers, problems);
+}

@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+gateway_libcore_a_SOURCES += \
+	gateway/observe/status.c gateway/observe/status.h

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * status - /livez, /readyz and /metrics of the admin listener.
+ */
+#ifndef OBSERVE_STATUS_H
+#define OBSERVE_STATUS_H
+
+#include "gateway/commit/committer.h"
+#include "gateway/source/http/http.h"
+
+struct status {
+	const struct engine *engine;
+	const struct committer *committer;
+	_Atomic int stopping;
+};
+
+#define STATUS_PAGES 3
+
+/* For struct http_ops: pages, with a struct status as their ctx. */
+extern const struct http_page status_pages[STATUS_PAGES];
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* instance - see instance.h. */
+#include "gateway/plugin/instance.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+#include "gateway/config/config.h"
+#include "gateway/config/option.h"
+
+struct instance_memory {
+	struct arena arena;
+};
+
+const char *gantry_instance_name(const struct gantry_instance *instance)
+{
+	return instance->name;
+}
+
+const char *gantry_instance_service(const struct gantry_instance *instance)
+{
+	return instance->service;
+}
+
+static int instance_fill(struct gantry_instance *i,
+			 const struct config_entry *entry,
+			 struct problems *problems)
+{
+	static const char *const others[] = { "plugin", NULL };
+	struct option_job job = { i->plugin->options, entry->path, others,
+				  &i->memory->arena, problems };
+
+	return option_fill(&job, entry->node, i->self);
+}
+
+static int instance_check(const struct gantry_instance *i,
+			  const struct config_entry *entry,
+			  struct problems *problems)
+{
+	struct gantry_error err = ERROR_INIT;
+	int result = i->plugin->check(i->self, &err);
+
+	if (result < 0)
+		problems_add(problems, entry->key, "%s: %s", entry->path,
+			     err.message);
+	error_fini(&err);
+	return result;
+}
+
+struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
+				     const struct config_entry *entry,
+				     const char *service,
+				     struct problems *problems)
+{
+	struct gantry_instance *i = memory_new(sizeof(*i));
+
+	assert(plugin != NULL && service != NULL);
+	i->memory = memory_new(sizeof(*i->memory));
+	i->name = arena_text(&i->memory->arena, entry->name);
+	i->service = service;
+	i->plugin = plugin;
+	i->self = memory_new(plugin->instance_size + 1);
+	if (instance_fill(i, entry, problems) < 0 ||
+	    instance_check(i, entry, problems) < 0)
+		instance_free(&i);
+	return i;
+}
+
+void instance_free(struct gantry_instance **instance)
+{
+	struct gantry_instance *i = *instance;
+
+	if (i == NULL)
+		return;
+	instance_close(i);
+	arena_fini(&i->memory->arena);
+	free(i->memory);
+	free(i->self);
+	free(i);
+	*instance = NULL;
+}
+
+int instance_open(struct gantry_instance *i, struct gantry_error *err)
+{
+	assert(!i->open);
+	if (i->plugin->open(i->self, i, err) < 0)
+		return error_prefix(err, "%s (%s)", i->name, i->plugin->name);
+	i->open = true;
+	return 0;
+}
+
+void instance_close(struct gantry_instance *i)
+{
+	if (!i->open)
+		return;
+	i->plugin->close(i->self);
+	i->open = false;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection - what is known of a connection between its requests, and what
+ * happens when its time is up.
+ */
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/source/http/request.h"
+
+#define CONNECTION_GRACE_NS INT64_C(250000000)
+
+struct http_connection *connection_of(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+	return info->socket_context;
+}
+
+void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
+		       enum MHD_ConnectionNotificationCode what)
+{
+	struct http_loop *loop = cls;
+	struct http_connection *c = *context;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		c = memory_new(sizeof(*c));
+		c->loop = loop;
+		c->fd = MHD_get_connection_info(
+			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		watch_add(&loop->watch, &c->watched, WATCH_HEAD);
+		*context = c;
+	} else if (c != NULL) {
+		watch_remove(&loop->watch, &c->watched);
+		*context = NULL;
+		free(c);
+	}
+}
+
+static void connection_shutdown(struct http_connection *c)
+{
+	shutdown(c->fd, SHUT_RDWR);
+	c->cut = true;
+	watch_move(&c->loop->watch, &c->watched, WATCH_CUT);
+}
+
+/* Whether bytes came after the last answer: a head has begun. */
+static bool connection_has_begun(const struct http_connection *c)
+{
+	int64_t idle_ms = (c->loop->watch.now_ns - c->watched.idle_ns) / 1000000;
+	struct tcp_info info;
+	socklen_t len = sizeof(info);
+
+	/* not TCP: then the idle limit alone holds */
+	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+		return false;
+	return (int64_t)info.tcpi_last_data_recv + 10 < idle_ms;
+}
+
+static void connection_idle_due(struct http_connection *c)
+{
+	struct watch *watch = &c->loop->watch;
+	int64_t idle_ns = watch->now_ns - c->watched.idle_ns;
+
+	if (connection_has_begun(c))
+		watch_move(watch, &c->watched, WATCH_HEAD);
+	else if (idle_ns >= c->loop->http->options.idle_timeout_ms * 1000000)
+		connection_shutdown(c);
+	else
+		watch_move(watch, &c->watched, WATCH_IDLE);
+}
+
+void connection_due(struct http_connection *c)
+{
+	switch (c->watched.phase) {
+	case WATCH_HEAD:
+	case WATCH_BODY:
+		if (c->request != NULL)
+			reply_cut(c, "REQUEST_TIMEOUT");
+		else
+			connection_shutdown(c);
+		break;
+	case WATCH_WAIT:
+		log_warning("http: a request has waited %lld ms for its answer",
+			    (long long)c->loop->http->options.request_timeout_ms);
+		watch_move(&c->loop->watch, &c->watched, WATCH_LATE);
+		break;
+	case WATCH_IDLE:
+		connection_idle_due(c);
+		break;
+	default:
+		connection_shutdown(c);
+		break;
+	}
+}
+
+/* Connections of one phase that have no request and rest long enough. */
+static void connection_close_phase(struct http_loop *loop, enum watch_phase phase)
+{
+	struct watched *ring = &loop->watch.lists[phase], *w, *next;
+
+	for (w = ring->next; w != ring; w = next) {
+		struct http_connection *c = (struct http_connection *)w;
+
+		next = w->next;
+		if (c->request == NULL)
+			connection_shutdown(c);
+	}
+}
+
+int connection_close_resting(struct http_loop *loop)
+{
+	int64_t left = loop->quiesced_ns + CONNECTION_GRACE_NS - loop->watch.now_ns;
+
+	if (left > 0)
+		return (int)(left / 1000000) + 1;
+	connection_close_phase(loop, WATCH_HEAD);
+	connection_close_phase(loop, WATCH_IDLE);
+	return -1;
+}

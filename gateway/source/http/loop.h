@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * loop - what the files of this folder share: listener, loop, connection,
+ * request. Everything of a loop belongs to its thread but what `lock` guards.
+ */
+#ifndef SOURCE_HTTP_LOOP_H
+#define SOURCE_HTTP_LOOP_H
+
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "gateway/pipeline/message.h"
+#include "gateway/source/http/http.h"
+#include "gateway/source/http/watch.h"
+
+/* 1.0 changed the name of the type; ours is the older one. */
+#if MHD_VERSION < 0x00097002
+#error "libmicrohttpd 0.9.75 or newer is needed"
+#endif
+
+struct http_loop {
+	struct http *http;
+	unsigned number;
+	struct MHD_Daemon *daemon;
+	int listen_fd;			/* -1 once closed */
+	int epoll_fd, wake_fd;
+	pthread_t self;			/* set by the thread itself */
+	struct watch watch;
+	struct http_request *submitting;
+	struct http_request *free;
+	unsigned n_free;
+	bool quiesced;
+	int64_t quiesced_ns;
+
+	/* guards what follows; taken alone */
+	pthread_mutex_t lock;
+	struct gantry_message *answered, **answered_end;
+	unsigned submitted;		/* at the engine */
+	bool stop, quit, gone;
+};
+
+struct http {
+	struct http_options options;
+	struct engine *engine;
+	_Atomic(const struct graph *) graph;
+	char *unix_path;		/* to unlink; or NULL */
+	unsigned port;
+	unsigned n_loops, n_started;
+	struct http_loop *loops[HTTP_MAX_LOOPS];
+	pthread_t threads[HTTP_MAX_LOOPS];
+
+	pthread_mutex_t lock;		/* guards n_quiet; taken alone */
+	pthread_cond_t quiet;
+	unsigned n_quiet;		/* loops without a connection */
+};
+
+/* loop.c */
+struct http_loop *loop_new(struct http *http, int listen_fd,
+			   unsigned max_connections, struct gantry_error *err);
+void *loop_run(void *loop);
+void loop_tell(struct http_loop *loop, bool quit);
+void loop_free(struct http_loop *loop);
+void loop_drop(struct http_loop *loop);	/* the last owner frees it */
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * testhost - runs a plugin's handlers without a daemon, for its tests.
+ *
+ * Behind it are the real pipeline, the real rules of stock and the real
+ * committer over the storage "memory", so what passes here behaves the same
+ * in the daemon. Every handler runs twice for each message, and the effects of
+ * both runs are compared: a handler that is not pure fails its tests.
+ *
+ *	struct testhost *t = testhost_open(&TESTHOST(
+ *		.plugin = "./journal.so", .options = options), NULL);
+ *	testhost_send(t, &TESTHOST_MESSAGE(.handler = "keep", .body = "{}"), &a);
+ *	testhost_close(&t);
+ *
+ * One thread. Texts that come out live until the next call or the close.
+ */
+#ifndef GANTRY_TESTHOST_H
+#define GANTRY_TESTHOST_H
+
+#include <gantry/plugin.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct testhost;
+
+struct testhost_setup {
+	size_t size;
+	const char *plugin;		/* path of the .so */
+	const char *instance;		/* its name; NULL: "test" */
+	const char *const *options;	/* "key=value", NULL at the end; or NULL */
+	const char *memory;		/* path of memory.so; NULL: as installed */
+	const struct gantry_plugin *descriptor;	/* instead of plugin: one that
+					   is linked in */
+};
+#define TESTHOST(...) \
+	((struct testhost_setup){ .size = sizeof(struct testhost_setup), __VA_ARGS__ })
+
+/* NULL with err (which may be NULL; then the message goes to stderr). */
+struct testhost *testhost_open(const struct testhost_setup *setup,
+			       struct gantry_error *err);
+void testhost_close(struct testhost **testhost);
+
+struct testhost_message {
+	size_t size;
+	const char *handler;		/* of the plugin */
+	enum gantry_source source;	/* 0: http */
+	const char *method;		/* NULL: "POST" */
+	const char *path;		/* NULL: "/" */
+	const char *body;		/* NULL: none */
+	const char *id;			/* of an event: enters the inbox */
+	const char *params, *query, *headers;	/* "name=value&name=value" */
+	const char *idempotency_key;
+	const char *correlation_id;
+	const char *role;		/* of the sender */
+	int64_t now_ms;			/* 0: the wall clock */
+};
+#define TESTHOST_MESSAGE(...)                           \
+	((struct testhost_message){                     \
+		.size = sizeof(struct testhost_message), __VA_ARGS__ })
+
+struct testhost_answer {
+	size_t size;
+	enum gantry_verdict verdict;	/* FAILED, REJECTED, DONE */
+	int status;
+	const char *text;		/* the body */
+	const char *code;		/* of the error, or NULL */
+	const char *message;		/* of the error, or "" */
+	const char *outcome;		/* events: applied, duplicate, refused */
+	bool again;
+	bool impure;			/* two runs gave different effects */
+};
+
+/* Carry one message through the handler and its unit. 0, -1 if impure. */
+int testhost_send(struct testhost *t, const struct testhost_message *message,
+		  struct testhost_answer *answer);
+
+/* A header of the last answer, or NULL. */
+const char *testhost_header(struct testhost *t, const char *name);
+
+/* How many rows a table has. -1: there is no such table. */
+int64_t testhost_count(struct testhost *t, const char *table);
+
+/*
+ * The rows of a table in the order of their refs as a JSON array of objects,
+ * column by column. The caller frees it with json_decref().
+ */
+json_t *testhost_rows(struct testhost *t, const char *table);
+
+/* An item with stock, as POST /inventory-items makes one. 0 or -1. */
+int testhost_stock(struct testhost *t, const char *item_id, int64_t available);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * stock_world - a store over plain arrays and a unit of one message around
+ * stock_decide(), for the tests of the stock rules. Each run loads no more
+ * than stock_needs() asks for, so a key that is missing there shows.
+ */
+#ifndef TESTS_STOCK_WORLD_H
+#define TESTS_STOCK_WORLD_H
+
+#include "gateway/stock/decide.h"
+#include "gateway/stock/schema.h"
+
+struct world_table {
+	struct gantry_value **rows;
+	size_t n, room;
+};
+
+struct world {
+	struct world_table tables[STOCK_TABLES];
+	struct rowset rows;
+	struct needs needs;
+	struct arena arena;
+	int64_t now_ms;
+	int64_t last_ref;
+	int last_id;
+	bool loaded;		/* a unit is open: world_decide() only */
+};
+
+extern const struct gantry_schema world_schema;
+/* Over a struct world as self. */
+extern const struct gantry_storage world_storage;
+
+void world_init(struct world *w);
+void world_fini(struct world *w);
+
+/* A unit: load, decide each, store. Outcomes live until the next begin. */
+void world_begin(struct world *w, const struct gantry_command *commands, size_t n);
+const struct stock_decision *world_decide(struct world *w,
+					  const struct gantry_command *command);
+void world_commit(struct world *w);
+/* All three for one command. */
+const struct stock_decision *world_run(struct world *w,
+				       const struct gantry_command *command);
+
+/* "APPLIED alloc_1:PENDING | AllocationCreated alloc_1", in the arena. */
+const char *world_summary(struct world *w, const struct stock_decision *d);
+
+/* The stored row by its unique first index, or NULL. */
+const struct gantry_value *world_row(const struct world *w, unsigned table,
+				     const char *id);
+const char *world_text(struct world *w, const struct gantry_value *value);
+
+#endif
