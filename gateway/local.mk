@@ -16,8 +16,3 @@ include gateway/observe/local.mk
 include gateway/conform/local.mk
 include gateway/cli/local.mk
 include gateway/cli/token.mk
-include gateway/stock/local.mk
-include gateway/config/local.mk
-include gateway/pipeline/local.mk
-include gateway/plugin/local.mk
-include gateway/source/local.mk

@@ -22,6 +22,11 @@ static const char check_usage[] =
 	"and no network.\n"
 	"Exit status: 0 it would start, 2 it would not.\n";
 
+static const char routes_usage[] =
+	"usage: gantry routes [--config FILE] [--presets DIR] [--plugins DIR] "
+	"[--json]\n"
+	"List the routes: who may call them, and the handlers they go through.\n";
+
 /* A library whose version matters; add a row with the folder that uses it. */
 struct check_library {
 	const char *name;
@@ -255,25 +260,47 @@ static int check_tell(struct check *c, bool json)
 	return c->problems.n > 0 ? COMMON_USAGE : COMMON_OK;
 }
 
-int check_main(int argc, char **argv)
+static int check_tell_routes(struct check *c, bool json)
+{
+	problems_print(&c->problems, stderr);
+	if (c->problems.n == 0 && json)
+		common_print_json(check_json_routes(c));
+	else if (c->problems.n == 0)
+		check_print_routes(c);
+	return c->problems.n > 0 ? COMMON_USAGE : COMMON_OK;
+}
+
+/* Build everything and let tell say what came of it. */
+static int check_run(int argc, char **argv, const char *usage,
+		     int (*tell)(struct check *c, bool json))
 {
 	struct common_options options;
 	struct check c = { 0 };
-	int result = common_parse(argc, argv, check_usage, &options);
+	int result = common_parse(argc, argv, usage, &options);
 
 	if (result >= 0)
 		return result;
 	if (optind < argc)
-		return common_usage(check_usage);
+		return common_usage(usage);
 	c.config = config_load(options.config, options.presets, &c.problems);
 	c.plugins = plugins_new(options.plugins);
 	if (c.config != NULL)
 		graph_build(c.config, c.plugins, &c.problems, &c.graph);
-	result = check_tell(&c, options.json);
+	result = tell(&c, options.json);
 	graph_free(&c.graph);
 	plugins_free(&c.plugins);
 	config_free(&c.config);
 	problems_fini(&c.problems);
 	arena_fini(&c.arena);
 	return result;
+}
+
+int check_main(int argc, char **argv)
+{
+	return check_run(argc, argv, check_usage, check_tell);
+}
+
+int routes_main(int argc, char **argv)
+{
+	return check_run(argc, argv, routes_usage, check_tell_routes);
 }

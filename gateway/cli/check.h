@@ -6,4 +6,7 @@
 /* argv[0] is "check". 0: would start, 2: would not, or wrong usage. */
 int check_main(int argc, char **argv);
 
+/* "gantry routes": the same, and only the routes are printed. */
+int routes_main(int argc, char **argv);
+
 #endif

@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+bin_PROGRAMS += gantry
+gantry_SOURCES = gateway/cli/main.c \
+	gateway/cli/notify.c gateway/cli/notify.h \
+	gateway/cli/open.c gateway/cli/open.h \
+	gateway/cli/outbox.c gateway/cli/outbox.h \
+	gateway/cli/serve.c gateway/cli/serve.h \
+	gateway/cli/storage.c gateway/cli/storage.h \
+	$(CLI_CHECK_SOURCES) $(CLI_TOKEN_SOURCES)
+gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
+gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)
+EXTRA_gantry_DEPENDENCIES = gateway/gantry.syms gateway/libcore.a

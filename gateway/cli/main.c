@@ -13,7 +13,6 @@
 #include "gateway/cli/common.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
-#include "gateway/cli/routes.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"

@@ -71,7 +71,7 @@ static int serve_configure(struct serve *s)
 	int status = COMMON_OK;
 
 	s->config = config_load(s->options.config, s->options.presets, &problems);
-	if (problems.n == 0)
+	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
@@ -97,7 +97,8 @@ static int serve_start_storage(struct serve *s, struct gantry_error *err)
 
 	if (graph_open(s->graph, err) < 0)
 		return -1;
-	if (storage->prepare(s->graph->storage->self, &commit_schema, false, err) !=
+	if (storage->prepare(s->graph->storage->self, &commit_schema,
+			     GANTRY_PREPARE_SERVE, err) !=
 	    GANTRY_STORED)
 		return error_prefix(err, "storage");
 	return 0;

@@ -7,4 +7,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/record.c \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \
-	gateway/commit/unit.c gateway/commit/unit.h
+	gateway/commit/unit.c gateway/commit/unit.h \
+	gateway/commit/verify.c gateway/commit/verify.h

@@ -25,7 +25,8 @@ struct conform_ops {
 };
 
 /*
- * Runs every check, one line each: "ok NAME" or "FAILED NAME: what was seen".
+ * Runs every check, one line each: "ok NAME" or "FAILED NAME: what was seen", or
+ * "skipped NAME" where ops says that the storage does not promise that.
  * Returns how many failed. Starts and ends threads of its own. Main thread.
  */
 int conform_run(const struct conform_ops *ops, FILE *report);

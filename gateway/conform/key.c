@@ -269,14 +269,14 @@ static int key_numbers_load(struct kit *k)
 }
 
 const struct kit_check kit_checks_key[] = {
-	{ "key: absent", key_absent },
-	{ "key: unique index", key_index },
-	{ "key: prefix", key_prefix },
-	{ "key: NULL", key_null },
-	{ "key: via one", key_via },
-	{ "key: via two", key_via_two },
-	{ "key: via nothing", key_via_nothing },
-	{ "key: numbers of read", key_numbers_read },
-	{ "key: numbers of load", key_numbers_load },
-	{ NULL, NULL },
+	{ "key: absent", key_absent, 0 },
+	{ "key: unique index", key_index, 0 },
+	{ "key: prefix", key_prefix, 0 },
+	{ "key: NULL", key_null, 0 },
+	{ "key: via one", key_via, 0 },
+	{ "key: via two", key_via_two, 0 },
+	{ "key: via nothing", key_via_nothing, 0 },
+	{ "key: numbers of read", key_numbers_read, 0 },
+	{ "key: numbers of load", key_numbers_load, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -49,10 +49,11 @@ struct kit_rows {
 	size_t n, room;
 };
 
-/* A check: 0, or -1 by kit_fail(). */
+/* A check: 0, or -1 by kit_fail(). Left out if the storage lacks its need. */
 struct kit_check {
 	const char *name;
 	int (*run)(struct kit *k);
+	enum { NEEDS_NOTHING, NEEDS_KEEPS, NEEDS_CHECKS } needs;
 };
 
 /* Ended by an empty one. */

@@ -19,8 +19,6 @@ static int reopen_same(struct kit *k)
 	int64_t ref = kit_holder(k, name);
 	struct kit_row row;
 
-	if (!k->ops->keeps)
-		return 0;
 	if (ref < 0 || reopen_as(k, &kit_schema_old) < 0 ||
 	    kit_row(k, HOLDERS, ref, &row) < 0)
 		return -1;
@@ -57,8 +55,6 @@ static int reopen_minor(struct kit *k)
 	int64_t before = kit_holder(k, kit_id(k, "before")), after;
 	struct kit_row row;
 
-	if (!k->ops->keeps)
-		return 0;
 	if (before < 0 || reopen_as(k, &kit_schema_new) < 0 ||
 	    kit_row(k, HOLDERS, before, &row) < 0)
 		return -1;
@@ -83,8 +79,6 @@ static int reopen_major(struct kit *k)
 	enum gantry_stored stored;
 	struct kit_row row;
 
-	if (!k->ops->keeps)
-		return 0;
 	kit_close(k);
 	error_reset(&k->err);
 	if (ref < 0 || k->ops->open(k->ops->context, &k->self, &k->err) < 0)
@@ -98,8 +92,8 @@ static int reopen_major(struct kit *k)
 }
 
 const struct kit_check kit_checks_reopen[] = {
-	{ "reopen: same schema", reopen_same },
-	{ "reopen: minor", reopen_minor },
-	{ "reopen: major", reopen_major },
-	{ NULL, NULL },
+	{ "reopen: same schema", reopen_same, NEEDS_KEEPS },
+	{ "reopen: minor", reopen_minor, NEEDS_KEEPS },
+	{ "reopen: major", reopen_major, NEEDS_KEEPS },
+	{ NULL, NULL, 0 },
 };

@@ -161,7 +161,7 @@ static int row_check(struct kit *k)
 		kit_null(), kit_number(-13),
 	};
 
-	return k->ops->checks ? row_refused(k, v, HOLDERS, "a CHECK") : 0;
+	return row_refused(k, v, HOLDERS, "a CHECK");
 }
 
 static int row_reference(struct kit *k)
@@ -171,21 +171,20 @@ static int row_reference(struct kit *k)
 		kit_text("orphan"),
 	};
 
-	return k->ops->checks ?
-		row_refused(k, v, THINGS, "a reference to nothing") : 0;
+	return row_refused(k, v, THINGS, "a reference to nothing");
 }
 
 const struct kit_check kit_checks_row[] = {
-	{ "row: new", row_new },
-	{ "row: NULL", row_null },
-	{ "row: text", row_text },
-	{ "row: numbers", row_number },
-	{ "row: changed by mask", row_changed },
-	{ "row: changed, absent", row_changed_absent },
-	{ "row: gone", row_gone },
-	{ "row: NULL refused", row_not_null },
-	{ "row: kind refused", row_kind },
-	{ "row: CHECK", row_check },
-	{ "row: reference", row_reference },
-	{ NULL, NULL },
+	{ "row: new", row_new, 0 },
+	{ "row: NULL", row_null, 0 },
+	{ "row: text", row_text, 0 },
+	{ "row: numbers", row_number, 0 },
+	{ "row: changed by mask", row_changed, 0 },
+	{ "row: changed, absent", row_changed_absent, 0 },
+	{ "row: gone", row_gone, 0 },
+	{ "row: NULL refused", row_not_null, 0 },
+	{ "row: kind refused", row_kind, 0 },
+	{ "row: CHECK", row_check, NEEDS_CHECKS },
+	{ "row: reference", row_reference, NEEDS_CHECKS },
+	{ NULL, NULL, 0 },
 };

@@ -50,7 +50,8 @@ static int scan_lines(struct kit *k, struct lines *lines)
 	static const char *const b[EACH] = { "m", NULL, "", "\xff", "m", "ma", "Z",
 					     NULL, "m" };
 
-	lines->base = kit_ref(k) * 16;
+	lines->base = kit_ref(k);
+	k->last_ref += GROUPS;
 	for (unsigned i = 0; i < LINES_N; i++) {
 		unsigned mixed = i * 7 % LINES_N;	/* 7 and 36 share nothing */
 		const char *text = b[mixed / GROUPS];
@@ -323,10 +324,10 @@ static int scan_nulls(struct kit *k)
 }
 
 const struct kit_check kit_checks_scan[] = {
-	{ "scan: ranges", scan_ranges },
-	{ "scan: after a ref", scan_after_ref },
-	{ "scan: paging", scan_paging },
-	{ "scan: by ref", scan_refs },
-	{ "scan: NULL", scan_nulls },
-	{ NULL, NULL },
+	{ "scan: ranges", scan_ranges, 0 },
+	{ "scan: after a ref", scan_after_ref, 0 },
+	{ "scan: paging", scan_paging, 0 },
+	{ "scan: by ref", scan_refs, 0 },
+	{ "scan: NULL", scan_nulls, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -260,16 +260,16 @@ static int unit_sink_stops(struct kit *k)
 }
 
 const struct kit_check kit_checks_unit[] = {
-	{ "unit: rollback", unit_rollback },
-	{ "unit: nothing", unit_empty },
-	{ "unit: failed store", unit_failed },
-	{ "unit: hidden until commit", unit_hidden },
-	{ "unit: several stores", unit_several_stores },
-	{ "unit: conflict of ref", unit_conflict_ref },
-	{ "unit: conflict of unique index", unit_conflict_unique },
-	{ "unit: nullable unique index", unit_nullable_key },
-	{ "unit: change collides", unit_change_collides },
-	{ "unit: key moves", unit_key_moves },
-	{ "unit: sink stops", unit_sink_stops },
-	{ NULL, NULL },
+	{ "unit: rollback", unit_rollback, 0 },
+	{ "unit: nothing", unit_empty, 0 },
+	{ "unit: failed store", unit_failed, 0 },
+	{ "unit: hidden until commit", unit_hidden, 0 },
+	{ "unit: several stores", unit_several_stores, 0 },
+	{ "unit: conflict of ref", unit_conflict_ref, 0 },
+	{ "unit: conflict of unique index", unit_conflict_unique, 0 },
+	{ "unit: nullable unique index", unit_nullable_key, 0 },
+	{ "unit: change collides", unit_change_collides, 0 },
+	{ "unit: key moves", unit_key_moves, 0 },
+	{ "unit: sink stops", unit_sink_stops, 0 },
+	{ NULL, NULL, 0 },
 };

@@ -80,7 +80,8 @@ static void allocate_refuse_shortage(struct work *w, const struct row *item,
 	stock_outcome_refused(w);
 	outcome->requested = w->command->quantity;
 	outcome->available = can_promise;
-	stock_event_shortage(w, item, can_promise);
+	if (!w->command->no_shortage_event)
+		stock_event_shortage(w, item, can_promise);
 }
 
 /* An order that is confirmed already confirms what an event adds to it. */

@@ -9,6 +9,8 @@ gateway_libcore_a_SOURCES += \
 	gateway/stock/needs.c \
 	gateway/stock/order.c \
 	gateway/stock/outcome.c \
+	gateway/stock/query.c gateway/stock/query.h \
+	gateway/stock/render.c gateway/stock/render.h \
 	gateway/stock/return.c \
 	gateway/stock/schema.c gateway/stock/schema.h \
 	gateway/stock/transition.c \

@@ -71,12 +71,12 @@ static void memory_close(void *self)
 
 static enum gantry_stored memory_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate,
+					 enum gantry_prepare mode,
 					 struct gantry_error *err)
 {
 	struct memory *m = self;
 
-	(void)may_migrate;
+	(void)mode;
 	(void)err;
 	assert(m->schema == NULL);
 	m->schema = schema;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if PLUGIN_SQLITE
 plugin_LTLIBRARIES += plugins/sqlite/sqlite.la
-#dist_man7_MANS += plugins/sqlite/gantry-sqlite.7
+dist_man7_MANS += plugins/sqlite/gantry-sqlite.7
 endif
 plugins_sqlite_sqlite_la_SOURCES = plugins/sqlite/sqlite.c \
 	plugins/sqlite/sqlite.h plugins/sqlite/connection.c \

@@ -15,6 +15,15 @@
 
 #include "plugins/sqlite/sqlite.h"
 
+static int sqlite_check(const void *self, struct gantry_error *err)
+{
+	const struct sqlite *s = self;
+
+	if (s->max_size != 0 && s->max_size < 1 << 20)
+		return gantry_problem(err, "max_size", "must be 0 or at least 1M");
+	return 0;
+}
+
 static int sqlite_open(void *self, const struct gantry_instance *instance,
 		       struct gantry_error *err)
 {
@@ -22,6 +31,8 @@ static int sqlite_open(void *self, const struct gantry_instance *instance,
 	pthread_condattr_t steady;
 
 	(void)instance;
+	if (sqlite_check(s, err) < 0)
+		return gantry_fail(err, "max_size: must be 0 or at least 1M");
 	if (sqlite3_threadsafe() == 0)
 		return gantry_fail(err, "sqlite: this SQLite was built without threads");
 	s->lock_fd = -1;
@@ -56,13 +67,13 @@ static void sqlite_close(void *self)
 
 static enum gantry_stored sqlite_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate,
+					 enum gantry_prepare mode,
 					 struct gantry_error *err)
 {
 	struct sqlite *s = self;
 	enum gantry_stored stored;
 
-	(void)may_migrate;	/* no other major is known yet */
+	(void)mode;	/* no other major is known yet */
 	assert(s->schema == NULL);
 	s->schema = schema;
 	stored = schema_prepare(s, err);
@@ -288,5 +299,5 @@ static const struct gantry_storage sqlite_storage = {
 GANTRY_PLUGIN(.name = "sqlite", .version = VERSION_TEXT,
 	      .summary = "storage in one SQLite file",
 	      .threads = GANTRY_PARALLEL, .instance_size = sizeof(struct sqlite),
-	      .options = sqlite_options, .open = sqlite_open,
-	      .close = sqlite_close, .storage = &sqlite_storage);
+	      .options = sqlite_options, .check = sqlite_check,
+	      .open = sqlite_open, .close = sqlite_close, .storage = &sqlite_storage);

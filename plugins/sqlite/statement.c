@@ -101,9 +101,9 @@ static void text_key(FILE *f, const struct sqlite *s, const struct shape *shape)
 	free(first);
 }
 
-/* "("a","b")", with ref if it says so: a row value in the index's order. */
+/* "("a","b")": a row value in the index's order. */
 static void text_row(FILE *f, const struct gantry_table *t, uint8_t index,
-		     unsigned n, bool and_ref)
+		     unsigned n)
 {
 	unsigned of;
 	const unsigned *columns = text_columns(t, index, &of);
@@ -112,7 +112,7 @@ static void text_row(FILE *f, const struct gantry_table *t, uint8_t index,
 	for (unsigned i = 0; i < n; i++)
 		fprintf(f, "%c\"%s\"", i == 0 ? '(' : ',',
 			t->columns[columns[i]]->name);
-	fprintf(f, and_ref ? ",\"%s\")" : ")", t->columns[0]->name);
+	fputc(')', f);
 }
 
 static void text_marks(FILE *f, const char *op, unsigned first, unsigned n)
@@ -123,45 +123,45 @@ static void text_marks(FILE *f, const char *op, unsigned first, unsigned n)
 	fputc(')', f);
 }
 
-/* With all columns of an index given, ref goes into the row value: one seek. */
-static void text_scan_from(FILE *f, const struct gantry_table *t,
-			   const struct shape *shape)
+/* Marks: from, after_ref, to, limit. */
+static void text_part(FILE *f, const struct gantry_table *t,
+		      const struct shape *shape, const char *op)
 {
-	unsigned of;
-	bool whole;
-
-	text_columns(t, shape->index, &of);
-	whole = shape->after_ref && shape->n == of && shape->index != BY_REF;
-	fputs(" WHERE ", f);
-	text_row(f, t, shape->index, shape->n, whole);
-	text_marks(f, shape->after || whole ? ">" : ">=", 1, shape->n + whole);
-	if (!shape->after_ref || whole)
-		return;
-	fputs(" AND (", f);
-	text_row(f, t, shape->index, shape->n, false);
-	text_marks(f, ">", 1, shape->n);
-	fprintf(f, " OR \"%s\">?%u)", t->columns[0]->name, shape->n + 1);
+	text_select(f, t, shape->index);
+	if (shape->n > 0) {
+		fputs(" WHERE ", f);
+		text_row(f, t, shape->index, shape->n);
+		text_marks(f, op, 1, shape->n);
+	}
+	if (shape->n_to > 0) {
+		fputs(shape->n > 0 ? " AND " : " WHERE ", f);
+		text_row(f, t, shape->index, shape->n_to);
+		text_marks(f, "<=", shape->n + shape->after_ref + 1, shape->n_to);
+	}
 }
 
-/* Values: from, after_ref, to, limit. */
+/*
+ * Rows equal to from and those behind it are two parts, merged in order: as
+ * one comparison that ends with ref they would not be one seek, and paging
+ * through many equal rows would cost their square.
+ */
 static void text_scan(FILE *f, const struct sqlite *s, const struct shape *shape)
 {
 	const struct gantry_table *t = text_table(s, shape->table);
-	unsigned of, next = shape->n + (shape->after_ref ? 2 : 1);
+	unsigned of;
 	const unsigned *columns = text_columns(t, shape->index, &of);
 
-	text_select(f, t, shape->index);
-	if (shape->n > 0)
-		text_scan_from(f, t, shape);
-	if (shape->n_to > 0) {
-		fputs(shape->n > 0 ? " AND " : " WHERE ", f);
-		text_row(f, t, shape->index, shape->n_to, false);
-		text_marks(f, "<=", next, shape->n_to);
+	if (shape->after_ref) {
+		text_part(f, t, shape, "=");
+		fprintf(f, " AND \"%s\">?%u UNION ALL ", t->columns[0]->name,
+			shape->n + 1);
 	}
+	text_part(f, t, shape, shape->after || shape->after_ref ? ">" : ">=");
 	fputs(" ORDER BY ", f);
 	for (unsigned i = 0; shape->index != BY_REF && i < of; i++)
 		fprintf(f, "\"%s\",", t->columns[columns[i]]->name);
-	fprintf(f, "\"%s\" LIMIT ?%u", t->columns[0]->name, next + shape->n_to);
+	fprintf(f, "\"%s\" LIMIT ?%u", t->columns[0]->name,
+		shape->n + shape->after_ref + shape->n_to + 1);
 }
 
 static void text_gone(FILE *f, const struct gantry_table *t)

@@ -77,6 +77,13 @@ struct gantry_schema {
 	unsigned n_tables;
 };
 
+/* What prepare is to do with the store. */
+enum gantry_prepare {
+	GANTRY_PREPARE_SERVE = 0,
+	GANTRY_PREPARE_MIGRATE = 1,
+	GANTRY_PREPARE_LOOK = 2,
+};
+
 /* What became of a call. Anything but STORED: nothing happened. */
 enum gantry_stored {
 	GANTRY_BROKEN = 0,	/* will not work again by itself: err says why */
@@ -114,7 +121,7 @@ struct gantry_key_set {
 
 /*
  * Takes one row that the key numbered key found. values are the table's
- * columns and live until the call returns. The same row may come more than
+ * columns and live until row() returns; row() calls nothing of the storage. The same row may come more than
  * once. Not 0: stop, the calling function answers GANTRY_BROKEN.
  */
 struct gantry_sink {
@@ -132,11 +139,15 @@ struct gantry_change {
 	size_t size;
 	enum gantry_change_kind kind;
 	unsigned table;
-	uint64_t mask;		/* CHANGED: bit i for column i */
+	uint64_t mask;		/* CHANGED: bit i for column i, never the ref's */
 	const struct gantry_value *values;	/* all columns; GONE: values[0] */
 };
 
-/* Part of an index: bounds are prefixes of its columns. */
+/*
+ * Part of an index: bounds are prefixes of its columns, compared from the left
+ * until they differ; a row with a NULL on the way is left out. A bound is not
+ * NULL.
+ */
 struct gantry_range {
 	size_t size;
 	unsigned table;
@@ -160,14 +171,19 @@ struct gantry_storage {
 	size_t size;
 
 	/*
-	 * Make the store fit the schema: create what is missing if it is new or
-	 * of an older minor of the same major; run on any newer minor; refuse
-	 * another major (unless may_migrate and it can). Takes whatever lock
-	 * keeps a second daemon out. Before any other call; main thread.
+	 * SERVE: make the store fit the schema: create what is missing if it is
+	 * new or of an older minor of the same major; run on any newer minor;
+	 * refuse another major. Takes whatever lock keeps a second daemon out.
+	 * MIGRATE: the same, and bring another major to this one if it can.
+	 * LOOK: change nothing, take no lock, beside a daemon or not; the store
+	 * must be there and of this major. Only lanes, read, scan and backup
+	 * follow, and all see one snapshot, taken now.
+	 * Once, before any other call; main thread. The schema lives as long
+	 * as the instance.
 	 */
 	enum gantry_stored (*prepare)(void *self,
 				      const struct gantry_schema *schema,
-				      bool may_migrate,
+				      enum gantry_prepare mode,
 				      struct gantry_error *err);
 
 	/* Units that may be open at once, at least 1. Any thread. */
@@ -208,8 +224,11 @@ struct gantry_storage {
 
 	/*
 	 * Write final values. The core gives at most one change a row, in the
-	 * order of the schema's tables. NEW whose ref or unique index exists:
-	 * CONFLICT. May be deferred until commit.
+	 * order of the schema's tables. As if of one call all GONE came first
+	 * and all NEW last, so a unique value may move to another row. NEW whose
+	 * ref or unique index exists, and CHANGED of a row that is not there:
+	 * CONFLICT. May be deferred until commit. Not STORED: the unit can only
+	 * be rolled back.
 	 */
 	enum gantry_stored (*store)(void *unit,
 				    const struct gantry_change *const *changes,

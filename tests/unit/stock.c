@@ -165,6 +165,8 @@ static void test_document_shortage(void **state)
 	assert_string_equal(d->events[0]->aggregate_id, "inv_01GXYZ234DEF");
 	assert_null(d->events[0]->allocation);
 	assert_null(world_row(&w, STOCK_ORDERS, "ord_01OXYZ012HIJ"));
+	d = RUN(&w, DOCUMENT_ALLOCATE(5), .no_shortage_event = true);
+	assert_string_equal(world_summary(&w, d), "REFUSED INSUFFICIENT_STOCK");
 	world_fini(&w);
 }
 

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* storage - see storage.h. */
+#include "gateway/cli/storage.h"
+
+#include <getopt.h>
+#include <string.h>
+
+#include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+#include "gateway/cli/open.h"
+#include "gateway/commit/verify.h"
+#include "gateway/stock/verify.h"
+
+static const char storage_usage[] =
+	"Usage: gantry storage verify [OPTION]...\n"
+	"       gantry storage backup FILE [OPTION]...\n"
+	"       gantry storage migrate [OPTION]...\n"
+	"\n"
+	"verify   checks the invariants, beside a daemon that runs or not:\n"
+	"         I1 reserved of every item is the sum of its open allocations\n"
+	"         I2 0 <= reserved <= available\n"
+	"         I3 no order item holds an item twice, no key has two answers\n"
+	"         I4 every change of an allocation has its one event\n"
+	"backup   writes a consistent copy to a new FILE, beside a daemon or not\n"
+	"migrate  brings the storage to this version's schema; the daemon is stopped\n"
+	"\n"
+	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --presets DIR   presets that \"use:\" names\n"
+	"  --plugins DIR   plugins by short name\n"
+	"  --json          print JSON\n"
+	"  --help          this text\n"
+	"\n"
+	"Exit status: 0 done, all holds; 1 failed, something does not hold; 2 usage.\n";
+
+struct storage_findings {
+	bool json;
+	json_t *list;
+	unsigned n;
+};
+
+static void storage_found(void *ctx, const char *invariant, const char *row,
+			  const char *what)
+{
+	struct storage_findings *f = ctx;
+
+	f->n++;
+	if (f->json)
+		json_array_append_new(f->list,
+				      json_pack("{ss ss ss}", "invariant", invariant,
+						"row", row, "what", what));
+	else
+		printf("%s %s: %s\n", invariant, row, what);
+}
+
+static int storage_tell(struct storage_findings *f)
+{
+	if (f->json)
+		common_print_json(json_pack("{sb so}", "ok", f->n == 0, "findings",
+					    f->list));
+	else if (f->n == 0)
+		puts("ok: I1, I2, I3 and I4 hold");
+	else
+		printf("%u findings\n", f->n);
+	return f->n == 0 ? COMMON_OK : COMMON_FAILED;
+}
+
+static int storage_verify(struct open *open, const struct common_options *options)
+{
+	struct storage_findings f = { .json = options->json };
+	struct gantry_error err = ERROR_INIT;
+	int status;
+
+	f.list = json_array();
+	if (stock_verify(&open->store, storage_found, &f, &err) < 0 ||
+	    commit_verify(&open->store, storage_found, &f, &err) < 0) {
+		fprintf(stderr, "gantry: storage: %s\n", err.message);
+		json_decref(f.list);
+		status = COMMON_FAILED;
+	} else {
+		status = storage_tell(&f);
+		if (!f.json)
+			json_decref(f.list);
+	}
+	error_fini(&err);
+	return status;
+}
+
+static int storage_backup(struct open *open, const char *path)
+{
+	struct gantry_error err = ERROR_INIT;
+	int status = COMMON_OK;
+
+	if (open->store.storage->backup(open->store.self, path, &err) !=
+	    GANTRY_STORED) {
+		fprintf(stderr, "gantry: storage: %s\n", err.message);
+		status = COMMON_FAILED;
+	} else {
+		printf("backed up to %s\n", path);
+	}
+	error_fini(&err);
+	return status;
+}
+
+int storage_main(int argc, char **argv)
+{
+	struct common_options options;
+	struct open open = { 0 };
+	int status = common_parse(argc, argv, storage_usage, &options);
+	int left = argc - optind;
+	const char *command = left > 0 ? argv[optind] : "";
+	bool migrate = left == 1 && strcmp(command, "migrate") == 0;
+	bool backup = left == 2 && strcmp(command, "backup") == 0;
+
+	if (status >= 0)
+		return status;
+	if (!migrate && !backup && !(left == 1 && strcmp(command, "verify") == 0))
+		return common_usage(storage_usage);
+	status = open_storage(&options, migrate ? GANTRY_PREPARE_MIGRATE :
+						  GANTRY_PREPARE_LOOK, &open);
+	if (status == COMMON_OK && migrate)
+		puts("the storage has this version's schema");
+	else if (status == COMMON_OK)
+		status = backup ? storage_backup(&open, argv[optind + 1]) :
+				  storage_verify(&open, &options);
+	open_close(&open);
+	return status;
+}
