@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 include tests/unit/local.mk
 include tests/lint/local.mk
+include tests/stand-in/local.mk
 include tests/plugins/local.mk
 include tests/system/local.mk

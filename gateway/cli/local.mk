@@ -10,3 +10,4 @@ gantry_SOURCES = gateway/cli/main.c \
 gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
 gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)
 EXTRA_gantry_DEPENDENCIES = gateway/gantry.syms gateway/libcore.a
+include gateway/cli/check.mk

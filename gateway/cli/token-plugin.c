@@ -32,9 +32,9 @@ const struct gantry_auth *token_plugin(const char *name,
 {
 	const size_t least = offsetof(struct gantry_auth, check) +
 			     sizeof(((struct gantry_auth *)0)->check);
-	AUTO_FREE char *path = name[0] == '/' ?
-				       memory_text(name) :
-				       memory_format("%s/%s.so", PLUGINDIR, name);
+	AUTO_FREE char *path =
+		name[0] == '/' ? memory_text(name)
+			       : memory_format("%s/%s.so", PLUGINDIR, name);
 	const struct gantry_plugin *plugin = token_plugin_load(path, err);
 
 	if (plugin == NULL)

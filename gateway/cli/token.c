@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <gantry/option.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,12 +21,13 @@
 #include "gateway/base/parse.h"
 
 #define TOKEN_ROLES_MAX 16
-#define TOKEN_FILE_MAX 65536
-#define TOKEN_TTL_MAX INT64_C(31536000000) /* a year */
-#define TOKEN_USAGE 2
+#define TOKEN_FILE_MAX	65536
+#define TOKEN_TTL_MAX	INT64_C(31536000000) /* a year */
+#define TOKEN_USAGE	2
 
 struct token_options {
-	const char *plugin, *key, *algorithm, *issuer, *audience, *subject, *kid;
+	const char *plugin, *key, *algorithm, *issuer, *audience, *subject,
+		*kid;
 	const char *roles[TOKEN_ROLES_MAX];
 	size_t role_count;
 	int64_t ttl_ms, leeway_ms;
@@ -34,14 +35,16 @@ struct token_options {
 };
 
 static const char token_help[] =
-	"Usage: gantry token mint --key FILE --issuer NAME --audience NAME [OPTION]...\n"
+	"Usage: gantry token mint --key FILE --issuer NAME --audience NAME "
+	"[OPTION]...\n"
 	"       gantry token verify --jwk FILE [OPTION]... TOKEN\n"
 	"\n"
 	"Make and check the signed tokens that services show each other.\n"
 	"\n"
 	"mint prints a token:\n"
 	"  --key FILE          HMAC secret, PEM private key or private JWK\n"
-	"  --algorithm NAME    HS256, RS256, PS256, ES256 or EdDSA; not for a JWK that\n"
+	"  --algorithm NAME    HS256, RS256, PS256, ES256 or EdDSA; not for a "
+	"JWK that\n"
 	"                      has its own\n"
 	"  --issuer NAME       iss of the token\n"
 	"  --audience NAME     aud of the token\n"
@@ -55,11 +58,13 @@ static const char token_help[] =
 	"  --algorithm NAME    as above\n"
 	"  --issuer NAME       the iss it must have (default: any)\n"
 	"  --audience NAME     the aud it must have (default: any)\n"
-	"  --leeway DURATION   for clocks that differ, up to 60s (default: 30s)\n"
+	"  --leeway DURATION   for clocks that differ, up to 60s (default: "
+	"30s)\n"
 	"  --signature-only    look at the signature alone\n"
 	"  TOKEN               \"-\" reads it from standard input\n"
 	"\n"
-	"  --plugin NAME       plugin to ask, or its absolute path (default: jwt)\n"
+	"  --plugin NAME       plugin to ask, or its absolute path (default: "
+	"jwt)\n"
 	"  --help              this text\n";
 
 /* An error of usage; returns the exit status. */
@@ -77,9 +82,18 @@ token_usage(const char *format, ...)
 }
 
 enum token_option {
-	TOKEN_PLUGIN = 256, TOKEN_KEY, TOKEN_ALGORITHM, TOKEN_ISSUER,
-	TOKEN_AUDIENCE, TOKEN_SUBJECT, TOKEN_KID, TOKEN_ROLE, TOKEN_TTL,
-	TOKEN_LEEWAY, TOKEN_SIGNATURE_ONLY, TOKEN_HELP,
+	TOKEN_PLUGIN = 256,
+	TOKEN_KEY,
+	TOKEN_ALGORITHM,
+	TOKEN_ISSUER,
+	TOKEN_AUDIENCE,
+	TOKEN_SUBJECT,
+	TOKEN_KID,
+	TOKEN_ROLE,
+	TOKEN_TTL,
+	TOKEN_LEEWAY,
+	TOKEN_SIGNATURE_ONLY,
+	TOKEN_HELP,
 };
 
 static const struct option token_mint_options[] = {
@@ -111,8 +125,8 @@ static const struct option token_verify_options[] = {
 static int token_duration(const char *name, int64_t most_ms, int64_t *out)
 {
 	if (!parse_duration(optarg, out) || *out > most_ms)
-		return token_usage("--%s: not a duration up to %llds: \"%s\"", name,
-				   (long long)(most_ms / 1000), optarg);
+		return token_usage("--%s: not a duration up to %llds: \"%s\"",
+				   name, (long long)(most_ms / 1000), optarg);
 	return 0;
 }
 
@@ -165,7 +179,7 @@ static int token_parse(int argc, char **argv, const struct option *known,
 	int option, rc = 0;
 
 	optind = 0;
-	argv[0] = name;	/* for the messages of getopt */
+	argv[0] = name; /* for the messages of getopt */
 	while (rc == 0 &&
 	       (option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		rc = token_take(o, option);
@@ -208,7 +222,7 @@ static int token_mint_with(const struct token_options *o,
 	int rc;
 
 	if (auth == NULL)
-		return token_failed(err);
+		return token_failed(err), TOKEN_USAGE;
 	claims = token_claims(o);
 	if (claims == NULL)
 		return token_usage("mint: not UTF-8");
@@ -224,8 +238,8 @@ static int token_mint_with(const struct token_options *o,
 /* A key that signs must be kept like any other secret (D35). */
 static int token_mint(const struct token_options *o)
 {
-	struct gantry_token_key key = GANTRY_TOKEN_KEY(.algorithm = o->algorithm,
-						       .kid = o->kid);
+	struct gantry_token_key key =
+		GANTRY_TOKEN_KEY(.algorithm = o->algorithm, .kid = o->kid);
 	struct gantry_error err = ERROR_INIT;
 	AUTO_FREE char *path = realpath(o->key, NULL);
 	char *secret;
@@ -255,12 +269,13 @@ static int token_main_mint(int argc, char **argv)
 	if (o.help)
 		return fputs(token_help, stdout), 0;
 	if (optind < argc)
-		return token_usage("mint: too many arguments: \"%s\"", argv[optind]);
+		return token_usage("mint: too many arguments: \"%s\"",
+				   argv[optind]);
 	if (o.key == NULL || o.issuer == NULL || o.audience == NULL)
 		return token_usage("mint: --%s is missing",
-				   o.key == NULL    ? "key" :
-				   o.issuer == NULL ? "issuer" :
-						      "audience");
+				   o.key == NULL      ? "key"
+				   : o.issuer == NULL ? "issuer"
+						      : "audience");
 	if (o.ttl_ms < 1000)
 		return token_usage("--ttl: shorter than 1s");
 	return token_mint(&o);
@@ -272,8 +287,8 @@ static int token_main_mint(int argc, char **argv)
  */
 static ssize_t token_read(const char *path, char *buffer, size_t size)
 {
-	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) :
-					  open(path, O_RDONLY | O_CLOEXEC);
+	int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
+					: open(path, O_RDONLY | O_CLOEXEC);
 	size_t len = 0;
 	ssize_t n = -1;
 
@@ -293,10 +308,11 @@ static int token_verify_with(const struct token_options *o,
 			     const struct gantry_token_key *key,
 			     const char *token)
 {
-	struct gantry_token_rules rules = GANTRY_TOKEN_RULES(
-		.signature_only = o->signature_only, .issuer = o->issuer,
-		.audience = o->audience, .now_ms = clock_now_ms(),
-		.leeway_ms = o->leeway_ms);
+	struct gantry_token_rules rules =
+		GANTRY_TOKEN_RULES(.signature_only = o->signature_only,
+				   .issuer = o->issuer, .audience = o->audience,
+				   .now_ms = clock_now_ms(),
+				   .leeway_ms = o->leeway_ms);
 	struct gantry_error err = ERROR_INIT;
 	const struct gantry_auth *auth = token_plugin(o->plugin, &err);
 	int rc;
@@ -314,7 +330,8 @@ static int token_verify_with(const struct token_options *o,
 
 static int token_verify(const struct token_options *o, const char *token)
 {
-	struct gantry_token_key key = GANTRY_TOKEN_KEY(.algorithm = o->algorithm);
+	struct gantry_token_key key =
+		GANTRY_TOKEN_KEY(.algorithm = o->algorithm);
 	char text[GANTRY_TOKEN_SIZE + 1] = "";
 	char file[TOKEN_FILE_MAX + 1];
 	ssize_t len = token_read(o->key, file, sizeof(file));
@@ -328,7 +345,8 @@ static int token_verify(const struct token_options *o, const char *token)
 		ssize_t n = token_read("-", text, sizeof(text) - 1);
 
 		if (n < 0 || memchr(text, '\0', (size_t)n) != NULL)
-			return token_usage("verify: no token on standard input");
+			return token_usage(
+				"verify: no token on standard input");
 		text[n] = '\0';
 		token = text;
 	}
@@ -353,7 +371,8 @@ static int token_main_verify(int argc, char **argv)
 	if (argc - optind != 1)
 		return token_usage("verify: one TOKEN is needed");
 	if (strcmp(o.key, "-") == 0 && strcmp(argv[optind], "-") == 0)
-		return token_usage("verify: only one of key and token can be standard input");
+		return token_usage("verify: only one of key and token can be "
+				   "standard input");
 	return token_verify(&o, argv[optind]);
 }
 

@@ -468,6 +468,7 @@ struct config_route *routes_parse(const struct node *node, size_t index,
 {
 	struct routes_job j = routes_job(node, index, arena, problems);
 	const struct routes_source *source;
+	int result;
 
 	if (node->kind != NODE_MAP) {
 		routes_fail(&j, node, "", "must be a mapping");
@@ -479,11 +480,10 @@ struct config_route *routes_parse(const struct node *node, size_t index,
 	j.route->source = source->source;
 	routes_known(&j, node, source->keys, "");
 	routes_pipeline(&j);
+	result = source->parse(&j, node_get(node, source->key));
 	if (source->source == GANTRY_SOURCE_HTTP) {
 		routes_access(&j);
 		routes_inject(&j);
 	}
-	if (source->parse(&j, node_get(node, source->key)) < 0)
-		return NULL;
-	return j.route;
+	return result == 0 ? j.route : NULL;
 }

@@ -14,4 +14,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/stock/return.c \
 	gateway/stock/schema.c gateway/stock/schema.h \
 	gateway/stock/transition.c \
+	gateway/stock/verify.c gateway/stock/verify.h \
 	gateway/stock/work.h

@@ -68,10 +68,9 @@ void render_return(struct gantry_writer *w, const char *name,
 	gantry_write_text(w, "orderItemId", expected->order_item_id);
 	gantry_write_text(w, "allocationId", expected->allocation_id);
 	gantry_write_text(w, "inventoryItemId", expected->item_id);
-	gantry_write_text(w, "status", expected->status);
 	gantry_write_int(w, "expectedQuantity", expected->expected);
 	gantry_write_int(w, "receivedQuantity", expected->received);
-	gantry_write_int(w, "version", expected->version);
+	gantry_write_text(w, "status", expected->status);
 	gantry_write_time(w, "createdAt", expected->created_at_ms);
 	gantry_write_time(w, "updatedAt", expected->updated_at_ms);
 	gantry_write_end(w);

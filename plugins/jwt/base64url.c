@@ -58,7 +58,8 @@ size_t jwt_base64_encode(const unsigned char *bytes, size_t n, char *out)
 	for (size_t i = 0; i < n; i++) {
 		bits = (bits << 8 | bytes[i]) & 0xffff;
 		for (held += 8; held >= 6; held -= 6)
-			out[len++] = base64url_alphabet[bits >> (held - 6) & 63];
+			out[len++] =
+				base64url_alphabet[bits >> (held - 6) & 63];
 	}
 	if (held > 0)
 		out[len++] = base64url_alphabet[bits << (6 - held) & 63];

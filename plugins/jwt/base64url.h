@@ -10,7 +10,7 @@
 
 /* Bytes that len characters decode to, at most; and the other way. */
 #define JWT_BASE64_BYTES(len) ((len) / 4 * 3 + 2)
-#define JWT_BASE64_CHARS(n) (((n) * 4 + 2) / 3)
+#define JWT_BASE64_CHARS(n)   (((n)*4 + 2) / 3)
 
 /* 0, or -1 if text is not base64url. out has JWT_BASE64_BYTES(len) bytes. */
 int jwt_base64_decode(const char *text, size_t len, unsigned char *out,

@@ -21,10 +21,10 @@ struct jwt_cached {
 	atomic_int references;
 	struct jwt_identity who;
 	uint64_t generation;
-	int64_t used_ms;	/* under the shard's lock */
+	int64_t used_ms; /* under the shard's lock */
 	uint64_t hash;
 	size_t len;
-	char token[];		/* then the texts of who */
+	char token[]; /* then the texts of who */
 };
 
 /* When and by which keys. */
@@ -38,7 +38,8 @@ struct jwt_cache *jwt_cache_new(size_t entries);
 void jwt_cache_free(struct jwt_cache **cache);
 
 /* NULL if it is not there. Any thread. */
-struct jwt_cached *jwt_cache_find(struct jwt_cache *cache, struct jwt_text token,
+struct jwt_cached *jwt_cache_find(struct jwt_cache *cache,
+				  struct jwt_text token,
 				  struct jwt_moment moment);
 void jwt_cached_release(struct jwt_cached **cached);
 

@@ -25,7 +25,8 @@ static int claims_time(const json_t *claims, const char *name, int64_t *ms_out,
 	if (json == NULL)
 		return 0;
 	if (!json_is_integer(json))
-		return gantry_fail(err, "claims: %s is not a whole number", name);
+		return gantry_fail(err, "claims: %s is not a whole number",
+				   name);
 	seconds = json_integer_value(json);
 	if (seconds < 0 || seconds > CLAIMS_LAST_SECOND)
 		return gantry_fail(err, "claims: %s is out of range", name);
@@ -50,9 +51,12 @@ static int claims_check_times(const json_t *claims,
 	if (now_ms + rules->leeway_ms < nbf)
 		return gantry_fail(err, "claims: the token is not valid yet");
 	if (now_ms + rules->leeway_ms < iat)
-		return gantry_fail(err, "claims: the token was issued in the future");
+		return gantry_fail(
+			err, "claims: the token was issued in the future");
 	if (rules->max_lifetime_ms > 0 && exp - iat > rules->max_lifetime_ms)
-		return gantry_fail(err, "claims: the token lives longer than max_lifetime");
+		return gantry_fail(
+			err,
+			"claims: the token lives longer than max_lifetime");
 	*expires_out = exp + rules->leeway_ms;
 	return 0;
 }
@@ -64,8 +68,8 @@ static int claims_check_issuer(const json_t *claims, const char *issuer,
 
 	if (issuer == NULL || jwt_json_is(iss, issuer))
 		return 0;
-	return gantry_fail(err, iss == NULL ? "claims: iss is missing" :
-					      "claims: iss is another issuer");
+	return gantry_fail(err, iss == NULL ? "claims: iss is missing"
+					    : "claims: iss is another issuer");
 }
 
 static int claims_check_audience(const json_t *claims, const char *audience,
@@ -80,9 +84,12 @@ static int claims_check_audience(const json_t *claims, const char *audience,
 		return 0;
 	if (aud == NULL)
 		return gantry_fail(err, "claims: aud is missing");
-	json_array_foreach(aud, i, one) {
+	json_array_foreach(aud, i, one)
+	{
 		if (!json_is_string(one))
-			return gantry_fail(err, "claims: aud is not text or a list of texts");
+			return gantry_fail(
+				err,
+				"claims: aud is not text or a list of texts");
 		found = found || jwt_json_is(one, audience);
 	}
 	if (!found)
@@ -96,14 +103,17 @@ static int claims_take_subject(const json_t *claims, struct jwt_identity *out,
 	const json_t *sub = json_object_get(claims, "sub");
 
 	out->subject = json_string_value(sub);
-	if (sub != NULL && (!json_is_string(sub) || json_string_length(sub) == 0 ||
-			    json_string_length(sub) > CLAIMS_SUBJECT_MAX))
-		return gantry_fail(err, "claims: sub is not 1 to %d bytes of text",
+	if (sub != NULL &&
+	    (!json_is_string(sub) || json_string_length(sub) == 0 ||
+	     json_string_length(sub) > CLAIMS_SUBJECT_MAX))
+		return gantry_fail(err,
+				   "claims: sub is not 1 to %d bytes of text",
 				   CLAIMS_SUBJECT_MAX);
 	return 0;
 }
 
-/* "roles" if it is there, else "role"; those past the sixteenth do not count. */
+/* "roles" if it is there, else "role"; those past the sixteenth do not count.
+ */
 static int claims_take_roles(const json_t *claims, struct jwt_identity *out,
 			     struct gantry_error *err)
 {
@@ -120,9 +130,11 @@ static int claims_take_roles(const json_t *claims, struct jwt_identity *out,
 	}
 	if (!json_is_array(roles))
 		return gantry_fail(err, "claims: roles is not a list");
-	json_array_foreach(roles, i, role) {
+	json_array_foreach(roles, i, role)
+	{
 		if (!json_is_string(role))
-			return gantry_fail(err, "claims: roles is not a list of texts");
+			return gantry_fail(
+				err, "claims: roles is not a list of texts");
 		if (out->roles < JWT_ROLES_MAX)
 			out->role[out->roles++] = json_string_value(role);
 	}
@@ -136,7 +148,8 @@ int jwt_claims_check(const json_t *claims, const struct jwt_rules *rules,
 	struct jwt_identity who = { .roles = 0 };
 
 	assert(rules->leeway_ms >= 0 && rules->max_lifetime_ms >= 0);
-	if (claims_check_times(claims, rules, now_ms, &who.expires_ms, err) < 0 ||
+	if (claims_check_times(claims, rules, now_ms, &who.expires_ms, err) <
+		    0 ||
 	    claims_check_issuer(claims, rules->issuer, err) < 0 ||
 	    claims_check_audience(claims, rules->audience, err) < 0 ||
 	    claims_take_subject(claims, &who, err) < 0 ||

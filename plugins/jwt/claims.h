@@ -12,16 +12,16 @@
 #define JWT_ROLES_MAX 16 /* what a message holds */
 
 struct jwt_rules {
-	const char *issuer;	/* NULL: any */
-	const char *audience;	/* NULL: any */
+	const char *issuer;   /* NULL: any */
+	const char *audience; /* NULL: any */
 	int64_t leeway_ms;
-	int64_t max_lifetime_ms;	/* 0: no cap */
+	int64_t max_lifetime_ms; /* 0: no cap */
 };
 
 /* Texts belong to whoever filled it in. */
 struct jwt_identity {
-	int64_t expires_ms;	/* with the leeway */
-	const char *subject;	/* or NULL */
+	int64_t expires_ms;  /* with the leeway */
+	const char *subject; /* or NULL */
 	size_t roles;
 	const char *role[JWT_ROLES_MAX];
 };

@@ -34,7 +34,8 @@ json_t *jwt_json_load(const char *text, size_t len, const char *what,
 	json_t *json;
 
 	if (json_is_deep(text, len)) {
-		gantry_fail(err, "%s: deeper than %d levels", what, JSON_DEPTH_MAX);
+		gantry_fail(err, "%s: deeper than %d levels", what,
+			    JSON_DEPTH_MAX);
 		return NULL;
 	}
 	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);

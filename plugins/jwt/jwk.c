@@ -20,7 +20,8 @@
 #include "json.h"
 
 #define JWK_VALUE_MAX (JWT_RSA_MAX_BITS / 8)
-#define JWK_POINT 32 /* bytes of a coordinate on P-256, or of an Ed25519 key */
+#define JWK_POINT     32 /* bytes of a coordinate on P-256, or of an Ed25519 key \
+			  */
 
 /* One JWK on its way into OpenSSL. */
 struct jwk {
@@ -28,7 +29,7 @@ struct jwk {
 	const char *where;
 	struct gantry_error *err;
 	OSSL_PARAM_BLD *build;
-	BIGNUM *number[8];	/* the builder only refers to them */
+	BIGNUM *number[8]; /* the builder only refers to them */
 	size_t numbers;
 };
 
@@ -60,10 +61,11 @@ static int jwk_needed(const struct jwk *jwk, const char *name, size_t len,
 	int there = jwk_value(jwk, name, out);
 
 	if (there == 0)
-		return gantry_fail(jwk->err, "%s: \"%s\" is missing", jwk->where,
-				   name);
+		return gantry_fail(jwk->err, "%s: \"%s\" is missing",
+				   jwk->where, name);
 	if (there > 0 && len != 0 && out->len != len)
-		return gantry_fail(jwk->err, "%s: \"%s\" has %zu bytes, not %zu",
+		return gantry_fail(jwk->err,
+				   "%s: \"%s\" has %zu bytes, not %zu",
 				   jwk->where, name, out->len, len);
 	return there < 0 ? -1 : 0;
 }
@@ -95,7 +97,8 @@ static EVP_PKEY *jwk_build(struct jwk *jwk, const char *type, bool pair)
 	    EVP_PKEY_fromdata(ctx, &pkey,
 			      pair ? EVP_PKEY_KEYPAIR : EVP_PKEY_PUBLIC_KEY,
 			      params) != 1)
-		gantry_fail(jwk->err, "%s: the parameters make no key", jwk->where);
+		gantry_fail(jwk->err, "%s: the parameters make no key",
+			    jwk->where);
 	OSSL_PARAM_free(params);
 	EVP_PKEY_CTX_free(ctx);
 	ERR_clear_error();
@@ -134,20 +137,24 @@ static int jwk_curve(const struct jwk *jwk, const char *curve)
 	const json_t *crv = json_object_get(jwk->json, "crv");
 
 	if (!json_is_string(crv))
-		return gantry_fail(jwk->err, "%s: \"crv\" is missing", jwk->where);
+		return gantry_fail(jwk->err, "%s: \"crv\" is missing",
+				   jwk->where);
 	if (!jwt_json_is(crv, curve))
-		return gantry_fail(jwk->err, "%s: \"crv\" is not %s", jwk->where,
-				   curve);
+		return gantry_fail(jwk->err, "%s: \"crv\" is not %s",
+				   jwk->where, curve);
 	return 0;
 }
 
 static EVP_PKEY *jwk_ec(struct jwk *jwk)
 {
-	unsigned char point[1 + 2 * JWK_POINT] = { POINT_CONVERSION_UNCOMPRESSED };
+	unsigned char point[1 + 2 * JWK_POINT] = {
+		POINT_CONVERSION_UNCOMPRESSED
+	};
 	struct jwk_value x, y;
 	int private;
 
-	if (jwk_curve(jwk, "P-256") < 0 || jwk_needed(jwk, "x", JWK_POINT, &x) < 0 ||
+	if (jwk_curve(jwk, "P-256") < 0 ||
+	    jwk_needed(jwk, "x", JWK_POINT, &x) < 0 ||
 	    jwk_needed(jwk, "y", JWK_POINT, &y) < 0)
 		return NULL;
 	memcpy(point + 1, x.bytes, JWK_POINT);
@@ -157,10 +164,34 @@ static EVP_PKEY *jwk_ec(struct jwk *jwk)
 	    OSSL_PARAM_BLD_push_utf8_string(jwk->build,
 					    OSSL_PKEY_PARAM_GROUP_NAME,
 					    "prime256v1", 0) != 1 ||
-	    OSSL_PARAM_BLD_push_octet_string(jwk->build, OSSL_PKEY_PARAM_PUB_KEY,
-					     point, sizeof(point)) != 1)
+	    OSSL_PARAM_BLD_push_octet_string(jwk->build,
+					     OSSL_PKEY_PARAM_PUB_KEY, point,
+					     sizeof(point)) != 1)
 		return NULL;
 	return jwk_build(jwk, "EC", private == 1);
+}
+
+/* Made from d alone, so x has no part in it, but must agree. */
+static EVP_PKEY *jwk_okp_pair(const struct jwk *jwk, const struct jwk_value *x,
+			      const struct jwk_value *d)
+{
+	EVP_PKEY *pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
+						      d->bytes, d->len);
+	unsigned char public[JWK_POINT];
+	size_t len = sizeof(public);
+
+	if (pkey == NULL) {
+		gantry_fail(jwk->err, "%s: \"d\" has %zu bytes, not %d",
+			    jwk->where, d->len, JWK_POINT);
+	} else if (EVP_PKEY_get_raw_public_key(pkey, public, &len) != 1 ||
+		   memcmp(public, x->bytes, JWK_POINT) != 0) {
+		gantry_fail(jwk->err, "%s: \"d\" belongs to another \"x\"",
+			    jwk->where);
+		EVP_PKEY_free(pkey);
+		pkey = NULL;
+	}
+	ERR_clear_error();
+	return pkey;
 }
 
 static EVP_PKEY *jwk_okp(struct jwk *jwk)
@@ -174,15 +205,11 @@ static EVP_PKEY *jwk_okp(struct jwk *jwk)
 		return NULL;
 	private = jwk_value(jwk, "d", &d);
 	if (private == 0)
-		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, x.bytes,
-						   x.len);
+		return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+						   x.bytes, x.len);
 	if (private > 0) {
-		pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL,
-						    d.bytes, d.len);
+		pkey = jwk_okp_pair(jwk, &x, &d);
 		OPENSSL_cleanse(&d, sizeof(d));
-		if (pkey == NULL)
-			gantry_fail(jwk->err, "%s: \"d\" has %zu bytes, not %d",
-				    jwk->where, d.len, JWK_POINT);
 	}
 	return pkey;
 }
@@ -209,8 +236,8 @@ static int jwk_pkey(struct jwk *jwk, EVP_PKEY *(*read)(struct jwk *),
 	OSSL_PARAM_BLD_free(jwk->build);
 	for (size_t i = 0; i < jwk->numbers; i++)
 		BN_clear_free(jwk->number[i]);
-	return pkey == NULL ? -1 :
-			      jwt_key_set_pkey(key, pkey, jwk->where, jwk->err);
+	return pkey == NULL ? -1
+			    : jwt_key_set_pkey(key, pkey, jwk->where, jwk->err);
 }
 
 /* 1, or 0 with err if use or key_ops say that the key is not for this. */
@@ -227,10 +254,10 @@ static int jwk_purpose(const struct jwk *jwk, const char *operation)
 	}
 	if (operations == NULL)
 		return 1;
-	json_array_foreach(operations, i, one)
-		if (jwt_json_is(one, operation))
-			return 1;
-	gantry_fail(jwk->err, "%s: \"key_ops\" has no %s", jwk->where, operation);
+	json_array_foreach(operations, i,
+			   one) if (jwt_json_is(one, operation)) return 1;
+	gantry_fail(jwk->err, "%s: \"key_ops\" has no %s", jwk->where,
+		    operation);
 	return 0;
 }
 
@@ -243,17 +270,21 @@ static int jwk_algorithm(const struct jwk *jwk, enum jwt_algorithm configured,
 
 	if (alg == NULL) {
 		*out = configured;
-		return configured != JWT_FROM_KEY ?
-			       1 :
-			       gantry_fail(jwk->err,
-					   "%s: no \"alg\", and no algorithm is configured",
-					   jwk->where);
+		return configured != JWT_FROM_KEY
+			       ? 1
+			       : gantry_fail(jwk->err,
+					     "%s: no \"alg\", and no algorithm "
+					     "is configured",
+					     jwk->where);
 	}
 	if (!json_is_string(alg))
-		return gantry_fail(jwk->err, "%s: \"alg\" is not text", jwk->where);
+		return gantry_fail(jwk->err, "%s: \"alg\" is not text",
+				   jwk->where);
 	own = jwt_algorithm_named(json_string_value(alg));
 	if (own == JWT_FROM_KEY) {
-		gantry_fail(jwk->err, "%s: \"alg\" is none of HS256, RS256, PS256, ES256 and EdDSA",
+		gantry_fail(jwk->err,
+			    "%s: \"alg\" is none of HS256, RS256, PS256, ES256 "
+			    "and EdDSA",
 			    jwk->where);
 		return 0;
 	}
@@ -275,7 +306,8 @@ static int jwk_kid(const struct jwk *jwk, struct jwt_key *key)
 		return 0;
 	if (!json_is_string(kid) || json_string_length(kid) == 0 ||
 	    json_string_length(kid) > 255)
-		return gantry_fail(jwk->err, "%s: \"kid\" is not 1 to 255 bytes of text",
+		return gantry_fail(jwk->err,
+				   "%s: \"kid\" is not 1 to 255 bytes of text",
 				   jwk->where);
 	key->kid = strdup(json_string_value(kid));
 	return key->kid == NULL ? gantry_fail(jwk->err, "out of memory") : 0;
@@ -293,7 +325,8 @@ static int jwk_material(struct jwk *jwk, struct jwt_key *key)
 		return jwk_pkey(jwk, jwk_ec, key);
 	if (jwt_json_is(kty, "OKP"))
 		return jwk_pkey(jwk, jwk_okp, key);
-	return gantry_fail(jwk->err, "%s: \"kty\" is none of oct, RSA, EC and OKP",
+	return gantry_fail(jwk->err,
+			   "%s: \"kty\" is none of oct, RSA, EC and OKP",
 			   jwk->where);
 }
 
@@ -313,7 +346,8 @@ static void jwk_clear(const json_t *json)
 }
 
 int jwt_jwk_read(const json_t *json, const struct jwt_key_source *source,
-		 const char *where, struct jwt_key *key, struct gantry_error *err)
+		 const char *where, struct jwt_key *key,
+		 struct gantry_error *err)
 {
 	struct jwk jwk = { .json = json, .where = where, .err = err };
 	int rc;

@@ -97,7 +97,9 @@ static void jwt_refresh(struct jwt *j, struct gantry_message *m, int64_t now_ms,
 		gantry_log(m, GANTRY_LOG_INFO, "key_file changed: new keys");
 	else if (rc < 0)
 		gantry_log(m, GANTRY_LOG_ERROR,
-			   "key_file changed and cannot be used, the old keys stay; \"gantry token verify --jwk\" says why");
+			   "key_file changed and cannot be used, the old keys "
+			   "stay; "
+			   "\"gantry token verify --jwk\" says why");
 }
 
 /* The whole way: signature, then claims, then the cache. */
@@ -106,7 +108,8 @@ static enum gantry_access jwt_examine(struct jwt *j, struct gantry_message *m,
 				      struct gantry_error *err)
 {
 	struct jwt_moment moment = { .now_ms = gantry_now_ms(m) };
-	struct jwt_keys *keys = jwt_keyring_take(j->keyring, &moment.generation);
+	struct jwt_keys *keys =
+		jwt_keyring_take(j->keyring, &moment.generation);
 	struct jwt_identity who;
 	struct jwt_payload payload;
 	json_t *claims = NULL;
@@ -115,8 +118,9 @@ static enum gantry_access jwt_examine(struct jwt *j, struct gantry_message *m,
 	if (jwt_verify(keys, token, false, &payload, err) == 0)
 		claims = jwt_json_load((const char *)payload.bytes, payload.len,
 				       "claims", err);
-	good = claims != NULL && jwt_claims_check(claims, &j->rules,
-						  moment.now_ms, &who, err) == 0;
+	good = claims != NULL &&
+	       jwt_claims_check(claims, &j->rules, moment.now_ms, &who, err) ==
+		       0;
 	if (good) {
 		jwt_welcome(j, m, &who);
 		jwt_cache_keep(j->verified, token, moment, &who);
@@ -149,22 +153,32 @@ static enum gantry_access jwt_authenticate(void *self, struct gantry_message *m,
 }
 
 static const struct gantry_option *const jwt_options[] = {
-	GANTRY_SECRET_FILE(struct jwt, key_file, .flags = GANTRY_OPTION_REQUIRED,
-		.summary = "HMAC secret, PEM public key, JWK or JWK Set; read again when it changes"),
-	GANTRY_CHOICE(struct jwt, algorithm, .choices = jwt_algorithms,
+	GANTRY_SECRET_FILE(struct jwt, key_file,
+			   .flags = GANTRY_OPTION_REQUIRED,
+			   .summary = "HMAC secret, PEM public key, JWK or JWK "
+				      "Set; read again when it changes"),
+	GANTRY_CHOICE(
+		struct jwt, algorithm, .choices = jwt_algorithms,
 		.fallback = "from-key",
-		.summary = "the algorithm of the key; from-key: as each JWK says"),
+		.summary =
+			"the algorithm of the key; from-key: as each JWK says"),
 	GANTRY_TEXT(struct jwt, issuer, .flags = GANTRY_OPTION_REQUIRED,
-		.min = 1, .max = 255, .summary = "the iss that a token must have"),
+		    .min = 1, .max = 255,
+		    .summary = "the iss that a token must have"),
 	GANTRY_TEXT(struct jwt, audience, .flags = GANTRY_OPTION_REQUIRED,
-		.min = 1, .max = 255, .summary = "the aud that a token must have"),
-	GANTRY_DURATION(struct jwt, leeway, .fallback = "30s", .max = 60000,
-		.summary = "how far the clocks of issuer and gateway may differ"),
+		    .min = 1, .max = 255,
+		    .summary = "the aud that a token must have"),
+	GANTRY_DURATION(
+		struct jwt, leeway, .fallback = "30s", .max = 60000,
+		.summary =
+			"how far the clocks of issuer and gateway may differ"),
 	GANTRY_DURATION(struct jwt, max_lifetime, .fallback = "24h",
-		.max = INT64_C(31622400000),
-		.summary = "tokens that live longer from iat to exp are refused; 0s: no cap"),
+			.max = INT64_C(31622400000),
+			.summary = "tokens that live longer from iat to exp "
+				   "are refused; 0s: no cap"),
 	GANTRY_INTEGER(struct jwt, cache, .fallback = "4096", .max = 65536,
-		.summary = "verified tokens that are remembered until they expire; 0: none"),
+		       .summary = "verified tokens that are remembered until "
+				  "they expire; 0: none"),
 	NULL,
 };
 
@@ -176,8 +190,9 @@ static const struct gantry_auth jwt_auth = {
 	.check = jwt_check,
 };
 
-GANTRY_PLUGIN(.name = "jwt", .version = "0.1.0",
-	      .summary = "signed bearer tokens: HS256, RS256, PS256, ES256, EdDSA",
+GANTRY_PLUGIN(.name = "jwt", .version = VERSION_TEXT,
+	      .summary =
+		      "signed bearer tokens: HS256, RS256, PS256, ES256, EdDSA",
 	      .threads = GANTRY_INLINE, .instance_size = sizeof(struct jwt),
 	      .options = jwt_options, .open = jwt_open, .close = jwt_close,
 	      .auth = &jwt_auth);

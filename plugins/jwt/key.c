@@ -28,7 +28,8 @@ static EVP_MAC_CTX *key_mac(const unsigned char *secret, size_t len)
 {
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+						 0),
 		OSSL_PARAM_construct_end(),
 	};
 	EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
@@ -47,10 +48,12 @@ int jwt_key_set_secret(struct jwt_key *key, const unsigned char *secret,
 {
 	assert(key->mac == NULL && key->pkey == NULL);
 	if (key->algorithm != JWT_HS256)
-		return gantry_fail(err, "%s: an HMAC secret is no key for %s", where,
-				   jwt_algorithms[key->algorithm]);
+		return gantry_fail(err, "%s: an HMAC secret is no key for %s",
+				   where, jwt_algorithms[key->algorithm]);
 	if (len < JWT_SECRET_MIN)
-		return gantry_fail(err, "%s: an HMAC secret of %zu bytes; at least %d are needed",
+		return gantry_fail(err,
+				   "%s: an HMAC secret of %zu bytes; at least "
+				   "%d are needed",
 				   where, len, JWT_SECRET_MIN);
 	key->mac = key_mac(secret, len);
 	if (key->mac == NULL)
@@ -67,14 +70,15 @@ static int key_check_rsa(const EVP_PKEY *pkey, const char *where,
 	int bits = EVP_PKEY_get_bits(pkey);
 
 	if (bits < JWT_RSA_MIN_BITS || bits > JWT_RSA_MAX_BITS)
-		return gantry_fail(err, "%s: an RSA key of %d bits; %d to %d are taken",
-				   where, bits, JWT_RSA_MIN_BITS, JWT_RSA_MAX_BITS);
+		return gantry_fail(
+			err, "%s: an RSA key of %d bits; %d to %d are taken",
+			where, bits, JWT_RSA_MIN_BITS, JWT_RSA_MAX_BITS);
 	usable = EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_RSA_E, &e) == 1 &&
 		 BN_is_odd(e) && !BN_is_one(e) && BN_num_bits(e) <= 64;
 	BN_free(e);
 	if (!usable)
-		return gantry_fail(err, "%s: an RSA key with an unusable exponent",
-				   where);
+		return gantry_fail(
+			err, "%s: an RSA key with an unusable exponent", where);
 	return 0;
 }
 
@@ -158,11 +162,13 @@ const struct jwt_key *jwt_keys_find(const struct jwt_keys *keys,
 	if (only != NULL && (kid == NULL || only->kid == NULL))
 		return only;
 	if (kid == NULL) {
-		gantry_fail(err, "kid: missing, and there are %zu keys", keys->n);
+		gantry_fail(err, "kid: missing, and there are %zu keys",
+			    keys->n);
 		return NULL;
 	}
 	for (size_t i = 0; i < keys->n; i++)
-		if (keys->key[i].kid != NULL && strcmp(keys->key[i].kid, kid) == 0)
+		if (keys->key[i].kid != NULL &&
+		    strcmp(keys->key[i].kid, kid) == 0)
 			return &keys->key[i];
 	gantry_fail(err, "kid: no key has this one");
 	return NULL;

@@ -22,8 +22,8 @@ enum jwt_algorithm {
 	JWT_ES256,
 	JWT_EDDSA,
 };
-#define JWT_KEYS_MAX 64
-#define JWT_SECRET_MIN 32
+#define JWT_KEYS_MAX	 64
+#define JWT_SECRET_MIN	 32
 #define JWT_RSA_MIN_BITS 2048
 #define JWT_RSA_MAX_BITS 8192
 
@@ -35,9 +35,9 @@ enum jwt_algorithm jwt_algorithm_named(const char *name);
 
 struct jwt_key {
 	enum jwt_algorithm algorithm;
-	char *kid;		/* or NULL */
-	EVP_PKEY *pkey;		/* all but HS256 */
-	EVP_MAC_CTX *mac;	/* HS256: keyed; duplicated for each use */
+	char *kid;	  /* or NULL */
+	EVP_PKEY *pkey;	  /* all but HS256 */
+	EVP_MAC_CTX *mac; /* HS256: keyed; duplicated for each use */
 };
 
 struct jwt_keys {
@@ -50,7 +50,7 @@ struct jwt_key_source {
 	const char *bytes;
 	size_t len;
 	enum jwt_algorithm algorithm;
-	const char *operation;	/* "verify" or "sign" */
+	const char *operation; /* "verify" or "sign" */
 };
 
 /*

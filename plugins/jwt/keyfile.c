@@ -33,7 +33,7 @@ static bool keyfile_is_json(const struct jwt_key_source *source)
 		at++;
 	if (at == end || *at != '{')
 		return false;
-	for (; at < end; at++)	/* random bytes may begin with a brace */
+	for (; at < end; at++) /* random bytes may begin with a brace */
 		if ((unsigned char)*at < ' ' && !isspace((unsigned char)*at))
 			return false;
 	return true;
@@ -54,7 +54,8 @@ static bool keyfile_is_der(const struct jwt_key_source *source)
 }
 
 /* Never ask for a passphrase on a terminal. */
-static int keyfile_no_passphrase(char *buffer, int size, int writing, void *data)
+static int keyfile_no_passphrase(char *buffer, int size, int writing,
+				 void *data)
 {
 	(void)buffer;
 	(void)size;
@@ -71,9 +72,8 @@ static EVP_PKEY *keyfile_decode_pem(const struct jwt_key_source *source)
 	OSSL_DECODER_CTX *ctx = OSSL_DECODER_CTX_new_for_pkey(
 		&pkey, "PEM", NULL, NULL, 0, NULL, NULL);
 
-	if (ctx != NULL &&
-	    OSSL_DECODER_CTX_set_pem_password_cb(ctx, keyfile_no_passphrase,
-						 NULL) == 1)
+	if (ctx != NULL && OSSL_DECODER_CTX_set_pem_password_cb(
+				   ctx, keyfile_no_passphrase, NULL) == 1)
 		OSSL_DECODER_from_data(ctx, &at, &len);
 	OSSL_DECODER_CTX_free(ctx);
 	ERR_clear_error();
@@ -92,7 +92,8 @@ static int keyfile_read_pem(struct jwt_keys *keys,
 		return gantry_fail(err, "a PEM key is no HMAC secret");
 	pkey = keyfile_decode_pem(source);
 	if (pkey == NULL)
-		return gantry_fail(err, "no public or private key that can be read in this PEM text");
+		return gantry_fail(err, "no public or private key that can be "
+					"read in this PEM text");
 	keys->n = 1;
 	keys->key[0].algorithm = source->algorithm;
 	return jwt_key_set_pkey(&keys->key[0], pkey, "PEM", err);
@@ -122,11 +123,12 @@ static int keyfile_check_kid(const struct jwt_keys *keys, const char *where,
 		const char *kid = keys->key[i].kid;
 
 		if (kid == NULL || newest->kid == NULL)
-			return gantry_fail(err, "%s: each key of a set needs a \"kid\"",
-					   where);
+			return gantry_fail(
+				err, "%s: each key of a set needs a \"kid\"",
+				where);
 		if (strcmp(kid, newest->kid) == 0)
-			return gantry_fail(err, "%s: another key has this \"kid\"",
-					   where);
+			return gantry_fail(
+				err, "%s: another key has this \"kid\"", where);
 	}
 	return 0;
 }
@@ -141,15 +143,18 @@ static int keyfile_read_set(struct jwt_keys *keys, const json_t *set,
 
 	if (!json_is_array(set) || json_array_size(set) == 0 ||
 	    json_array_size(set) > JWT_KEYS_MAX)
-		return gantry_fail(err, "JWK Set: \"keys\" is not a list of 1 to %d keys",
-				   JWT_KEYS_MAX);
-	json_array_foreach(set, i, jwk) {
+		return gantry_fail(
+			err, "JWK Set: \"keys\" is not a list of 1 to %d keys",
+			JWT_KEYS_MAX);
+	json_array_foreach(set, i, jwk)
+	{
 		struct jwt_key *key = &keys->key[keys->n++];
 		int rc;
 
 		snprintf(where, sizeof(where), "JWK %zu", i + 1);
 		rc = jwt_jwk_read(jwk, source, where, key, err);
-		if (rc < 0 || (rc > 0 && keyfile_check_kid(keys, where, err) < 0))
+		if (rc < 0 ||
+		    (rc > 0 && keyfile_check_kid(keys, where, err) < 0))
 			return -1;
 		if (rc == 0)
 			keys->n--;
@@ -169,8 +174,9 @@ static int keyfile_read_json(struct jwt_keys *keys,
 		rc = keyfile_read_set(keys, set, source, err);
 	} else if (json != NULL) {
 		keys->n = 1;
-		rc = jwt_jwk_read(json, source, "JWK", &keys->key[0], err) > 0 ? 0 :
-										 -1;
+		rc = jwt_jwk_read(json, source, "JWK", &keys->key[0], err) > 0
+			     ? 0
+			     : -1;
 	}
 	json_decref(json);
 	return rc;

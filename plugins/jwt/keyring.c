@@ -25,11 +25,11 @@ struct keyring_stamp {
 struct jwt_keyring {
 	const char *path;
 	enum jwt_algorithm algorithm;
-	_Atomic int64_t looked_ms;	/* whoever moves it has the right to look */
+	_Atomic int64_t looked_ms; /* whoever moves it has the right to look */
 	_Atomic uint64_t generation;
-	pthread_mutex_t looking;	/* outer; guards seen */
+	pthread_mutex_t looking; /* outer; guards seen */
 	struct keyring_stamp seen;
-	pthread_mutex_t lock;		/* inner; guards keys, and its generation */
+	pthread_mutex_t lock; /* inner; guards keys, and its generation */
 	struct jwt_keys *keys;
 };
 
@@ -102,13 +102,14 @@ void jwt_keyring_free(struct jwt_keyring **ring)
 	free(r);
 }
 
-/* A clock that was set back must not stop the looking. */
+/* A clock that was set back must not stop the looking; messages of several
+   threads, a little out of order, must not make it more frequent. */
 static bool keyring_is_due(struct jwt_keyring *ring, int64_t now_ms)
 {
-	int64_t last = atomic_load_explicit(&ring->looked_ms,
-					    memory_order_relaxed);
+	int64_t last =
+		atomic_load_explicit(&ring->looked_ms, memory_order_relaxed);
 
-	if (now_ms >= last && now_ms - last < KEYRING_LOOK_MS)
+	if (now_ms < last + KEYRING_LOOK_MS && now_ms > last - KEYRING_LOOK_MS)
 		return false;
 	return atomic_compare_exchange_strong(&ring->looked_ms, &last, now_ms);
 }

@@ -26,7 +26,8 @@ static struct jwt_keys *mint_keys(const struct gantry_token_key *key,
 	if (key->algorithm != NULL) {
 		source.algorithm = jwt_algorithm_named(key->algorithm);
 		if (source.algorithm == JWT_FROM_KEY) {
-			gantry_fail(err, "algorithm: none of HS256, RS256, PS256, ES256 and EdDSA");
+			gantry_fail(err, "algorithm: none of HS256, RS256, "
+					 "PS256, ES256 and EdDSA");
 			return NULL;
 		}
 	}
@@ -35,8 +36,9 @@ static struct jwt_keys *mint_keys(const struct gantry_token_key *key,
 
 static char *mint_header(const struct jwt_key *key, const char *kid)
 {
-	json_t *header = json_pack("{s:s, s:s}", "alg",
-				   jwt_algorithms[key->algorithm], "typ", "JWT");
+	json_t *header =
+		json_pack("{s:s, s:s}", "alg", jwt_algorithms[key->algorithm],
+			  "typ", "JWT");
 	char *text;
 
 	if (kid == NULL)
@@ -60,7 +62,8 @@ static int mint_append(struct mint_text *text, const void *bytes, size_t n,
 	/* n is at most the memory there is, so this does not wrap */
 	if (n > JWT_TOKEN_MAX ||
 	    text->len + 1 + JWT_BASE64_CHARS(n) > JWT_TOKEN_MAX)
-		return gantry_fail(err, "the token would be longer than %d bytes",
+		return gantry_fail(err,
+				   "the token would be longer than %d bytes",
 				   JWT_TOKEN_MAX);
 	if (text->len > 0)
 		text->at[text->len++] = '.';
@@ -77,9 +80,12 @@ static int mint_sign(struct mint_text *text, const struct jwt_key *key,
 	size_t n;
 
 	if (jwt_signature_make(key, plain, signature, &n) < 0)
-		return gantry_fail(err, "the key cannot sign: it has no private half");
-	if (!jwt_signature_is_good(key, plain, (struct jwt_bytes){ signature, n }))
-		return gantry_fail(err, "the private half belongs to another key");
+		return gantry_fail(
+			err, "the key cannot sign: it has no private half");
+	if (!jwt_signature_is_good(key, plain,
+				   (struct jwt_bytes){ signature, n }))
+		return gantry_fail(err,
+				   "the private half belongs to another key");
 	return mint_append(text, signature, n, err);
 }
 
@@ -92,7 +98,8 @@ static int mint_write(struct mint_text *text, const struct jwt_key *key,
 	int rc = -1;
 
 	if (header == NULL || payload == NULL)
-		gantry_fail(err, "the kid or the claims cannot be written as JSON");
+		gantry_fail(err,
+			    "the kid or the claims cannot be written as JSON");
 	else if (mint_append(text, header, strlen(header), err) == 0 &&
 		 mint_append(text, payload, strlen(payload), err) == 0)
 		rc = mint_sign(text, key, err);
@@ -131,7 +138,8 @@ static int check_claims(const struct jwt_payload *payload,
 {
 	struct jwt_rules rules = { .issuer = given->issuer,
 				   .audience = given->audience,
-				   .leeway_ms = given->leeway_ms };
+				   .leeway_ms = given->leeway_ms,
+				   .max_lifetime_ms = given->max_lifetime_ms };
 	struct jwt_identity who;
 	json_t *claims;
 	int rc;

@@ -15,8 +15,8 @@
 #include <openssl/rsa.h>
 #include <string.h>
 
-#define SIGNATURE_HMAC 32
-#define SIGNATURE_HALF 32 /* r or s on P-256 */
+#define SIGNATURE_HMAC	  32
+#define SIGNATURE_HALF	  32 /* r or s on P-256 */
 #define SIGNATURE_ED25519 64
 #define SIGNATURE_DER_MAX 80
 
@@ -87,10 +87,13 @@ static int signature_from_der(const unsigned char *der, size_t len,
 static bool signature_pad(EVP_PKEY_CTX *ctx, const struct jwt_key *key)
 {
 	if (key->algorithm == JWT_RS256)
-		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
+		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) ==
+		       1;
 	if (key->algorithm == JWT_PS256)
-		return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-		       EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
+		return EVP_PKEY_CTX_set_rsa_padding(
+			       ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+		       EVP_PKEY_CTX_set_rsa_pss_saltlen(
+			       ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
 	return true;
 }
 
@@ -127,8 +130,9 @@ static bool signature_es256_is_good(const struct jwt_key *key,
 	if (signature.len != 2 * SIGNATURE_HALF)
 		return false;
 	len = signature_to_der(signature, der);
-	return len > 0 && signature_verify(key, text,
-					   (struct jwt_bytes){ der, (size_t)len });
+	return len > 0 &&
+	       signature_verify(key, text,
+				(struct jwt_bytes){ der, (size_t)len });
 }
 
 bool jwt_signature_is_good(const struct jwt_key *key, struct jwt_bytes text,

@@ -11,7 +11,7 @@
 /* A token taken apart; nothing is believed yet. */
 struct verify_parts {
 	struct jwt_text header, payload, signature;
-	struct jwt_bytes signed_text;	/* header.payload */
+	struct jwt_bytes signed_text; /* header.payload */
 };
 
 static int verify_split(struct jwt_text token, struct verify_parts *out,
@@ -21,14 +21,18 @@ static int verify_split(struct jwt_text token, struct verify_parts *out,
 	const char *dot, *dot2;
 
 	if (token.len > JWT_TOKEN_MAX)
-		return gantry_fail(err, "token: longer than %d bytes", JWT_TOKEN_MAX);
+		return gantry_fail(err, "token: longer than %d bytes",
+				   JWT_TOKEN_MAX);
 	dot = memchr(token.at, '.', token.len);
-	dot2 = dot == NULL ? NULL : memchr(dot + 1, '.', (size_t)(end - dot - 1));
-	if (dot2 == NULL || memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) != NULL)
+	dot2 = dot == NULL ? NULL
+			   : memchr(dot + 1, '.', (size_t)(end - dot - 1));
+	if (dot2 == NULL ||
+	    memchr(dot2 + 1, '.', (size_t)(end - dot2 - 1)) != NULL)
 		return gantry_fail(err, "token: not three parts");
 	out->header = (struct jwt_text){ token.at, (size_t)(dot - token.at) };
 	out->payload = (struct jwt_text){ dot + 1, (size_t)(dot2 - dot - 1) };
-	out->signature = (struct jwt_text){ dot2 + 1, (size_t)(end - dot2 - 1) };
+	out->signature =
+		(struct jwt_text){ dot2 + 1, (size_t)(end - dot2 - 1) };
 	out->signed_text = (struct jwt_bytes){ (const unsigned char *)token.at,
 					       (size_t)(dot2 - token.at) };
 	return 0;
@@ -49,7 +53,8 @@ static int verify_members(const json_t *header, struct gantry_error *err)
 	known += json_object_get(header, "typ") != NULL;
 	known += json_object_get(header, "kid") != NULL;
 	if (json_object_size(header) != known)
-		return gantry_fail(err, "header: only alg, typ and kid are allowed");
+		return gantry_fail(err,
+				   "header: only alg, typ and kid are allowed");
 	return 0;
 }
 
@@ -66,7 +71,8 @@ static int verify_typ(const json_t *typ, bool any, struct gantry_error *err)
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (strcasecmp(json_string_value(typ), known[i]) == 0)
 			return 0;
-	return any ? 0 : gantry_fail(err, "header: typ is neither JWT nor at+jwt");
+	return any ? 0
+		   : gantry_fail(err, "header: typ is neither JWT nor at+jwt");
 }
 
 static const struct jwt_key *verify_key(const struct jwt_keys *keys,
@@ -120,7 +126,8 @@ static const struct jwt_key *verify_header(const struct jwt_keys *keys,
 int jwt_verify(const struct jwt_keys *keys, struct jwt_text token, bool any_typ,
 	       struct jwt_payload *payload_out, struct gantry_error *err)
 {
-	unsigned char signature[JWT_BASE64_BYTES(JWT_BASE64_CHARS(JWT_SIGNATURE_MAX))];
+	unsigned char signature[JWT_BASE64_BYTES(
+		JWT_BASE64_CHARS(JWT_SIGNATURE_MAX))];
 	const struct jwt_key *key;
 	struct verify_parts parts = { .signature.len = 0 };
 	size_t len;
@@ -130,9 +137,10 @@ int jwt_verify(const struct jwt_keys *keys, struct jwt_text token, bool any_typ,
 	key = verify_header(keys, parts.header, any_typ, err);
 	if (key == NULL)
 		return -1;
-	if (parts.signature.len > JWT_BASE64_CHARS(JWT_SIGNATURE_MAX) ||
-	    jwt_base64_decode(parts.signature.at, parts.signature.len, signature,
-			      &len) < 0)
+	if (parts.signature.len > JWT_BASE64_CHARS(JWT_SIGNATURE_MAX))
+		return gantry_fail(err, "signature: wrong");
+	if (jwt_base64_decode(parts.signature.at, parts.signature.len,
+			      signature, &len) < 0)
 		return gantry_fail(err, "signature: not base64url");
 	if (!jwt_signature_is_good(key, parts.signed_text,
 				   (struct jwt_bytes){ signature, len }))

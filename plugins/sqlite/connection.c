@@ -2,10 +2,11 @@
 /*
  * connection - how SQLite is opened here, and what its errors mean.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "plugins/sqlite/sqlite.h"
 
@@ -113,28 +114,37 @@ bool connection_is_lost(int rc)
 	}
 }
 
+/* A log that stays beside another file would be played into that one. */
+static bool connection_is_ours(const struct sqlite *s, struct gantry_error *err)
+{
+	struct stat st;
+
+	if (stat(s->path, &st) != 0)
+		gantry_fail(err, "%s: %s", s->path, strerror(errno));
+	else if (st.st_dev != s->device || st.st_ino != s->inode)
+		gantry_fail(err, "%s: another file stands in its place now: restart "
+			    "with the right one", s->path);
+	else
+		return true;
+	return false;
+}
+
 enum gantry_stored connection_mend(struct sqlite *s, struct connection *c,
 				   bool writer, struct gantry_error *err)
 {
-	int64_t id;
+	enum gantry_stored stored;
 	int rc;
 
 	if (c->db != NULL)
 		return GANTRY_STORED;
+	if (!connection_is_ours(s, err))
+		return GANTRY_AWAY;
 	rc = connection_open(s, c, writer);
 	if (rc == SQLITE_OK)
-		rc = connection_number(c, "PRAGMA application_id", &id);
-	if (rc != SQLITE_OK) {
-		connection_failed(s, c, rc, err);
-		connection_close(c);
-		return (rc & 0xff) == SQLITE_NOTADB || (rc & 0xff) == SQLITE_CORRUPT ?
-			GANTRY_BROKEN : GANTRY_AWAY;
-	}
-	if (id == SCHEMA_APPLICATION)
 		return GANTRY_STORED;
-	gantry_fail(err, "%s: another file stands in its place now", s->path);
+	stored = connection_failed(s, c, rc, err);
 	connection_close(c);
-	return GANTRY_AWAY;
+	return stored;
 }
 
 static enum gantry_stored connection_meaning(int rc)

@@ -60,20 +60,24 @@ static enum gantry_stored schema_lock(struct sqlite *s, struct gantry_error *err
  * SQLite would fall back to reading only, without a word. Before the first
  * connection: closing a file drops every lock that the process has on it.
  */
-static enum gantry_stored schema_file(const struct sqlite *s,
-				      struct gantry_error *err)
+static enum gantry_stored schema_file(struct sqlite *s, struct gantry_error *err)
 {
+	struct stat st;
 	int fd = open(s->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 
 	if (fd >= 0)
 		fchmod(fd, 0640);
 	else if (errno == EEXIST)
 		fd = open(s->path, O_RDWR | O_CLOEXEC);
-	if (fd < 0) {
+	if (fd < 0 || fstat(fd, &st) != 0) {
 		gantry_fail(err, "%s: must be readable and writable: %s", s->path,
 			    strerror(errno));
+		if (fd >= 0)
+			close(fd);
 		return GANTRY_BROKEN;
 	}
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
 	close(fd);
 	return GANTRY_STORED;
 }
@@ -345,4 +349,50 @@ enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err)
 		return schema_failed(s, rc, err);
 	stored = schema_owner(s, &new, err);
 	return stored == GANTRY_STORED ? schema_transaction(s, new, err) : stored;
+}
+
+static enum gantry_stored schema_seen(const struct sqlite *s, bool new,
+				      struct gantry_error *err)
+{
+	struct mark mark = { 0 };
+	enum gantry_stored stored;
+	int rc = SQLITE_OK;
+
+	if (new) {
+		gantry_fail(err, "%s: empty: start the gateway once", s->path);
+		return GANTRY_BROKEN;
+	}
+	rc = schema_read_mark(s->writer, &mark);
+	if (rc != SQLITE_OK)
+		return schema_failed(s, rc, err);
+	stored = schema_fits(s, &mark, err);
+	if (stored != GANTRY_STORED || mark.minor >= s->schema->minor)
+		return stored;
+	gantry_fail(err, "%s: holds schema %lld.%lld, this gantry has %lld.%lld: "
+		    "start the gateway once", s->path, (long long)mark.major,
+		    (long long)mark.minor, (long long)s->schema->major,
+		    (long long)s->schema->minor);
+	return GANTRY_BROKEN;
+}
+
+enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err)
+{
+	enum gantry_stored stored;
+	struct stat st;
+	bool new = false;
+	int rc;
+
+	if (stat(s->path, &st) != 0) {
+		gantry_fail(err, "%s: %s", s->path, strerror(errno));
+		return GANTRY_BROKEN;
+	}
+	s->device = st.st_dev;
+	s->inode = st.st_ino;
+	rc = connection_open(s, s->writer, false);
+	if (rc == SQLITE_OK)
+		rc = connection_run(s->writer, "BEGIN");
+	if (rc != SQLITE_OK)
+		return schema_failed(s, rc, err);
+	stored = schema_owner(s, &new, err);
+	return stored == GANTRY_STORED ? schema_seen(s, new, err) : stored;
 }

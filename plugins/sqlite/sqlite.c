@@ -50,6 +50,8 @@ static void sqlite_close(void *self)
 {
 	struct sqlite *s = self;
 
+	if (s->looking)
+		s->idle = NULL;	/* it is the writer's */
 	while (s->idle != NULL) {
 		struct connection *c = s->idle;
 
@@ -65,6 +67,16 @@ static void sqlite_close(void *self)
 		close(s->lock_fd);
 }
 
+/* The only reader, inside one transaction until the close: its snapshot. */
+static enum gantry_stored sqlite_look(struct sqlite *s, struct gantry_error *err)
+{
+	enum gantry_stored stored = schema_look(s, err);
+
+	if (stored == GANTRY_STORED)
+		s->idle = s->writer;
+	return stored;
+}
+
 static enum gantry_stored sqlite_prepare(void *self,
 					 const struct gantry_schema *schema,
 					 enum gantry_prepare mode,
@@ -73,9 +85,12 @@ static enum gantry_stored sqlite_prepare(void *self,
 	struct sqlite *s = self;
 	enum gantry_stored stored;
 
-	(void)mode;	/* no other major is known yet */
+	/* no other major is known yet, so MIGRATE has nothing more to do */
 	assert(s->schema == NULL);
 	s->schema = schema;
+	s->looking = mode == GANTRY_PREPARE_LOOK;
+	if (s->looking)
+		return sqlite_look(s, err);
 	stored = schema_prepare(s, err);
 	for (int64_t i = 0; i < s->readers && stored == GANTRY_STORED; i++) {
 		struct connection *c = connection_memory(sizeof(*c));
@@ -139,11 +154,12 @@ static int sqlite_read_all(struct sqlite *s, struct connection *c,
 			   const struct gantry_key *const *keys, size_t n,
 			   const struct gantry_sink *sink)
 {
-	int rc = n > 1 ? connection_run(c, "BEGIN") : SQLITE_OK;
+	bool alone = n > 1 && !s->looking;
+	int rc = alone ? connection_run(c, "BEGIN") : SQLITE_OK;
 
 	for (size_t i = 0; i < n && rc == SQLITE_OK; i++)
 		rc = statement_key(s, c, keys[i], sink, i);
-	if (sqlite3_get_autocommit(c->db) == 0)
+	if (alone && sqlite3_get_autocommit(c->db) == 0)
 		connection_run(c, "ROLLBACK");
 	return rc;
 }

@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #include <gantry/plugin.h>
 
@@ -53,6 +54,9 @@ struct sqlite {
 
 	const struct gantry_schema *schema;
 	int lock_fd;
+	bool looking;			/* prepared to look only */
+	dev_t device;			/* of the file that prepare found */
+	ino_t inode;
 
 	/* The only lane: its connection and its unit. */
 	struct connection *writer;
@@ -77,7 +81,7 @@ void connection_close(struct connection *c);
 int connection_run(struct connection *c, const char *sql);
 /* The first number that SQL gives, or 0. 0 or an SQLite error. */
 int connection_number(struct connection *c, const char *sql, int64_t *number_out);
-/* Open c again if it was lost, if it still is our file. */
+/* Open c if it is not, and if the file still is the one of prepare. */
 enum gantry_stored connection_mend(struct sqlite *s, struct connection *c,
 				   bool writer, struct gantry_error *err);
 /* What rc means for the caller; sets err. */
@@ -108,6 +112,8 @@ int statement_range(const struct sqlite *s, struct connection *c,
 #define SCHEMA_APPLICATION 0x47747279	/* "Gtry" */
 
 enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err);
+/* Begin a snapshot on s->writer, which then only reads; the file stays as it is. */
+enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err);
 
 /* unit.c */
 

@@ -42,6 +42,7 @@ struct gantry_token_rules {
 	const char *audience;	/* NULL: not looked at */
 	int64_t now_ms;		/* since 1970, UTC */
 	int64_t leeway_ms;
+	int64_t max_lifetime_ms;	/* from iat to exp; 0: no cap */
 };
 #define GANTRY_TOKEN_RULES(...)                                               \
 	((struct gantry_token_rules){                                         \

@@ -121,8 +121,8 @@ struct gantry_key_set {
 
 /*
  * Takes one row that the key numbered key found. values are the table's
- * columns and live until row() returns; row() calls nothing of the storage. The same row may come more than
- * once. Not 0: stop, the calling function answers GANTRY_BROKEN.
+ * columns and live until row() returns; row() calls nothing of the storage.
+ * The same row may come more than once. Not 0: stop, the calling function answers GANTRY_BROKEN.
  */
 struct gantry_sink {
 	int (*row)(void *context, size_t key, const struct gantry_value *values);

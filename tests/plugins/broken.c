@@ -101,7 +101,8 @@ static enum gantry_stored broken_begin(void *self, unsigned lane, void **unit_ou
 }
 
 /* Gives the rows of keys the numbers from 0 on. */
-static enum gantry_stored broken_count(struct unit *u, struct gantry_key_set const *const *locks,
+static enum gantry_stored broken_count(struct unit *u,
+				       const struct gantry_key_set *const *locks,
 				       size_t n_locks, const struct gantry_sink *sink,
 				       struct gantry_error *err)
 {

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -361,43 +360,6 @@ static void test_full(void **state)
 		assert_int_equal(kit_count(&b->kit, HOLDERS, i), i > 2);
 }
 
-static void bench_limit(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-/* No write gets through for a while: held, and then it goes on by itself. */
-static void test_write_error(void **state)
-{
-	struct bench *b = *state;
-	enum gantry_stored stored = GANTRY_STORED;
-	char wanted[100];
-	int64_t n = 0, last;
-
-	signal(SIGXFSZ, SIG_IGN);
-	bench_open(b);
-	bench_limit(1000000);
-	while (stored == GANTRY_STORED && n < 100)
-		stored = bench_big(b, ++n);
-	last = n;
-	for (int i = 0; i < 5 && stored == GANTRY_AWAY; i++)
-		stored = bench_big(b, ++n);
-	bench_limit(RLIM_INFINITY);
-	assert_int_equal(stored, GANTRY_AWAY);
-	snprintf(wanted, sizeof(wanted), "%s: disk I/O error", b->path);
-	assert_string_equal(b->kit.err.message, wanted);
-	assert_int_equal(kit_count(&b->kit, HOLDERS, last - 1), 1);
-	assert_int_equal(bench_big(b, ++n), GANTRY_STORED);
-	kit_close(&b->kit);
-	bench_open(b);
-	for (int64_t i = 1; i <= n; i++)
-		assert_int_equal(kit_count(&b->kit, HOLDERS, i), i < last || i == n);
-}
-
 /* Commits pairs of rows and says the first ref of each pair, until killed. */
 static void child_commits(struct bench *b, int said, int64_t from)
 {
@@ -565,7 +527,7 @@ int main(void)
 		TEST(no_folder), TEST(folder_for_file), TEST(no_vfs),
 		TEST(read_only), TEST(second), TEST(busy), TEST(no_reader),
 		TEST(max_size), TEST(full),
-		TEST(write_error), TEST(kill), TEST(backup), TEST(many_shapes),
+		TEST(kill), TEST(backup), TEST(many_shapes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

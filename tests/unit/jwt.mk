@@ -3,8 +3,10 @@
 # is linked only as far as it is needed.
 if CMOCKA
 if PLUGIN_JWT
-check_PROGRAMS += tests/unit/jwt tests/unit/jwt_key tests/unit/jwt_token
-TESTS += tests/unit/jwt tests/unit/jwt_key tests/unit/jwt_token
+JWT_TESTS = tests/unit/jwt tests/unit/jwt_cache tests/unit/jwt_key \
+	tests/unit/jwt_token
+check_PROGRAMS += $(JWT_TESTS)
+TESTS += $(JWT_TESTS)
 endif
 endif
 
@@ -15,6 +17,11 @@ LDADD_UNIT_JWT = gateway/libcore.a $(CRYPTO_LIBS) $(JANSSON_LIBS) \
 tests_unit_jwt_SOURCES = tests/unit/jwt.c tests/unit/jwt_host.h $(JWT_SOURCES)
 tests_unit_jwt_CFLAGS = $(CFLAGS_UNIT_JWT)
 tests_unit_jwt_LDADD = $(LDADD_UNIT_JWT)
+
+tests_unit_jwt_cache_SOURCES = tests/unit/jwt_cache.c tests/unit/jwt_host.h \
+	$(JWT_SOURCES)
+tests_unit_jwt_cache_CFLAGS = $(CFLAGS_UNIT_JWT)
+tests_unit_jwt_cache_LDADD = $(LDADD_UNIT_JWT)
 
 tests_unit_jwt_key_SOURCES = tests/unit/jwt_key.c tests/unit/jwt_host.h \
 	$(JWT_SOURCES)

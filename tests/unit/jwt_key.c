@@ -153,30 +153,41 @@ static void test_algorithm_is_the_keys(void **state)
 			    "algorithm: none of HS256, RS256, PS256, ES256 and EdDSA");
 }
 
-static void test_es256_signature_length(void **state)
+/* The ES256 example with these bytes for its signature. */
+static const char *check_es256(const unsigned char *bytes, size_t n)
 {
 	const struct vector *v = &vectors[2];
-	AUTO_FREE char *longer = memory_format("%sAAAA", v->token);
-	AUTO_FREE char *shorter = memory_text_n(v->token, strlen(v->token) - 2);
-	AUTO_FREE char *zero = memory_text(v->token);
-	char *signature = strrchr(zero, '.') + 1;
+	size_t head = (size_t)(strrchr(v->token, '.') + 1 - v->token);
+	AUTO_FREE char *token = memory_new(head + JWT_BASE64_CHARS(n) + 1);
+
+	memcpy(token, v->token, head);
+	jwt_base64_encode(bytes, n, token + head);
+	return check_signature("ES256", v->jwk, token);
+}
+
+static void test_es256_signature_length(void **state)
+{
+	const char *text = strrchr(vectors[2].token, '.') + 1;
+	unsigned char good[JWT_BASE64_BYTES(86)], wide[66] = { 0 };
+	static const unsigned char zero[2000];
+	size_t n;
 
 	(void)state;
-	assert_string_equal(check_signature("ES256", v->jwk, longer),
-			    "signature: not base64url");
-	memcpy(longer + strlen(v->token) - 1, "AAAAA", 5);
-	assert_string_equal(check_signature("ES256", v->jwk, longer),
-			    "signature: not base64url");
-	longer[strlen(longer) - 3] = '\0';
-	assert_string_equal(check_signature("ES256", v->jwk, longer),
-			    "signature: wrong");
-	shorter[strlen(shorter) - 1] = 'A';
-	shorter[strlen(shorter)] = '\0';
-	assert_string_equal(check_signature("ES256", v->jwk, shorter),
-			    "signature: wrong");
-	memset(signature, 'A', strlen(signature));
-	assert_string_equal(check_signature("ES256", v->jwk, zero),
-			    "signature: wrong");
+	assert_int_equal(jwt_base64_decode(text, 86, good, &n), 0);
+	assert_int_equal(n, 64);
+	assert_string_equal(check_es256(good, 64), "");
+	memcpy(wide + 1, good, 32);	/* the same two numbers, wider */
+	memcpy(wide + 34, good + 32, 32);
+	assert_string_equal(check_es256(wide, 66), "signature: wrong");
+	memcpy(wide, good, 64);
+	wide[64] = wide[65] = 0;
+	assert_string_equal(check_es256(wide, 65), "signature: wrong");
+	assert_string_equal(check_es256(wide, 66), "signature: wrong");
+	assert_string_equal(check_es256(good, 63), "signature: wrong");
+	assert_string_equal(check_es256(zero, 64), "signature: wrong");
+	assert_string_equal(check_es256(zero, 0), "signature: wrong");
+	assert_string_equal(check_es256(zero, 1025), "signature: wrong");
+	assert_string_equal(check_es256(zero, 2000), "signature: wrong");
 }
 
 struct bad_key {
@@ -227,6 +238,10 @@ static const struct bad_key bad_keys[] = {
 	  "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5aw\"}",
 	  "JWK: the parameters make no key" },
 	{ "EdDSA", "{\"kty\":\"OKP\",\"crv\":\"Ed448\"}", "JWK: \"crv\" is not Ed25519" },
+	{ "EdDSA", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"AAAA\"}",
+	  "JWK: \"d\" has 3 bytes, not 32" },
+	{ "EdDSA", "{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\",\"d\":\"AAGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}",
+	  "JWK: \"d\" belongs to another \"x\"" },
 	{ "ES256", RFC_ED, "JWK: this type of key is no key for ES256" },
 	{ NULL, "{\"keys\":[]}", "JWK Set: \"keys\" is not a list of 1 to 64 keys" },
 	{ NULL, "{\"keys\":{}}", "JWK Set: \"keys\" is not a list of 1 to 64 keys" },

@@ -234,7 +234,7 @@ static void test_failures(void **state)
 	assert_string_equal(f->errors,
 			    "gantry token: mint: not UTF-8\nTry \"gantry token --help\".\n");
 	assert_int_equal(run(f, "mint", MINT, "--key", f->key, "--plugin",
-			     "/nowhere.so", NULL), 1);
+			     "/nowhere.so", NULL), 2);
 	assert_non_null(strstr(f->errors, "/nowhere.so: cannot open shared object file"));
 }
 

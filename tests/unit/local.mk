@@ -5,6 +5,7 @@ UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
 UNIT_TESTS += tests/unit/stock
+UNIT_TESTS += tests/unit/stock_query
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -21,20 +22,11 @@ include tests/unit/jwt.mk
 tests_unit_member_SOURCES = tests/unit/member.c
 tests_unit_member_LDADD = $(LDADD_UNIT)
 tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
-if CMOCKA
-CONFIG_TESTS = tests/unit/route
-check_PROGRAMS += $(CONFIG_TESTS)
-TESTS += $(CONFIG_TESTS)
-endif
-CPPFLAGS_CONFIG = $(AM_CPPFLAGS) -DETCDIR='"$(abs_top_srcdir)/etc"' \
-	-DSTAND_IN_DIR='"$(abs_top_builddir)/tests/plugins/.libs"' \
-	-DBAD_DIR='"$(abs_top_builddir)/tests/bad/.libs"'
-tests_unit_route_SOURCES = tests/unit/route.c
-tests_unit_route_CPPFLAGS = $(CPPFLAGS_CONFIG)
-tests_unit_route_LDADD = $(LDADD_UNIT)
-tests_unit_route_LDFLAGS = $(LDFLAGS_UNIT)
-
 STOCK_WORLD = tests/unit/stock_world.c tests/unit/stock_world.h
 tests_unit_stock_SOURCES = tests/unit/stock.c $(STOCK_WORLD)
 tests_unit_stock_LDADD = $(LDADD_UNIT)
 tests_unit_stock_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_stock_query_SOURCES = tests/unit/stock_query.c $(STOCK_WORLD)
+tests_unit_stock_query_LDADD = $(LDADD_UNIT)
+tests_unit_stock_query_LDFLAGS = $(LDFLAGS_UNIT)
+include tests/unit/config.mk

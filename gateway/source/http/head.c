@@ -11,12 +11,14 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/utf8.h"
 #include "gateway/source/http/guard.h"
+#include "gateway/source/http/raw.h"
 #include "gateway/source/http/request.h"
 #include "gateway/source/http/target.h"
 
 struct head_walk {
 	struct http_request *r;
 	struct guard guard;
+	struct raw raw;
 	struct message_pair *pairs;
 	unsigned n_pairs, room;
 };
@@ -32,6 +34,7 @@ static enum MHD_Result head_line(void *cls, enum MHD_ValueKind kind,
 	(void)kind;
 	if (value == NULL)
 		value = "";
+	raw_line(&walk->raw, name, value);
 	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
 		len--;
 	if (len < value_len)
@@ -62,13 +65,12 @@ static bool head_walk_lines(struct head_walk *walk)
 	return true;
 }
 
-static bool head_is_too_long(const struct http_request *r)
+static size_t head_size(const struct http_request *r)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		r->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 
-	return info != NULL &&
-	       info->header_size > (size_t)r->loop->http->options.max_head;
+	return info == NULL ? 0 : info->header_size;
 }
 
 static void head_take_known(struct http_request *r, const struct guard *g)
@@ -96,12 +98,15 @@ static void head_take_known(struct http_request *r, const struct guard *g)
 bool head_check(struct http_request *r, const char *method, const char *version)
 {
 	struct head_walk walk = { .r = r };
+	size_t size = head_size(r);
 	char *query = NULL;
 
 	r->m.method = method;
 	r->version = version;
 	guard_begin(&walk.guard, method, version);
-	if (head_is_too_long(r) || !head_walk_lines(&walk)) {
+	raw_begin(&walk.raw, method, r->raw_target, strlen(r->target), version, size);
+	if (size > (size_t)r->loop->http->options.max_head ||
+	    !head_walk_lines(&walk)) {
 		reply_fail(r, "HEADERS_TOO_LARGE", NULL);
 		return false;
 	}
@@ -110,6 +115,11 @@ bool head_check(struct http_request *r, const char *method, const char *version)
 	r->m.n_headers = walk.n_pairs;
 	if (!guard_end(&walk.guard, r->loop->http->options.max_body, &r->length)) {
 		reply_fail(r, walk.guard.code, walk.guard.message);
+		return false;
+	}
+	if (r->loop->looks_raw && !raw_end(&walk.raw)) {
+		reply_fail(r, "VALIDATION_ERROR",
+			   "the head has a line that is no header line");
 		return false;
 	}
 	if (!target_split(r->target, &r->m.path, &query)) {

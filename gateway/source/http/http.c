@@ -141,7 +141,7 @@ static int http_open_sockets(struct http *http, struct http_sockets *s,
 		return http_take_sockets(o, s, err);
 	for (unsigned i = 0; o->listen[i] != NULL; i++)
 		if (http_open_address(http, o->listen[i], s, err) < 0)
-			return error_prefix(err, "http: ");
+			return error_prefix(err, "http");
 	return 0;
 }
 

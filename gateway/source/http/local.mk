@@ -6,6 +6,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/http/http.c gateway/source/http/http.h \
 	gateway/source/http/listen.c gateway/source/http/listen.h \
 	gateway/source/http/loop.c gateway/source/http/loop.h \
+	gateway/source/http/raw.c gateway/source/http/raw.h \
 	gateway/source/http/reply.c \
 	gateway/source/http/request.c gateway/source/http/request.h \
 	gateway/source/http/submit.c \

@@ -95,6 +95,7 @@ struct http_loop *loop_new(struct http *http, int listen_fd, unsigned max,
 	loop->listen_fd = listen_fd;
 	loop->epoll_fd = loop->wake_fd = -1;
 	loop->answered_end = &loop->answered;
+	loop->looks_raw = strcmp(MHD_get_version(), "0.9.75") == 0;
 	pthread_mutex_init(&loop->lock, NULL);
 	watch_init(&loop->watch);
 	loop_set_limits(loop);

@@ -30,6 +30,7 @@ struct http_loop {
 	struct http_request *submitting;
 	struct http_request *free;
 	unsigned n_free;
+	bool looks_raw;			/* see raw.h */
 	bool quiesced;
 	int64_t quiesced_ns;
 

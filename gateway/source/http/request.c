@@ -162,6 +162,7 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 	r->mhd = mhd;
 	r->connection = c;
 	c->request = r;
+	r->raw_target = uri;
 	r->target = arena_text(&r->m.arena, uri);
 	if (c->watched.phase != WATCH_HEAD && !c->cut)
 		watch_move(&c->loop->watch, &c->watched, WATCH_HEAD);

@@ -35,6 +35,7 @@ struct http_request {
 	unsigned refs;		/* libmicrohttpd, the response, the engine */
 	enum request_state state;
 	bool close;		/* Connection: close */
+	const char *raw_target;	/* only to compare: see raw.h */
 	char *target;		/* a copy of its own, cut in place */
 	char *query;		/* raw, or NULL */
 	const char *version, *content_type;

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule - see schedule.h. */
+#include "gateway/source/schedule.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/ids.h"
+#include "gateway/base/log.h"
+#include "gateway/base/memory.h"
+#include "gateway/pipeline/engine.h"
+
+#define SCHEDULE_MS INT64_C(1000000)
+#define SCHEDULE_FIRST_MS 10000
+#define SCHEDULE_MAX_AGAIN 32
+#define SCHEDULE_PAUSE_MS 100
+#define SCHEDULE_RETRY_MS 1000
+#define SCHEDULE_MAX_RETRY_MS 300000
+
+enum schedule_state { SCHEDULE_RESTING, SCHEDULE_RUNNING, SCHEDULE_ANSWERED };
+
+struct schedule_tick {
+	struct gantry_message m;
+	struct schedule *schedule;
+	const struct route *route;
+	int64_t due_ns;
+	unsigned failures, agains;	/* in a row */
+	enum schedule_state state;	/* guarded by the schedule's lock */
+};
+
+struct schedule {
+	struct engine *engine;
+	const struct graph *graph;
+	pthread_t thread;
+	unsigned n_ticks;
+	struct schedule_tick *ticks;
+
+	pthread_mutex_t lock;		/* guards stop and each state */
+	pthread_cond_t changed;
+	bool stop;
+};
+
+/* Any thread, also inside engine_submit(). */
+static void schedule_answered(struct gantry_message *m)
+{
+	struct schedule_tick *tick = m->home_data;
+	struct schedule *s = tick->schedule;
+
+	pthread_mutex_lock(&s->lock);
+	assert(tick->state == SCHEDULE_RUNNING);
+	tick->state = SCHEDULE_ANSWERED;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+}
+
+static const struct message_home schedule_home = { .answer = schedule_answered };
+
+static int64_t schedule_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t schedule_random(int64_t below)
+{
+	uint64_t n;
+
+	ids_random(&n, sizeof(n));
+	return below > 0 ? (int64_t)(n % (uint64_t)below) : 0;
+}
+
+static void schedule_submit(struct schedule *s, struct schedule_tick *tick)
+{
+	struct gantry_message *m = &tick->m;
+	char *id;
+
+	message_init(m, GANTRY_SOURCE_SCHEDULE, &schedule_home);
+	m->home_data = tick;
+	m->route = tick->route;
+	m->graph = s->graph;
+	m->received_ms = clock_now_ms();
+	id = arena_alloc(&m->arena, IDS_ULID);
+	ids_ulid(m->received_ms, id);
+	m->id = id;
+	engine_submit(s->engine, m);
+}
+
+/* Twice as long with each failure, and up to a quarter more by chance. */
+static int64_t schedule_backoff_ms(const struct schedule_tick *tick)
+{
+	int64_t ms = schedule_min(tick->route->every_ms, SCHEDULE_RETRY_MS);
+
+	for (unsigned i = 1; i < tick->failures && ms < SCHEDULE_MAX_RETRY_MS; i++)
+		ms *= 2;
+	ms = schedule_min(ms, SCHEDULE_MAX_RETRY_MS);
+	return ms + schedule_random(ms / 4);
+}
+
+static void schedule_plan_regular(struct schedule_tick *tick, int64_t now_ns)
+{
+	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
+
+	tick->due_ns += every_ns;
+	if (tick->due_ns <= now_ns)
+		tick->due_ns += (now_ns - tick->due_ns) / every_ns * every_ns + every_ns;
+}
+
+static void schedule_plan_again(struct schedule_tick *tick, int64_t now_ns)
+{
+	tick->due_ns = now_ns;
+	if (++tick->agains <= SCHEDULE_MAX_AGAIN)
+		return;
+	tick->agains = 0;
+	tick->due_ns += schedule_min(tick->route->every_ms, SCHEDULE_PAUSE_MS) * SCHEDULE_MS;
+}
+
+/* The tick is through: when does the next one come? */
+static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
+{
+	struct gantry_message *m = &tick->m;
+	enum gantry_verdict verdict = m->answer.verdict;
+	int64_t wait_ms;
+
+	tick->failures = verdict == GANTRY_FAILED ? tick->failures + 1 : 0;
+	if (verdict == GANTRY_FAILED) {
+		wait_ms = schedule_backoff_ms(tick);
+		tick->agains = 0;
+		tick->due_ns = now_ns + wait_ms * SCHEDULE_MS;
+		log_line(GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
+			 "schedule: %s: failed, next try in %lld ms",
+			 tick->route->address, (long long)wait_ms);
+	} else if (m->answer.again) {
+		schedule_plan_again(tick, now_ns);
+	} else {
+		tick->agains = 0;
+		schedule_plan_regular(tick, now_ns);
+	}
+	if (verdict == GANTRY_REJECTED)
+		log_line(GANTRY_LOG_ERROR, m->correlation_id, m->traceparent,
+			 "schedule: %s: rejected", tick->route->address);
+	message_clear(m);
+}
+
+/* The tick that is due next, or NULL if all are at the engine. */
+static struct schedule_tick *schedule_next(struct schedule *s)
+{
+	struct schedule_tick *next = NULL;
+
+	for (unsigned i = 0; i < s->n_ticks; i++) {
+		struct schedule_tick *tick = &s->ticks[i];
+
+		if (tick->state == SCHEDULE_ANSWERED) {
+			schedule_plan(tick, clock_steady_ns());
+			tick->state = SCHEDULE_RESTING;
+		}
+		if (tick->state == SCHEDULE_RESTING &&
+		    (next == NULL || tick->due_ns < next->due_ns))
+			next = tick;
+	}
+	return next;
+}
+
+static void schedule_wait(struct schedule *s, const struct schedule_tick *next)
+{
+	struct timespec until;
+
+	if (next == NULL) {
+		pthread_cond_wait(&s->changed, &s->lock);
+		return;
+	}
+	until.tv_sec = next->due_ns / 1000000000;
+	until.tv_nsec = next->due_ns % 1000000000;
+	pthread_cond_timedwait(&s->changed, &s->lock, &until);
+}
+
+static void *schedule_run(void *arg)
+{
+	struct schedule *s = arg;
+
+	pthread_mutex_lock(&s->lock);
+	while (!s->stop) {
+		struct schedule_tick *next = schedule_next(s);
+
+		if (next == NULL || next->due_ns > clock_steady_ns()) {
+			schedule_wait(s, next);
+			continue;
+		}
+		next->state = SCHEDULE_RUNNING;
+		/* the answer may come inside, and takes the lock */
+		pthread_mutex_unlock(&s->lock);
+		schedule_submit(s, next);
+		pthread_mutex_lock(&s->lock);
+	}
+	pthread_mutex_unlock(&s->lock);
+	return NULL;
+}
+
+static void schedule_add(struct schedule *s, const struct route *route)
+{
+	struct schedule_tick *tick = &s->ticks[s->n_ticks++];
+	int64_t within_ms = schedule_min(route->every_ms, SCHEDULE_FIRST_MS);
+
+	assert(route->every_ms > 0);
+	tick->schedule = s;
+	tick->route = route;
+	tick->due_ns = clock_steady_ns() + schedule_random(within_ms * SCHEDULE_MS);
+}
+
+static struct schedule *schedule_new(struct engine *engine, const struct graph *graph)
+{
+	struct schedule *s = memory_new(sizeof(*s));
+	pthread_condattr_t attr;
+
+	s->engine = engine;
+	s->graph = graph;
+	s->ticks = memory_new_array(graph->n_routes + 1, sizeof(*s->ticks));
+	for (unsigned i = 0; i < graph->n_routes; i++)
+		if (graph->routes[i]->source == GANTRY_SOURCE_SCHEDULE)
+			schedule_add(s, graph->routes[i]);
+	pthread_mutex_init(&s->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&s->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	return s;
+}
+
+static void schedule_free(struct schedule *s)
+{
+	for (unsigned i = 0; i < s->n_ticks; i++)
+		message_fini(&s->ticks[i].m);
+	pthread_cond_destroy(&s->changed);
+	pthread_mutex_destroy(&s->lock);
+	free(s->ticks);
+	free(s);
+}
+
+int schedule_start(struct engine *engine, const struct graph *graph,
+		   struct schedule **schedule_out, struct gantry_error *err)
+{
+	struct schedule *s = schedule_new(engine, graph);
+	sigset_t all, before;
+	int failed = 0;
+
+	/* signals are for the main thread */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (s->n_ticks > 0)
+		failed = pthread_create(&s->thread, NULL, schedule_run, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed != 0) {
+		schedule_free(s);
+		return gantry_fail(err, "schedule: cannot start a thread: %s",
+				   strerror(failed));
+	}
+	*schedule_out = s;
+	return 0;
+}
+
+static bool schedule_is_running(const struct schedule *s)
+{
+	for (unsigned i = 0; i < s->n_ticks; i++)
+		if (s->ticks[i].state == SCHEDULE_RUNNING)
+			return true;
+	return false;
+}
+
+void schedule_stop(struct schedule **schedule_p)
+{
+	struct schedule *s = *schedule_p;
+
+	if (s == NULL)
+		return;
+	*schedule_p = NULL;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	if (s->n_ticks > 0)
+		pthread_join(s->thread, NULL);
+	pthread_mutex_lock(&s->lock);
+	while (schedule_is_running(s))
+		pthread_cond_wait(&s->changed, &s->lock);
+	pthread_mutex_unlock(&s->lock);
+	schedule_free(s);
+}

@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real daemon in a folder of its own: start, ask, kill, look into its store.
+
+Nothing here comes from Gantry's own code: tokens are made and the store is read
+by other means, so that a mistake on one side does not hide one on the other.
+
+    GANTRY          the program (default: gantry)
+    GANTRY_PRESETS  folder of the presets, if not the installed one
+    GANTRY_PLUGINS  folder of the plugins, if not the installed one
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import itertools
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import threading
+import time
+from datetime import datetime, timezone
+
+PROGRAM = os.environ.get("GANTRY", "gantry")
+START_SECONDS = 20
+STOP_SECONDS = 20
+HTTP_SECONDS = 20
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def rfc3339(offset=0):
+    """Now and offset seconds, as the API writes times."""
+    now = datetime.fromtimestamp(int(time.time()) + offset, timezone.utc)
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def base64url(data):
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def data(self):
+        return self.json["data"]
+
+    @property
+    def code(self):
+        return self.json["error"]["code"]
+
+    @property
+    def details(self):
+        return self.json["error"].get("details")
+
+    def header(self, name):
+        for key, value in self.headers:
+            if key.lower() == name.lower():
+                return value
+        return None
+
+    def __repr__(self):
+        return "%s %s" % (self.status, self.body[:600].decode("utf-8", "replace"))
+
+
+class Client:
+    """One connection, kept alive; opened again when it is gone."""
+
+    def __init__(self, port, token=None):
+        self.port = port
+        self.token = token
+        self.connection = None
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+    def ask(self, method, path, body=None, headers=None, token=...):
+        """body: bytes as they are, anything else as JSON."""
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        sent = {}
+        token = self.token if token is ... else token
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        if token is not None:
+            sent["Authorization"] = "Bearer " + token
+        for name, value in (headers or {}).items():
+            sent.pop(name, None)
+            if value is not None:
+                sent[name] = value
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection(
+                "127.0.0.1", self.port, timeout=HTTP_SECONDS)
+        try:
+            self.connection.request(method, path, body, sent)
+            got = self.connection.getresponse()
+            answer = Answer(got.status, got.getheaders(), got.read())
+        except (OSError, http.client.HTTPException):
+            self.close()
+            raise
+        if got.will_close:
+            self.close()
+        return answer
+
+    def get(self, path, **more):
+        return self.ask("GET", path, **more)
+
+    def post(self, path, body=None, **more):
+        return self.ask("POST", path, body, **more)
+
+    def put(self, path, body=None, **more):
+        return self.ask("PUT", path, body, **more)
+
+
+class Gantry:
+    def __init__(self, extra="", name="gantry"):
+        self.folder = tempfile.mkdtemp(prefix=name + "-")
+        self.port = free_port()
+        self.admin_port = free_port()
+        self.key = os.urandom(32).hex().encode()
+        self.process = None
+        self.starts = 0
+        self.ids = itertools.count(1)
+        self.clients = threading.local()
+        self.write("jwt.key", self.key, 0o600)
+        self.write("gantry.yaml", self.configuration(extra).encode())
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(True, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            self.stop()
+        finally:
+            if kind is not None:
+                self.show_log()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- the daemon ---
+
+    def configuration(self, extra):
+        return (
+            "use: inventory\n"
+            "service: inventory-service\n"
+            "http: {listen: 127.0.0.1:%d}\n"
+            "admin: {listen: 127.0.0.1:%d, socket: %s/admin.sock}\n"
+            "storage: {plugin: sqlite, path: %s/gantry.db}\n"
+            "auth:\n"
+            "  services: {plugin: jwt, key_file: %s/jwt.key, algorithm: HS256,\n"
+            "             issuer: shop, audience: inventory-service}\n%s"
+            % (self.port, self.admin_port, self.folder, self.folder,
+               self.folder, extra))
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, content, mode=0o644):
+        with open(self.path(name), "wb") as f:
+            f.write(content)
+        os.chmod(self.path(name), mode)
+
+    def folders(self):
+        given = []
+        for option, name in (("--presets", "GANTRY_PRESETS"),
+                             ("--plugins", "GANTRY_PLUGINS")):
+            if os.environ.get(name):
+                given += [option, os.environ[name]]
+        return given
+
+    def start(self):
+        assert self.process is None
+        with open(self.path("log"), "ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, "serve", "--config", self.path("gantry.yaml")] +
+                self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self.starts += 1
+        end = time.monotonic() + START_SECONDS
+        while not self.answers():
+            code = self.process.poll()
+            assert code is None, "gantry serve ended with %s" % code
+            assert time.monotonic() < end, "gantry does not listen"
+            time.sleep(0.01)
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def stop(self):
+        """Stop in good order; the exit status."""
+        if self.process is None:
+            return None
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            code = self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("gantry did not stop in %d s" % STOP_SECONDS)
+        self.process = None
+        return code
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def restart(self):
+        self.kill()
+        self.start()
+
+    def show_log(self):
+        try:
+            with open(self.path("log"), "rb") as f:
+                lines = f.read()[-6000:].decode("utf-8", "replace").splitlines()
+        except OSError:
+            return
+        for line in lines[-40:]:
+            print("# log: " + line, flush=True)
+
+    # --- tokens ---
+
+    def token(self, roles, **claims):
+        """A token of our own making; a claim that is None is left out."""
+        now = int(time.time())
+        content = {"iss": "shop", "aud": "inventory-service", "sub": "tester",
+                   "iat": now, "exp": now + 3600,
+                   "roles": [roles] if isinstance(roles, str) else roles}
+        content.update(claims)
+        content = {k: v for k, v in content.items() if v is not None}
+        return self.sign({"alg": "HS256", "typ": "JWT"}, content, self.key)
+
+    @staticmethod
+    def sign(head, content, key):
+        text = "%s.%s" % (base64url(json.dumps(head).encode()),
+                          base64url(json.dumps(content).encode()))
+        mac = hmac.new(key, text.encode(), hashlib.sha256).digest()
+        return "%s.%s" % (text, base64url(mac))
+
+    def minted(self, role):
+        """A token as the program makes it for its users."""
+        made = subprocess.run(
+            [PROGRAM, "token", "mint", "--key", self.path("jwt.key"),
+             "--algorithm", "HS256", "--issuer", "shop",
+             "--audience", "inventory-service", "--role", role],
+            capture_output=True, timeout=START_SECONDS)
+        assert made.returncode == 0, made.stderr
+        return made.stdout.decode().strip()
+
+    # --- clients, one for each thread and role ---
+
+    def client(self, role, **claims):
+        return Client(self.port, self.token(role, **claims))
+
+    def as_role(self, role):
+        made = self.clients.__dict__.setdefault("roles", {})
+        if role not in made:
+            made[role] = self.client(role)
+        return made[role]
+
+    @property
+    def orders(self):
+        return self.as_role("order-service")
+
+    @property
+    def stock(self):
+        return self.as_role("inventory-admin")
+
+    @property
+    def events(self):
+        return self.as_role("event-publisher")
+
+    # --- what many tests begin with ---
+
+    def fresh(self, prefix):
+        return "%s_%d" % (prefix, next(self.ids))
+
+    def item(self, available, **more):
+        """A new item; its id."""
+        body = {"id": self.fresh("inv"), "sku": "WIDGET-2",
+                "productId": "prod_1", "warehouseId": "wh_1",
+                "availableQuantity": available}
+        body.update(more)
+        got = self.stock.post("/inventory-items", body)
+        assert got.status == 201, got
+        return got.data["id"]
+
+    def quantities(self, item):
+        got = self.stock.get("/inventory-items/" + item)
+        assert got.status == 200, got
+        return got.data["availableQuantity"], got.data["reservedQuantity"]
+
+    def request(self, item, quantity=2, **more):
+        body = {"orderId": self.fresh("ord"), "orderItemId": "item_1",
+                "inventoryItemId": item, "quantity": quantity}
+        body.update(more)
+        return body
+
+    def allocate(self, item, quantity=2, **more):
+        """A new allocation, as the API shows it."""
+        got = self.orders.post("/allocations", self.request(item, quantity, **more))
+        assert got.status == 201, got
+        return got.data
+
+    def publish(self, type, payload, **more):
+        """An event over HTTP (D25)."""
+        event = {"eventId": self.fresh("evt"), "eventType": type,
+                 "eventVersion": "1.0.0", "aggregateType": "Order",
+                 "aggregateId": payload.get("orderId", "none"),
+                 "timestamp": rfc3339(),
+                 "metadata": {"correlationId": "cor-1", "source": "order-service"},
+                 "payload": payload}
+        event.update(more)
+        return self.events.post("/events/order.events/order.%s.order"
+                                % type.lower(), event)
+
+    # --- the store, read by other means ---
+
+    def rows(self, sql, *values):
+        store = sqlite3.connect("file:%s?mode=ro" % self.path("gantry.db"),
+                                uri=True, timeout=10)
+        try:
+            store.row_factory = sqlite3.Row
+            return [dict(row) for row in store.execute(sql, values)]
+        finally:
+            store.close()
+
+    def outbox(self, aggregate=None):
+        """Events that wait, in their order; body is the envelope."""
+        found = self.rows("select * from outbox order by ref")
+        for row in found:
+            row["body"] = json.loads(row["body"])
+        return [r for r in found
+                if aggregate is None or r["aggregate_id"] == aggregate]
+
+    def check_invariants(self):
+        """I1 to I5, as long as no broker takes events out of the outbox."""
+        for name, sql in INVARIANTS.items():
+            broken = self.rows(sql)
+            assert not broken, "%s: %s" % (name, broken[:5])
+        self.check_events()
+
+    def check_events(self):
+        """One event for each change of a status, chained in its order."""
+        chains = {}
+        for row in self.rows("select ref, after, type, event_id, aggregate_id "
+                             "from outbox where aggregate_type = 'Allocation' "
+                             "order by ref"):
+            chains.setdefault(row["aggregate_id"], []).append(row)
+        for row in self.rows("select id, status from allocations"):
+            chain = chains.pop(row["id"], [])
+            kinds = tuple(e["type"] for e in chain)
+            assert kinds in HISTORIES[row["status"]], (row, kinds)
+            before = None
+            for event in chain:
+                assert event["after"] == before, (row, chain)
+                before = event["ref"]
+        assert not chains, "events without their allocation: %s" % list(chains)[:5]
+
+
+CREATED, CONFIRMED, CANCELLED, FULFILLED = (
+    "AllocationCreated", "AllocationConfirmed", "AllocationCancelled",
+    "AllocationFulfilled")
+HISTORIES = {
+    "PENDING": [(CREATED,)],
+    "CONFIRMED": [(CREATED, CONFIRMED)],
+    "FULFILLED": [(CREATED, CONFIRMED, FULFILLED)],
+    "CANCELLED": [(CREATED, CANCELLED), (CREATED, CONFIRMED, CANCELLED)],
+}
+
+INVARIANTS = {
+    "I1: reserved is the sum of what is held":
+        "select i.id, s.reserved, coalesce(sum(a.quantity), 0) as held "
+        "from items i join stock s on s.ref = i.ref left join allocations a "
+        "on a.item = i.ref and a.status in ('PENDING', 'CONFIRMED') "
+        "group by i.ref having s.reserved <> held",
+    "I2: 0 <= reserved <= available":
+        "select * from stock where reserved < 0 or reserved > available",
+    "every item has its counters":
+        "select i.id from items i left join stock s on s.ref = i.ref "
+        "where s.ref is null",
+    "I3: one live allocation of an item for an order item":
+        "select ord, order_item_id, item, count(*) as n from allocations "
+        "where status <> 'CANCELLED' group by 1, 2, 3 having n > 1",
+    "I3: one answer for a key":
+        "select key, count(*) as n from idempotency group by 1 having n > 1",
+    "live is 1 until it is cancelled":
+        "select id, status, live from allocations "
+        "where (status = 'CANCELLED') <> (live is null)",
+    "due while it is pending":
+        "select id, status, due_at, expires_at from allocations "
+        "where due_at is not (case when status = 'PENDING' then expires_at end)",
+    "an order counts what it holds":
+        "select o.id, o.live, count(a.ref) as n from orders o left join "
+        "allocations a on a.ord = o.ref and a.status <> 'CANCELLED' "
+        "group by o.ref having o.live <> n",
+    "I4: an event has one id":
+        "select event_id, count(*) as n from outbox group by 1 having n > 1",
+    "an allocation has its order and item":
+        "select a.id from allocations a left join orders o on o.ref = a.ord "
+        "left join items i on i.ref = a.item where o.ref is null or i.ref is null",
+}

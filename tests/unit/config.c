@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config - files merged in their order, and what is wrong in their words. */
+#include "tests/unit/config_files.h"
+
+#define STORAGE "storage: {plugin: sqlite, path: /x}\n"
+
+static void test_nothing_but_storage(void **state)
+{
+	struct problems problems = { 0 };
+	struct files f;
+	struct config *c;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "gantry.yaml", STORAGE);
+	c = files_load(&f, &problems);
+	assert_int_equal(problems.n, 0);
+	assert_string_equal(c->service, "gantry");
+	assert_null(c->replica);
+	assert_string_equal(c->http.listen, "127.0.0.1:8080");
+	assert_int_equal(c->http.max_body, 1 << 20);
+	assert_int_equal(c->http.max_head, 16384);
+	assert_int_equal(c->http.threads, 1);
+	assert_string_equal(c->admin.listen, "127.0.0.1:9080");
+	assert_string_equal(c->admin.socket, "/run/gantry/admin.sock");
+	assert_int_equal(c->commit.max_batch, 128);
+	assert_int_equal(c->engine.workers, 4);
+	assert_int_equal(c->log.level, GANTRY_LOG_INFO);
+	assert_null(c->amqp);
+	assert_string_equal(c->storage->path, "storage");
+	assert_int_equal(c->n_routes, 0);
+	config_free(&c);
+	problems_fini(&problems);
+	files_end(&f);
+}
+
+static void test_sections_are_read(void **state)
+{
+	struct problems problems = { 0 };
+	struct files f;
+	struct config *c;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "gantry.yaml",
+		  STORAGE "service: shop\nreplica: shop-1\n"
+			  "http: {listen: \"[::1]:80\", max_body: 2M, threads: 3}\n"
+			  "admin: {listen: localhost:1, socket: run/a.sock}\n"
+			  "log: {level: debug, form: json}\n"
+			  "engine: {workers: 9}\ncommit: {queue: 10}\n"
+			  "amqp: {url: \"amqps://h/v\", user: u}\n"
+			  "auth:\nhandlers: {}\nroutes:\n");
+	c = files_load(&f, &problems);
+	problems_print(&problems, stderr);
+	assert_int_equal(problems.n, 0);
+	assert_string_equal(c->service, "shop");
+	assert_string_equal(c->replica, "shop-1");
+	assert_string_equal(c->http.listen, "[::1]:80");
+	assert_int_equal(c->http.max_body, 2 << 20);
+	assert_int_equal(c->http.threads, 3);
+	assert_string_equal(c->admin.listen, "localhost:1");
+	assert_non_null(strstr(c->admin.socket, "/run/a.sock"));
+	assert_int_equal(c->log.level, GANTRY_LOG_DEBUG);
+	assert_int_equal(c->log.form, 2);
+	assert_int_equal(c->engine.workers, 9);
+	assert_int_equal(c->commit.queue, 10);
+	assert_string_equal(c->broker.url, "amqps://h/v");
+	assert_string_equal(c->broker.user, "u");
+	config_free(&c);
+	problems_fini(&problems);
+	files_end(&f);
+}
+
+static void test_presets_main_and_conf_d(void **state)
+{
+	struct problems problems = { 0 };
+	struct files f;
+	struct config *c;
+	const struct config_entry *e;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "presets/one.yaml",
+		  "handlers:\n  a: {plugin: p1, x: 1}\n  b: {plugin: p1}\n"
+		  "routes:\n  - {every: 10s, pipeline: [a.b]}\n"
+		  "  - {http: \"GET /x/{id}\", auth: none, pipeline: [a.b]}\n");
+	files_put(&f, "presets/two.yaml", "handlers:\n  a: {plugin: p2}\n");
+	files_put(&f, "gantry.yaml",
+		  "use: [one, two]\n" STORAGE "handlers: {b: {plugin: main}}\n");
+	files_put(&f, "conf.d/20.yaml", "storage: {plugin: s20}\n");
+	files_put(&f, "conf.d/10.yaml",
+		  "storage: {plugin: s10}\nroutes:\n"
+		  "  - {every: 60s, pipeline: [a.b]}\n"
+		  "  - {http: \"GET /x/{key}\", auth: none, pipeline: [b.c]}\n");
+	files_put(&f, "conf.d/.hidden.yaml", "nonsense: 1\n");
+	files_put(&f, "conf.d/30.yaml.bak", "nonsense: 1\n");
+	c = files_load(&f, &problems);
+	problems_print(&problems, stderr);
+	assert_int_equal(problems.n, 0);
+	assert_int_equal(c->n_files, 5);
+	assert_string_equal(c->files[2]->name, "gantry.yaml");
+	assert_string_equal(c->files[4]->name, "conf.d/20.yaml");
+	e = c->storage;
+	assert_string_equal(node_get(e->node, "plugin")->text, "s20");
+	assert_string_equal(node_place(e->key, &c->arena), "conf.d/20.yaml:1:1");
+	assert_string_equal(node_place(e->replaced->key, &c->arena),
+			    "conf.d/10.yaml:1:1");
+	assert_string_equal(node_place(e->replaced->replaced->key, &c->arena),
+			    "gantry.yaml:2:1");
+	assert_null(e->replaced->replaced->replaced);
+	/* replaced as a whole, in the place of the first */
+	assert_int_equal(c->handlers.n, 2);
+	assert_string_equal(c->handlers.items[0]->path, "handlers.a");
+	assert_null(node_get(c->handlers.items[0]->node, "x"));
+	assert_string_equal(node_place(c->handlers.items[0]->key, &c->arena),
+			    "two.yaml:2:3");
+	assert_string_equal(node_place(c->handlers.items[1]->key, &c->arena),
+			    "gantry.yaml:3:12");
+	assert_int_equal(c->n_routes, 2);
+	assert_int_equal(c->routes[0]->every_ms, 60000);
+	assert_string_equal(c->routes[1]->template, "/x/{key}");
+	assert_non_null(c->routes[1]->entry.replaced);
+	config_free(&c);
+	problems_fini(&problems);
+	files_end(&f);
+}
+
+static void test_design_example_of_an_error(void **state)
+{
+	(void)state;
+	/* storage's own keys are the plugin's matter; http's are ours */
+	files_expect(STORAGE "http: {lissten: 1.2.3.4:5}\n",
+		     "gantry.yaml:2:8: http.lissten: unknown key (did you mean "
+		     "\"listen\"?)\n");
+}
+
+static void test_errors_of_the_top(void **state)
+{
+	(void)state;
+	files_expect("handler: {}\nstorag: {}\nservice: [a]\nreplica: \"a b\"\n"
+		     "auth: [x]\nroutes: {}\nhandlers: {2x: {plugin: p}, "
+		     "none: {plugin: p}, a: p, b: {}, c: {plugin: []}}\n",
+		     "gantry.yaml: storage: missing\n"
+		     "gantry.yaml:1:1: handler: unknown key (did you mean "
+		     "\"handlers\"?)\n"
+		     "gantry.yaml:2:1: storag: unknown key (did you mean "
+		     "\"storage\"?)\n"
+		     "gantry.yaml:3:10: service: must be a name of letters, "
+		     "digits, - and _ that begins with a letter\n"
+		     "gantry.yaml:4:10: replica: must be a name of letters, "
+		     "digits, - and _ that begins with a letter\n"
+		     "gantry.yaml:5:7: auth: must be a mapping, not a list\n"
+		     "gantry.yaml:6:9: routes: must be a list, not a mapping\n"
+		     "gantry.yaml:7:12: handlers: \"2x\" is no name of letters, "
+		     "digits, - and _ that begins with a letter\n"
+		     "gantry.yaml:7:29: handlers: \"none\" is no name of "
+		     "letters, digits, - and _ that begins with a letter\n"
+		     "gantry.yaml:7:51: handlers.a: must be a mapping, not a "
+		     "text\n"
+		     "gantry.yaml:7:54: handlers.b.plugin: missing\n"
+		     "gantry.yaml:7:73: handlers.c.plugin: must be a plugin's "
+		     "name or the path of its file\n");
+}
+
+static void test_errors_of_addresses(void **state)
+{
+	(void)state;
+	files_expect(STORAGE "http: {listen: 8080}\nadmin: {listen: \"::1:80\"}\n"
+			     "amqp: {url: \"http://h\"}\n"
+			     "upstreams: {a: {url: \"ftp://h\"}, b: {}, "
+			     "c: {url: \"http://u:hush@h\"}}\n",
+		     "gantry.yaml:2:16: http.listen: not an address with a port "
+		     "(127.0.0.1:8080, [::1]:8080): \"8080\"\n"
+		     "gantry.yaml:3:17: admin.listen: not an address with a "
+		     "port (127.0.0.1:8080, [::1]:8080): \"::1:80\"\n"
+		     "gantry.yaml:4:13: amqp.url: not a URL that begins with "
+		     "amqp:// or amqps://: \"http://h\"\n"
+		     "gantry.yaml:5:22: upstreams.a.url: not a URL that begins "
+		     "with http:// or https://: \"ftp://h\"\n"
+		     "gantry.yaml:5:37: upstreams.b.url: missing\n"
+		     "gantry.yaml:5:50: upstreams.c.url: a password must not "
+		     "stand in a URL; put it into a file and name that by an "
+		     "option that ends in _file\n");
+	files_expect(STORAGE "amqp: {url: \"amqp://u:hush@h/\", password: x}\n",
+		     "gantry.yaml:2:13: amqp.url: a password must not stand in "
+		     "a URL; put it into a file and name that by an option that "
+		     "ends in _file\n"
+		     "gantry.yaml:2:33: amqp.password: unknown key (did you "
+		     "mean \"password_file\"?)\n");
+}
+
+static void test_errors_of_use(void **state)
+{
+	struct problems problems = { 0 };
+	struct files f;
+	struct config *c;
+	char *text;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "presets/inventory.yaml", "use: other\n");
+	files_put(&f, "gantry.yaml",
+		  "use: [inventry, inventory, inventory, ../x]\n" STORAGE);
+	files_put(&f, "conf.d/1.yaml", "a: [\n");
+	c = files_load(&f, &problems);
+	text = files_problems(&f, &problems);
+	assert_string_equal(
+		text,
+		"inventory.yaml:1:1: use: only the main file names presets\n"
+		"gantry.yaml:1:7: use: there is no preset "
+		"FOLDER/presets/inventry.yaml (did you mean \"inventory\"?)\n"
+		"gantry.yaml:1:28: use: inventory is there twice\n"
+		"gantry.yaml:1:39: use: must be names of presets\n"
+		"conf.d/1.yaml:2:1: not YAML: did not find expected node "
+		"content\n");
+	free(text);
+	problems_fini(&problems);
+	config_free(&c);
+	files_end(&f);
+}
+
+static void test_no_main_file(void **state)
+{
+	struct problems problems = { 0 };
+	struct files f;
+	char *text;
+
+	(void)state;
+	files_begin(&f);
+	assert_null(files_load(&f, &problems));
+	text = files_problems(&f, &problems);
+	assert_string_equal(text, "gantry.yaml: cannot read "
+				  "FOLDER/gantry.yaml: No such file or "
+				  "directory\n");
+	free(text);
+	problems_fini(&problems);
+	files_end(&f);
+}
+
+/* One route, as the only thing that can be wrong. */
+static void route_expect(const char *route, const char *expected)
+{
+	char *yaml = memory_format(STORAGE "routes:\n  - %s\n", route);
+
+	files_expect(yaml, expected);
+	free(yaml);
+}
+
+static void test_routes_deny_by_default(void **state)
+{
+	(void)state;
+	route_expect("{http: \"GET /x\", pipeline: [a.b]}",
+		     "gantry.yaml:3:5: routes[0].auth: missing; name an entry "
+		     "of auth, or say none if everybody may come in\n");
+	route_expect("{http: \"GET /x\", auth: a, pipeline: [a.b]}",
+		     "gantry.yaml:3:5: routes[0].roles: missing; say which "
+		     "roles may come in\n");
+	route_expect("{http: \"GET /x\", auth: none, roles: [r], pipeline: "
+		     "[a.b]}",
+		     "gantry.yaml:3:34: routes[0].roles: nobody has a role "
+		     "without auth\n");
+	route_expect("{http: \"GET /x\", auth: [], roles: [r], pipeline: [a.b]}",
+		     "gantry.yaml:3:28: routes[0].auth: must be names of auth "
+		     "entries\n");
+	route_expect("{http: \"GET /x\", auth: [a], roles: [], pipeline: [a.b]}",
+		     "gantry.yaml:3:40: routes[0].roles: must be a list of "
+		     "roles\n");
+	route_expect("{http: \"GET /x\", auth: none, pipeline: [a.b]}", "");
+	route_expect("{http: \"GET /x\", auth: [a, b], roles: r, pipeline: a.b}",
+		     "");
+}
+
+static void test_routes_sources(void **state)
+{
+	(void)state;
+	route_expect("nothing",
+		     "gantry.yaml:3:5: routes[0]: must be a mapping\n");
+	route_expect("{pipeline: [a.b]}",
+		     "gantry.yaml:3:5: routes[0]: no source: http, amqp, every "
+		     "or admin\n");
+	route_expect("{every: 1s, admin: x, pipeline: [a.b]}",
+		     "gantry.yaml:3:17: routes[0]: both every and admin; a "
+		     "route has one source\n");
+	route_expect("{every: 1s, auth: none, pipelin: [a.b]}",
+		     "gantry.yaml:3:5: routes[0].pipeline: missing\n"
+		     "gantry.yaml:3:17: routes[0].auth: unknown key\n"
+		     "gantry.yaml:3:29: routes[0].pipelin: unknown key (did "
+		     "you mean \"pipeline\"?)\n");
+	route_expect("{every: 10, pipeline: [a.b]}",
+		     "gantry.yaml:3:13: routes[0].every: must be a duration of "
+		     "100ms to 31d\n");
+	route_expect("{every: 1ms, pipeline: [a.b]}",
+		     "gantry.yaml:3:13: routes[0].every: must be a duration of "
+		     "100ms to 31d\n");
+	route_expect("{admin: [], pipeline: [a.b]}",
+		     "gantry.yaml:3:13: routes[0].admin: must be the name of "
+		     "an action\n");
+	route_expect("{admin: x, pipeline: []}",
+		     "gantry.yaml:3:26: routes[0].pipeline: must be a list of "
+		     "instance.handler\n");
+}
+
+#define OPEN "auth: none, pipeline: [a.b]}"
+
+static void test_routes_http(void **state)
+{
+	(void)state;
+	route_expect("{http: \"FETCH /x\", " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: must be GET, POST, PUT, "
+		     "PATCH or DELETE, a space and a path: \"FETCH /x\"\n");
+	route_expect("{http: GET, " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: must be GET, POST, PUT, "
+		     "PATCH or DELETE, a space and a path: \"GET\"\n");
+	route_expect("{http: GET x, " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: the path must begin "
+		     "with /: \"GET x\"\n");
+	route_expect("{http: GET //x, " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: a part of the path is "
+		     "empty, or neither plain text nor {name}: \"GET //x\"\n");
+	route_expect("{http: \"GET /x{id}\", " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: a part of the path is "
+		     "empty, or neither plain text nor {name}: \"GET "
+		     "/x{id}\"\n");
+	route_expect("{http: \"GET /{a}/{a}\", " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: a parameter is there "
+		     "twice: \"GET /{a}/{a}\"\n");
+	route_expect("{http: \"GET /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7\", " OPEN,
+		     "gantry.yaml:3:12: routes[0].http: more than 16 parts or "
+		     "8 parameters: \"GET /1/2/3/4/5/6/7/8/9/0/1/2/3/4/5/6/7\"\n");
+	route_expect("{http: GET /, " OPEN, "");
+	route_expect("{http: \"GET /{a}/{ab}/{b}\", " OPEN, "");
+}
+
+static void test_routes_inject(void **state)
+{
+	(void)state;
+	route_expect("{http: \"POST /e/{exchange}/{routingKey}\", auth: none, "
+		     "inject: amqp}", "");
+	route_expect("{http: \"POST /e/{exchange}/{key}\", auth: none, "
+		     "inject: amqp}", "gantry.yaml:3:60: routes[0].inject: "
+		     "needs POST and a path with {exchange} and {routingKey}\n");
+	route_expect("{http: POST /e, inject: http, " OPEN,
+		     "gantry.yaml:3:29: routes[0].inject: must be amqp\n"
+		     "gantry.yaml:3:47: routes[0].pipeline: the amqp routes "
+		     "have the pipelines; leave it out beside inject\n");
+}
+
+static void test_routes_amqp(void **state)
+{
+	(void)state;
+	route_expect("{amqp: q, pipeline: [a.b]}",
+		     "gantry.yaml:3:12: routes[0].amqp: must be a mapping of "
+		     "queue and bind\n");
+	route_expect("{amqp: {bind: {e: [k]}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:12: routes[0].amqp.queue: must be a name of "
+		     "at most 255 bytes\n");
+	route_expect("{amqp: {queue: q}, pipeline: [a.b]}",
+		     "gantry.yaml:3:12: routes[0].amqp.bind: must be a mapping "
+		     "of exchanges to routing keys\n");
+	route_expect("{amqp: {queue: q, bind: {e: k}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:33: routes[0].amqp.bind: must be a list of "
+		     "routing keys for each exchange\n");
+	route_expect("{amqp: {queue: q, bind: {e: [a.x*]}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:34: routes[0].amqp.bind: * and # stand for "
+		     "whole words: \"a.x*\"\n");
+	route_expect("{amqp: {queue: q, bind: {e: [k, k]}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:37: routes[0].amqp.bind: the same binding "
+		     "twice: \"k\"\n");
+	route_expect("{amqp: {queue: q, bnd: 1, bind: {e: ['a.*', '#']}}, "
+		     "pipeline: [a.b]}",
+		     "gantry.yaml:3:23: routes[0].amqp.bnd: unknown key (did "
+		     "you mean \"bind\"?)\n");
+}
+
+static void test_routes_twice_in_a_file(void **state)
+{
+	(void)state;
+	files_expect(STORAGE
+		     "routes:\n"
+		     "- {http: \"GET /x/{a}\", auth: none, pipeline: [a.b]}\n"
+		     "- {http: \"GET /x/{b}\", auth: none, pipeline: [a.c]}\n"
+		     "- {every: 1s, pipeline: [a.b]}\n"
+		     "- {every: 1s, pipeline: [a.c]}\n"
+		     "- {every: 2s, pipeline: [a.b]}\n"
+		     "- {admin: x, pipeline: [a.b]}\n"
+		     "- {admin: x, pipeline: [a.b]}\n",
+		     "gantry.yaml:4:3: routes[1]: GET /x/{b} is in line 3 "
+		     "already\n"
+		     "gantry.yaml:7:3: routes[4]: every 2s is in line 5 "
+		     "already\n"
+		     "gantry.yaml:9:3: routes[6]: admin x is in line 8 "
+		     "already\n");
+}
+
+static void test_many_problems(void **state)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *out = open_memstream(&text, &len);
+	struct problems problems = { 0 };
+	struct files f;
+	struct config *c;
+
+	(void)state;
+	fputs(STORAGE, out);
+	for (int i = 0; i < 300; i++)
+		fprintf(out, "unknown%d: 1\n", i);
+	fclose(out);
+	files_begin(&f);
+	files_put(&f, "gantry.yaml", text);
+	free(text);
+	c = files_load(&f, &problems);
+	assert_int_equal(problems.n, 300);
+	text = files_problems(&f, &problems);
+	assert_non_null(strstr(text, "gantry.yaml:201:1: unknown199: unknown "
+				     "key\nand 100 more\n"));
+	free(text);
+	problems_fini(&problems);
+	config_free(&c);
+	files_end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_but_storage),
+		cmocka_unit_test(test_sections_are_read),
+		cmocka_unit_test(test_presets_main_and_conf_d),
+		cmocka_unit_test(test_design_example_of_an_error),
+		cmocka_unit_test(test_errors_of_the_top),
+		cmocka_unit_test(test_errors_of_addresses),
+		cmocka_unit_test(test_errors_of_use),
+		cmocka_unit_test(test_no_main_file),
+		cmocka_unit_test(test_routes_deny_by_default),
+		cmocka_unit_test(test_routes_sources),
+		cmocka_unit_test(test_routes_http),
+		cmocka_unit_test(test_routes_inject),
+		cmocka_unit_test(test_routes_amqp),
+		cmocka_unit_test(test_routes_twice_in_a_file),
+		cmocka_unit_test(test_many_problems),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}
