@@ -4,3 +4,5 @@ include tests/lint/local.mk
 include tests/stand-in/local.mk
 include tests/plugins/local.mk
 include tests/system/local.mk
+include tests/stage.mk
+include tests/bench/local.mk
