@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from http import HTTPStatus
 
 sys.dont_write_bytecode = True
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
@@ -163,7 +164,9 @@ def show_outcome(day, waiting):
     row("refused as invalid", sum(refused.values()))
     for (code, why), n in sorted(refused.items(), key=lambda one: -one[1]):
         row(code, n, 1)
-        print("        " + why)
+        of = sorted({line.code for i in day for line in i.lines
+                     if line.came_to == (code, why)})
+        print("        %s%s" % (why, " (%s)" % ", ".join(of) if len(of) <= 6 else ""))
     heading("Events waiting for a broker")
     for kind, n in sorted(waiting.items()):
         row(kind, n)
@@ -176,7 +179,7 @@ def show_one(demo, sample):
     print("POST /allocations\nAuthorization: Bearer (role order-service)\n"
           "Content-Type: application/json\nIdempotency-Key: %s\n\n%s\n" %
           (key, json.dumps(body)))
-    print("%d\n%s\n\n%s\n" % (answer.status, "\n".join(
+    print("%d %s\n%s\n\n%s\n" % (answer.status, HTTPStatus(answer.status).phrase, "\n".join(
         "%s: %s" % pair for pair in answer.headers), answer.body.decode().strip()))
     event = demo.outbox(answer.data["id"])[0]
     print("exchange %s, routing key %s\n%s" % (
