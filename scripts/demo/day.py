@@ -227,7 +227,7 @@ The gateway runs until Ctrl-C. In another shell:
   curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     $BASE/allocations -d '{{"orderId": "ord_1", "orderItemId": "1",
     "inventoryItemId": "inv_22423", "quantity": 1}}'
-  curl -s $BASE/health/integration/order-service
+  curl -s {ADMIN}/metrics
   curl -s {ADMIN}/readyz
   {GANTRY} outbox list --config {CONFIG}
   sqlite3 -readonly {DATA} 'select status, count(*) from allocations group by 1'

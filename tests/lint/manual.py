@@ -81,7 +81,7 @@ def test_pages_are_well_formed(found):
     if shutil.which("groff") is None:
         raise tree.Skip("there is no groff")
     for page in pages():
-        ran = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z",
+        ran = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z",
                               os.path.join(tree.TOP, page)], text=True,
                              capture_output=True)
         found.extend(ran.stderr.strip().splitlines())
