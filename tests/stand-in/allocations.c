@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* allocations - handlers that stand in for the shipped ones. */
-#include "tests/plugins/stand-in.h"
+#include "tests/stand-in/stand-in.h"
 
 struct allocations {
 	int64_t ttl, max_ttl;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/plugins/stand-in.h"
+#include "tests/stand-in/stand-in.h"
 
 struct order_events {
 	bool auto_allocate, broken;
