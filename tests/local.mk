@@ -6,6 +6,5 @@ include tests/plugins/local.mk
 include tests/bad/local.mk
 include tests/system/local.mk
 include tests/handlers/local.mk
-include tests/system/local.mk
 include tests/stage.mk
 include tests/bench/local.mk

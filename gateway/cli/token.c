@@ -96,6 +96,7 @@ enum token_option {
 	TOKEN_TTL,
 	TOKEN_LEEWAY,
 	TOKEN_SIGNATURE_ONLY,
+	TOKEN_FOLDER,
 	TOKEN_HELP,
 };
 
