@@ -265,7 +265,8 @@ CASES = [
     Case("method with a colon", b"GE:T /echo/1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Case("%00 in the path", b"GET /echo/%00x HTTP/1.1\r\n" + HOST + b"\r\n", 404, 0, False),
     Case("%2f in the path", b"GET /echo/a%2fb HTTP/1.1\r\n" + HOST + b"\r\n", 404, 0, False),
-    Case("bad escape in the query", b"GET /echo/1?a=%zz HTTP/1.1\r\n" + HOST + b"\r\n", 400, 0, False),
+    Case("bad escape in the query", b"GET /echo/1?a=%zz HTTP/1.1\r\n" + HOST + b"\r\n",
+         400, 0, False),
     Case("65 arguments", b"GET /echo/1?" + b"&".join([b"a=b"] * 65) + b" HTTP/1.1\r\n" + HOST
          + b"\r\n", 400, 0, False),
     Case("700 arguments", b"GET /echo/1?" + b"&".join([b"a=b"] * 700) + b" HTTP/1.1\r\n" + HOST
@@ -274,7 +275,8 @@ CASES = [
 
     # bodies
     Case("body too large", body(b"", b"Content-Length: 1048577"), 413),
-    Case("chunks too large", body(b"100001\r\n" + b"x" * 0x100001 + b"\r\n0\r\n\r\n", CHUNKED), 413),
+    Case("chunks too large", body(b"100001\r\n" + b"x" * 0x100001 + b"\r\n0\r\n\r\n", CHUNKED),
+         413),
     Case("chunks far too large", body(b"300000\r\n" + b"x" * 0x300000 + b"\r\n0\r\n\r\n", CHUNKED),
          413),
     Case("chunk size with 0x", body(b"0x2\r\n{}\r\n0\r\n\r\n", CHUNKED), 400,
@@ -313,7 +315,8 @@ def test_answers(driver):
     a, _ = exchange(driver, b"POST /livez HTTP/1.1\r\nHost: a\r\n\r\n")
     check(a[0].status == 405 and a[0].headers["allow"] == "GET, HEAD", "page: 405")
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    a, _ = exchange(driver, b"GET /echo/a%20b?q=%3D+ HTTP/1.1\r\nHost: a\r\nX-Correlation-ID: c-1\r\n"
+    a, _ = exchange(driver, b"GET /echo/a%20b?q=%3D+ HTTP/1.1\r\nHost: a\r\n"
+                    b"X-Correlation-ID: c-1\r\n"
                     b"Authorization: Bearer t\r\nIdempotency-Key: k\r\ntraceparent: "
                     + trace.encode() + b"\r\n\r\n")
     got = a[0].json()
@@ -441,6 +444,31 @@ def test_many(driver_options=("loops=1",)):
     driver.end()
 
 
+def test_limit():
+    """Resting connections make room; the busy ones keep their place."""
+    driver = Driver("max_connections=4", "loops=1")
+    hold = b"POST /hold HTTP/1.1\r\nHost: a\r\n" + JSON + b"Content-Length: 2\r\n\r\n{}"
+    busy = [driver.connect() for _ in range(2)]
+    for s in busy:
+        s.sendall(hold)
+    served = 0
+    resting = []
+    for _ in range(12):
+        s = driver.connect()
+        s.sendall(GET + HOST + b"\r\n")
+        data, _ = receive(s, 0.15 * SLOW)
+        served += data.startswith(b"HTTP/1.1 200")
+        resting.append(s)
+    check(served == 12, "at the limit: %d of 12 newcomers served" % served)
+    open_ones = sum(not receive(s, 0.05)[1] for s in resting)
+    check(open_ones <= 2, "at the limit: %d resting connections" % open_ones)
+    driver.tell("release")
+    for s in busy:
+        data, _ = receive(s, 0.2 * SLOW)
+        check(data.startswith(b"HTTP/1.1 200"), "at the limit: a busy one is answered")
+    driver.end()
+
+
 def test_gone():
     driver = Driver("request_ms=200")
     hold = b"POST /hold HTTP/1.1\r\nHost: a\r\n" + JSON + b"Content-Length: 2\r\n\r\n{}"
@@ -535,6 +563,7 @@ def main():
     driver.end()
     test_deadlines()
     test_many()
+    test_limit()
     test_gone()
     test_stop_with_held()
     test_stop_under_load()
