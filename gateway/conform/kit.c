@@ -100,7 +100,7 @@ int kit_open(struct kit *k, const struct gantry_schema *schema)
 		return kit_fail(k, "open: %s", k->err.message);
 	}
 	k->schema = schema;
-	return kit_want(k, k->st->prepare(k->self, schema, false, &k->err),
+	return kit_want(k, k->st->prepare(k->self, schema, GANTRY_PREPARE_SERVE, &k->err),
 			GANTRY_STORED, "prepare");
 }
 

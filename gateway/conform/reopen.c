@@ -83,7 +83,7 @@ static int reopen_major(struct kit *k)
 	error_reset(&k->err);
 	if (ref < 0 || k->ops->open(k->ops->context, &k->self, &k->err) < 0)
 		return kit_fail(k, "open: %s", k->err.message);
-	stored = k->st->prepare(k->self, &kit_schema_other, false, &k->err);
+	stored = k->st->prepare(k->self, &kit_schema_other, GANTRY_PREPARE_SERVE, &k->err);
 	kit_close(k);
 	if (kit_want(k, stored, GANTRY_BROKEN, "prepare with another major") < 0 ||
 	    kit_open(k, &kit_schema_old) < 0)

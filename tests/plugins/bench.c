@@ -28,11 +28,11 @@ int bench_new(void **state)
 	snprintf(b->path, sizeof(b->path), "%s/gantry.db", b->folder);
 	snprintf(b->option, sizeof(b->option), "path=%s", b->path);
 	b->options[0] = b->option;
-	b->store.plugin = instance_plugin("sqlite");
+	b->store.plugin = store_plugin("sqlite");
 	b->store.options = b->options;
 	b->ops = (struct conform_ops){
 		.storage = b->store.plugin->storage, .context = &b->store,
-		.open = instance_open, .close = instance_close,
+		.open = store_open, .close = store_close,
 		.keeps = true, .checks = true,
 	};
 	b->kit.ops = &b->ops;

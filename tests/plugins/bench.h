@@ -7,7 +7,7 @@
 #define TESTS_BENCH_H
 
 #include "gateway/conform/kit.h"
-#include "tests/plugins/instance.h"
+#include "tests/plugins/store.h"
 
 struct bench {
 	char folder[32], path[64], option[80];

@@ -36,7 +36,7 @@ int broken_open(void *context, void **self_out, struct gantry_error *err)
 	b->fault = store->fault;
 	pthread_mutex_init(&b->turn, NULL);
 	*self_out = b;
-	return instance_open(&store->inner, &b->inner, err);
+	return store_open(&store->inner, &b->inner, err);
 }
 
 void broken_close(void *context, void *self)
@@ -44,19 +44,19 @@ void broken_close(void *context, void *self)
 	struct broken_store *store = context;
 	struct broken *b = self;
 
-	instance_close(&store->inner, b->inner);
+	store_close(&store->inner, b->inner);
 	pthread_mutex_destroy(&b->turn);
 	free(b);
 }
 
 static enum gantry_stored broken_prepare(void *self,
 					 const struct gantry_schema *schema,
-					 bool may_migrate, struct gantry_error *err)
+					 enum gantry_prepare mode, struct gantry_error *err)
 {
 	struct broken *b = self;
 
 	b->schema = schema;
-	return b->st->prepare(b->inner, schema, may_migrate, err);
+	return b->st->prepare(b->inner, schema, mode, err);
 }
 
 static unsigned broken_lanes(const void *self)

@@ -6,7 +6,7 @@
 #ifndef TESTS_BROKEN_H
 #define TESTS_BROKEN_H
 
-#include "tests/plugins/instance.h"
+#include "tests/plugins/store.h"
 
 enum broken_fault {
 	BROKEN_NOT,		/* none: the wrapper itself must pass */

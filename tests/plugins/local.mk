@@ -12,11 +12,11 @@ endif
 
 CFLAGS_STORAGE = $(AM_CFLAGS) -DPLUGINS='"$(abs_top_builddir)/plugins"'
 BENCH_SOURCES = tests/plugins/bench.c tests/plugins/bench.h \
-	tests/plugins/instance.c tests/plugins/instance.h
+	tests/plugins/store.c tests/plugins/store.h
 
 tests_plugins_storage_SOURCES = tests/plugins/storage.c \
 	tests/plugins/broken.c tests/plugins/broken.h \
-	tests/plugins/instance.c tests/plugins/instance.h
+	tests/plugins/store.c tests/plugins/store.h
 tests_plugins_storage_CFLAGS = $(CFLAGS_STORAGE)
 tests_plugins_storage_LDADD = $(LDADD_UNIT)
 tests_plugins_storage_LDFLAGS = $(LDFLAGS_UNIT)

@@ -40,9 +40,9 @@ static void bench_refused(struct bench *b, const struct gantry_schema *schema,
 	size_t len = strlen(b->path);
 	void *self;
 
-	assert_int_equal(instance_open(&b->store, &self, &err), 0);
-	stored = b->kit.st->prepare(self, schema, false, &err);
-	instance_close(&b->store, self);
+	assert_int_equal(store_open(&b->store, &self, &err), 0);
+	stored = b->kit.st->prepare(self, schema, GANTRY_PREPARE_SERVE, &err);
+	store_close(&b->store, self);
 	if (stored == GANTRY_STORED || strncmp(err.message, b->path, len) != 0 ||
 	    strcmp(err.message + len, wanted) != 0)
 		fail_msg("answer %d, \"%s\", not \"%s%s\"", stored, err.message,
@@ -206,8 +206,8 @@ static void child_refused(struct bench *b, const char *wanted)
 	struct gantry_error err = ERROR_INIT;
 	void *self;
 
-	if (instance_open(&b->store, &self, &err) == 0 &&
-	    b->kit.st->prepare(self, &kit_schema_old, false, &err) == GANTRY_BROKEN &&
+	if (store_open(&b->store, &self, &err) == 0 &&
+	    b->kit.st->prepare(self, &kit_schema_old, GANTRY_PREPARE_SERVE, &err) == GANTRY_BROKEN &&
 	    strncmp(err.message, b->path, strlen(b->path)) == 0 &&
 	    strcmp(err.message + strlen(b->path), wanted) == 0)
 		return;
@@ -275,8 +275,8 @@ static void test_busy(void **state)
 	bench_open(b);
 	snprintf(lock, sizeof(lock), "%s.lock", b->path);
 	assert_int_equal(unlink(lock), 0);
-	assert_int_equal(instance_open(&b->store, &self, &err), 0);
-	assert_int_equal(b->kit.st->prepare(self, &kit_schema_old, false, &err),
+	assert_int_equal(store_open(&b->store, &self, &err), 0);
+	assert_int_equal(b->kit.st->prepare(self, &kit_schema_old, GANTRY_PREPARE_SERVE, &err),
 			 GANTRY_STORED);
 	assert_int_equal(b->kit.st->begin(b->kit.self, 0, &unit, &err), GANTRY_STORED);
 	assert_int_equal(b->kit.st->begin(self, 0, &other, &err), GANTRY_AWAY);
@@ -285,7 +285,7 @@ static void test_busy(void **state)
 	b->kit.st->rollback(unit);
 	assert_int_equal(b->kit.st->begin(self, 0, &other, &err), GANTRY_STORED);
 	b->kit.st->rollback(other);
-	instance_close(&b->store, self);
+	store_close(&b->store, self);
 	error_fini(&err);
 }
 
@@ -326,7 +326,7 @@ static void test_max_size(void **state)
 	void *self;
 
 	b->options[1] = "max_size=1048575";
-	assert_int_equal(instance_open(&b->store, &self, &err), -1);
+	assert_int_equal(store_open(&b->store, &self, &err), -1);
 	assert_string_equal(err.message, "max_size: must be 0 or at least 1M");
 	error_fini(&err);
 }

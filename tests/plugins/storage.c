@@ -33,10 +33,10 @@ static char *report_of(const struct conform_ops *ops, int *failures_out)
 
 static void test_memory(void **state)
 {
-	struct store store = { .plugin = instance_plugin("memory") };
+	struct store store = { .plugin = store_plugin("memory") };
 	const struct conform_ops ops = {
 		.storage = store.plugin->storage, .context = &store,
-		.open = instance_open, .close = instance_close,
+		.open = store_open, .close = store_close,
 	};
 	int failures;
 	AUTO_FREE char *report = report_of(&ops, &failures);
@@ -67,7 +67,7 @@ static void test_broken(void **state)
 			"the mask changed\n",
 		[BROKEN_NUMBER] = "\nFAILED key: numbers of load: ",
 	};
-	struct broken_store store = { .inner.plugin = instance_plugin("memory") };
+	struct broken_store store = { .inner.plugin = store_plugin("memory") };
 	const struct conform_ops ops = {
 		.storage = &broken_storage, .context = &store,
 		.open = broken_open, .close = broken_close,
@@ -91,10 +91,10 @@ static void test_broken(void **state)
 static void test_memory_is_fast(void **state)
 {
 	enum { ROWS = 100000 };
-	struct store store = { .plugin = instance_plugin("memory") };
+	struct store store = { .plugin = store_plugin("memory") };
 	const struct conform_ops ops = {
 		.storage = store.plugin->storage, .context = &store,
-		.open = instance_open, .close = instance_close,
+		.open = store_open, .close = store_close,
 	};
 	struct kit k = { .ops = &ops, .st = ops.storage };
 	int64_t began = clock_steady_ns();

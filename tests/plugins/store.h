@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance - a storage plugin's instance for tests, without the loader: opened
+ * store - a storage plugin's instance for tests, without the loader: opened
  * by dlopen, options filled by hand from its table.
  */
 #ifndef TESTS_INSTANCE_H
@@ -16,9 +16,9 @@ struct store {
 	const char *const *options;
 };
 
-const struct gantry_plugin *instance_plugin(const char *name);
+const struct gantry_plugin *store_plugin(const char *name);
 /* A conform_ops.open and .close; context is a struct store. */
-int instance_open(void *context, void **self_out, struct gantry_error *err);
-void instance_close(void *context, void *self);
+int store_open(void *context, void **self_out, struct gantry_error *err);
+void store_close(void *context, void *self);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * instance - see instance.h.
+ * store - see store.h.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "gateway/base/memory.h"
-#include "tests/plugins/instance.h"
+#include "tests/plugins/store.h"
 
-const struct gantry_plugin *instance_plugin(const char *name)
+const struct gantry_plugin *store_plugin(const char *name)
 {
 	AUTO_FREE char *path = memory_format(PLUGINS "/%s/.libs/%s.so", name, name);
 	void *so = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -75,7 +75,7 @@ static const char *instance_value(const struct store *store,
 	return o->fallback;
 }
 
-int instance_open(void *context, void **self_out, struct gantry_error *err)
+int store_open(void *context, void **self_out, struct gantry_error *err)
 {
 	const struct store *store = context;
 	const struct gantry_plugin *p = store->plugin;
@@ -95,7 +95,7 @@ int instance_open(void *context, void **self_out, struct gantry_error *err)
 	return 0;
 }
 
-void instance_close(void *context, void *self)
+void store_close(void *context, void *self)
 {
 	const struct store *store = context;
 
