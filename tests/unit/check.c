@@ -123,7 +123,8 @@ static void test_what_comes_of_it(void **state)
 		"routes\n"
 		"  GET /o/{id}  s [r1, r2]  o.created, o.confirmed  base.yaml:4:5\n"
 		"  GET /open    none        o.created               base.yaml:5:5\n"
-		"  every 5m                 o.created               conf.d/1.yaml:2:10  replaces base.yaml:6:5\n"
+		"  every 5m                 o.created               "
+		"conf.d/1.yaml:2:10  replaces base.yaml:6:5\n"
 		"libraries\n";
 	struct files f;
 	struct ran r;
@@ -198,6 +199,39 @@ static void test_what_is_wrong(void **state)
 			json_object_get(tree, "problems"), 0)),
 		"conf.d/2.yaml:1:10: storage.path: missing");
 	json_decref(tree);
+	done(&r);
+	files_end(&f);
+}
+
+/* The shipped files with the shipped plugins, as far as they were built. */
+static void test_the_shipped_configuration(void **state)
+{
+	static const char *const names[] = { "sqlite", "jwt", "allocations",
+					     "order-events" };
+	struct files f;
+	struct ran r;
+
+	(void)state;
+	files_begin(&f);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		char *built = memory_format(PLUGINS_BUILT "/%s/.libs/%s.so",
+					    names[i], names[i]);
+		char *link = memory_format("%s/%s.so", f.folder, names[i]);
+		bool there = access(built, R_OK) == 0;
+
+		assert_int_equal(symlink(built, link), 0);
+		free(built);
+		free(link);
+		if (there)
+			continue;
+		files_end(&f);
+		skip();
+	}
+	r = run(&f, check_main, "check --config " ETCDIR "/gantry.yaml "
+				"--presets " ETCDIR " --plugins FOLDER");
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.status, 0);
+	assert_non_null(strstr(r.out, "\nok: 19 routes, 4 instances\n"));
 	done(&r);
 	files_end(&f);
 }
@@ -322,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_what_comes_of_it),
 		cmocka_unit_test(test_as_json),
 		cmocka_unit_test(test_what_is_wrong),
+		cmocka_unit_test(test_the_shipped_configuration),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_plugins_list),
 		cmocka_unit_test(test_plugins_describe),

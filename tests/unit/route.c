@@ -227,6 +227,84 @@ static void test_key_that_takes_its_time(void **state)
 	assert_false(route_key_matches(binding, key));
 }
 
+/* By the definition: # is none or more words, * is one. */
+static bool fits_slowly(const char *const *b, const char *const *k)
+{
+	if (*b == NULL)
+		return *k == NULL;
+	if (strcmp(*b, "#") == 0)
+		return fits_slowly(b + 1, k) ||
+		       (*k != NULL && fits_slowly(b, k + 1));
+	return *k != NULL && (strcmp(*b, "*") == 0 || strcmp(*b, *k) == 0) &&
+	       fits_slowly(b + 1, k + 1);
+}
+
+/* One to six random words as a list and as text. */
+static void random_words(const char *const *from, unsigned n, unsigned *seed,
+			 const char **list, char *text)
+{
+	unsigned words = 1 + (unsigned)rand_r(seed) % 6;
+
+	*text = '\0';
+	for (unsigned i = 0; i < words; i++) {
+		list[i] = from[(unsigned)rand_r(seed) % n];
+		text = stpcpy(text, i > 0 ? "." : "");
+		text = stpcpy(text, list[i]);
+	}
+	list[words] = NULL;
+}
+
+static void test_keys_against_the_definition(void **state)
+{
+	static const char *const some[] = { "a", "b", "bb", "*", "#", "#" };
+	const char *b[8], *k[8];
+	char binding[64], key[64];
+	unsigned seed = 11, fits = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 200000; i++) {
+		random_words(some, 6, &seed, b, binding);
+		random_words(some, 3, &seed, k, key);
+		if (route_key_matches(binding, key) != fits_slowly(b, k))
+			fail_msg("%s and %s", binding, key);
+		fits += fits_slowly(b, k);
+	}
+	assert_in_range(fits, 10000, 190000);
+}
+
+/* Any bytes as a path: no crash, and no parameter that could mislead. */
+static void test_random_paths(void **state)
+{
+	static const char *const parts[] = {
+		"/", "/", "allocations", "by-order", "bulk", "%2f", "%2F", "%",
+		"%00", "%41", "%4", "..", "x", "\xff", "confirm", "events",
+		"%c3%a9", "returns", "inventory-items", "?", "{id}",
+	};
+	struct graph *g = graph_of(state);
+	unsigned seed = 5, hits = 0;
+
+	for (unsigned i = 0; i < 200000; i++) {
+		struct message_pair params[ROUTE_MAX_PARAMS];
+		struct arena arena = { 0 };
+		const struct route *r;
+		unsigned n = 0, words = (unsigned)rand_r(&seed) % 9;
+		char path[256] = "/";
+
+		while (words-- > 0)
+			strcat(path, parts[(size_t)rand_r(&seed) %
+					   (sizeof(parts) / sizeof(*parts))]);
+		if (route_find_http(g, "GET", path, &arena, &r, params, &n) ==
+		    ROUTE_FOUND)
+			hits++;
+		for (unsigned j = 0; j < n; j++)
+			if (*params[j].value == '\0' ||
+			    strchr(params[j].value, '/') != NULL)
+				fail_msg("%s gives %s", path, params[j].value);
+		arena_fini(&arena);
+	}
+	assert_true(hits > 100);
+}
+
 static void test_open_and_close(void **state)
 {
 	struct graph *g = graph_of(state);
@@ -389,6 +467,8 @@ int main(void)
 		cmocka_unit_test(test_find_decodes),
 		cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_key_that_takes_its_time),
+		cmocka_unit_test(test_keys_against_the_definition),
+		cmocka_unit_test(test_random_paths),
 		cmocka_unit_test(test_open_and_close),
 		cmocka_unit_test(test_names_that_do_not_fit),
 		cmocka_unit_test(test_plugins_that_do_not_fit),
