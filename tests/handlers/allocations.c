@@ -263,9 +263,9 @@ static void test_options(void **state)
 {
 	(void)state;
 	host_refuses("allocations", (const char *const[]){ "order_check=strict", NULL },
-		"test: order_check: strict needs an upstream, which this version does not have; only off works");
+		"options:1:1: test: order_check: strict needs an upstream, which this version does not have; only off works");
 	host_refuses("allocations", (const char *const[]){ "ttl=2d", "max_ttl=1d", NULL },
-		     "test: ttl: is longer than max_ttl");
+		     "options:1:1: test: ttl: is longer than max_ttl");
 }
 
 int main(void)

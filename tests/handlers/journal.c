@@ -69,7 +69,7 @@ static void test_what_is_no_json_is_rejected(void **state)
 static void test_needs_an_exchange(void **state)
 {
 	(void)state;
-	host_refuses("journal", NULL, "test: \"exchange\" is missing");
+	host_refuses("journal", NULL, "options:1:1: test.exchange: missing");
 }
 
 int main(void)

@@ -142,26 +142,32 @@ def test_kills(g):
 
 def test_exactly_what_is_there_between_kills(g):
     """64 clients, 5,000 requests, 1,000 units (D2), killed all the while."""
-    item, done, kills = g.item(UNITS), threading.Event(), []
+    item, done, kills, through = g.item(UNITS), threading.Event(), [], []
 
     def killer():
-        chance = random.Random(SEED + 2)
-        while not done.wait(chance.uniform(0.01, 0.3)):
+        # spread over the requests, however fast they are
+        for n in range(KILLS):
+            while len(through) < n * 5000 // KILLS and not done.is_set():
+                time.sleep(0.001)
             g.kill()
             g.start()
             kills.append(1)
 
+    def work(client, n):
+        got = stubborn(client, "POST", "/allocations", {
+            "orderId": "ord_x%d" % n, "orderItemId": "i", "inventoryItemId": item,
+            "quantity": 1}, key="x%d" % n)[0]
+        through.append(n)
+        return got
+
     thread = threading.Thread(target=killer)
     thread.start()
     try:
-        answers = Crowd(g, 64).run(5000, lambda client, n: stubborn(
-            client, "POST", "/allocations",
-            {"orderId": "ord_x%d" % n, "orderItemId": "i", "inventoryItemId": item,
-             "quantity": 1}, key="x%d" % n)[0])
+        answers = Crowd(g, 64).run(5000, work)
     finally:
         done.set()
         thread.join(60)
-    print("# %d kills" % len(kills))
+    assert len(kills) == KILLS, kills
     assert counts(answers) == {201: UNITS, 409: 5000 - UNITS}, counts(answers)
     ids = {a.data["id"] for a in answers if a.status == 201}
     stored = g.rows("select a.id from allocations a join items i on i.ref = a.item "
