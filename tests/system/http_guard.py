@@ -186,6 +186,8 @@ CASES = [
     Case("absolute target", b"GET http://a/echo/1 HTTP/1.1\r\nHost: a\r\n\r\n", 200, 1, False),
     Case("space around values", GET + b"Host:  a \t\r\n\r\n", 200, 1, False),
     Case("empty value", GET + HOST + b"X:\r\n\r\n", 200, 1, False),
+    Case("a long head, then another", (GET + HOST + b"X-Y: " + b"z" * 150 + b"\r\n" +
+         (b"X: " + b"z" * 150 + b"\r\n") * 95 + b"\r\n") * 2, [200, 200], 2, False),
     Case("leading zeros of a length", body(b"{}", b"Content-Length: 0002"), 200, 1, False),
 
     # framing
@@ -397,9 +399,9 @@ def test_deadlines():
     with driver.connect() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.sendall((b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n") * 20)
-        time.sleep(1.5 * SLOW)
-        data, closed = receive(s, 0.5)
-        check(closed and len(data) < 20 << 20, "an unread answer is cut (%d bytes)" % len(data))
+        time.sleep(1.2 * SLOW)
+        # its socket is still open on this side
+        check(driver.tell("stop 500") == "drained 0", "an unread answer is cut")
     driver.end()
 
 
