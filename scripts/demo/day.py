@@ -8,6 +8,7 @@ import collections
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -119,6 +120,22 @@ class Demo(gantry.Gantry):
         self.port = port_or_free(given.port, 8080)
         self.admin_port = port_or_free(given.admin_port, 9080)
         self.write("gantry.yaml", self.configuration("").encode())
+
+    def __exit__(self, kind, value, trace):
+        """The log is shown for faults only, and the folder goes in any case."""
+        calm = kind in (None, SystemExit, KeyboardInterrupt, BrokenPipeError)
+        try:
+            super().__exit__(None if calm else kind, value, trace)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def minted(self, role):
+        """For a day, not for an hour."""
+        return subprocess.run(
+            [gantry.PROGRAM, "token", "mint", "--key", self.path("jwt.key"),
+             "--algorithm", "HS256", "--issuer", "shop", "--audience",
+             "inventory-service", "--role", role, "--subject", "demo", "--ttl", "24h"],
+            check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
 
     def token_that_expired(self):
         then = int(time.time()) - 7200
@@ -269,7 +286,8 @@ def stay(demo, given):
         export(given.exports, values)
     code = demo.process.wait()
     demo.process = None
-    return code
+    print("The gateway ended with %d." % code)
+    return 0 if code == 0 else 1
 
 
 def ended(number, frame):
@@ -288,9 +306,9 @@ def main():
             good = run_day(demo, given)
             print("\n%s" % ("All is as it should be." if good else "Something is broken."))
             if given.keep:
-                stay(demo, given)
+                good = stay(demo, given) == 0 and good
             return 0 if good else 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         return 0
 
 
