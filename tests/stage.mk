@@ -6,7 +6,7 @@ STAGED = GANTRY=$(abs_top_builddir)/gantry \
 	GANTRY_PRESETS=$(abs_top_srcdir)/etc
 AM_TESTS_ENVIRONMENT = export $(STAGED);
 
-check_DATA = stage/stamp
+check_DATA += stage/stamp
 stage/stamp: gantry$(EXEEXT) $(plugin_LTLIBRARIES)
 	rm -rf stage
 	$(MKDIR_P) stage/plugins

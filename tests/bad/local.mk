@@ -30,7 +30,7 @@ BAD_PLUGINS = \
 	tests/bad/unknown-symbol.so \
 	tests/bad/unresolved.so \
 	tests/bad/wrong-name.so
-check_DATA = $(BAD_PLUGINS)
+check_DATA += $(BAD_PLUGINS)
 SUFFIXES = .so
 .c.so:
 	@$(MKDIR_P) $(@D)

@@ -273,7 +273,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_create_and_again, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_all_problems_word_for_word, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_default_expiry_is_ttl_in_whole_seconds, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_default_expiry_is_ttl_in_whole_seconds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds_of_expiry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moves, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reads, setup, teardown),

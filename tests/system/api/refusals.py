@@ -393,6 +393,10 @@ def raw(g, data):
     return got
 
 
+# libmicrohttpd 0.9 refuses these before anybody else sees them, in HTML.
+BY_THE_LIBRARY = "signed length", "length of words"
+
+
 def test_framing_that_is_refused(g):
     head = b"POST /allocations HTTP/1.1\r\nHost: x\r\n"
     kind = b"Content-Type: application/json\r\n"
@@ -408,7 +412,8 @@ def test_framing_that_is_refused(g):
     }.items():
         got = raw(g, head + kind + lines + b"\r\n{}")
         assert got.startswith(b"HTTP/1.1 4"), (name, got[:200])
-        assert b'"success":false' in got, (name, got)
+        if name not in BY_THE_LIBRARY:
+            assert b'"success":false' in got, (name, got)
         assert b"\r\nconnection: close" in got.lower(), (name, got)
 
 
