@@ -143,8 +143,8 @@ void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict)
 		code = verdict == GANTRY_REJECTED ?
 			"VALIDATION_ERROR" : envelope_dependency(m->error.dependency);
 	row = envelope_row(code, verdict);
-	m->answer.verdict = verdict;
-	m->answer.status = row.status;
+	m->answer = (struct message_answer){ .verdict = verdict,
+					     .status = row.status };
 	m->answer.text = envelope_write(&m->arena, &row, m->error.message,
 					error_details(&m->error),
 					m->correlation_id, &m->answer.len);
