@@ -6,8 +6,8 @@ import tap
 from refusals import fields, refused
 
 
-def created(g, order, items, **more):
-    payload = {"orderId": order, "requiresPreAllocation": True, "items": items}
+def created(g, order, lines, **more):
+    payload = {"orderId": order, "requiresPreAllocation": True, "items": lines}
     payload.update(more)
     return g.publish("OrderCreated", payload)
 
@@ -81,7 +81,6 @@ def test_the_same_event_again(g):
     assert again.data["eventId"] == "evt-same"
     assert g.quantities(item) == (10, 2)
     g.restart()
-    g.events.close()
     outcome(g.publish("OrderCreated", payload, eventId="evt-same"), "duplicate")
     assert g.quantities(item) == (10, 2)
 
