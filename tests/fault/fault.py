@@ -193,6 +193,13 @@ def memory(pid, what="VmRSS"):
     raise AssertionError("no %s" % what)
 
 
+def is_sanitized(pid):
+    """Then its memory is not its own."""
+    with open("/proc/%d/maps" % pid) as f:
+        maps = f.read()
+    return "/libasan." in maps or "/libtsan." in maps
+
+
 def processor_seconds(pid):
     with open("/proc/%d/stat" % pid) as f:
         fields = f.read().rpartition(")")[2].split()

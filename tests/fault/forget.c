@@ -102,22 +102,24 @@ static int forget_own_chunk(struct forget_file *f, sqlite3_int64 n,
 			    unsigned char **chunk_out)
 {
 	struct forget_content *c = f->content;
-	unsigned char *chunk = forget_chunk(c, n);
-	int rc = SQLITE_OK;
+	unsigned char *chunk;
+	int rc = n >= c->room ? forget_grow(c, n) : SQLITE_OK;
 
-	if (chunk == NULL && n >= c->room)
-		rc = forget_grow(c, n);
-	if (chunk == NULL && rc == SQLITE_OK) {
-		chunk = calloc(1, FORGET_CHUNK);
-		rc = chunk == NULL ? SQLITE_IOERR_NOMEM :
-		     forget_read_below(f, chunk, FORGET_CHUNK, n * FORGET_CHUNK);
-		if (rc == SQLITE_OK)
-			c->chunks[n] = chunk;
-		else
-			free(chunk);
+	if (rc != SQLITE_OK)
+		return rc;
+	*chunk_out = c->chunks[n];
+	if (*chunk_out != NULL)
+		return SQLITE_OK;
+	chunk = calloc(1, FORGET_CHUNK);
+	if (chunk == NULL)
+		return SQLITE_IOERR_NOMEM;
+	rc = forget_read_below(f, chunk, FORGET_CHUNK, n * FORGET_CHUNK);
+	if (rc != SQLITE_OK) {
+		free(chunk);
+		return rc;
 	}
-	*chunk_out = chunk;
-	return rc;
+	*chunk_out = c->chunks[n] = chunk;
+	return SQLITE_OK;
 }
 
 static void forget_drop_chunks(struct forget_content *c, sqlite3_int64 from)
