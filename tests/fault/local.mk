@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Tests of the whole daemon under faults: make fault, and longer: make torture.
-# They run what "make install" installs, under a folder of the build.
-EXTRA_DIST += tests/fault/run tests/fault/fault.py tests/fault/durable.py \
-	tests/fault/full.py tests/fault/files.py tests/fault/signals.py \
-	tests/fault/footprint.py tests/fault/verify.py
+# Tests of the whole daemon under faults; longer by GANTRY_TORTURE, as
+# "make torture" does it. Each file starts daemons of its own (TAP).
+FAULT_TESTS = tests/fault/durable.py tests/fault/full.py tests/fault/files.py \
+	tests/fault/signals.py tests/fault/footprint.py tests/fault/verify.py
+EXTRA_DIST += $(FAULT_TESTS) tests/fault/run tests/fault/fault.py
 
 if PLUGIN_SQLITE
+TESTS += $(FAULT_TESTS)
 FORGET = tests/fault/forget.la
 check_LTLIBRARIES += $(FORGET)
 endif
@@ -15,24 +16,3 @@ tests_fault_forget_la_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS)
 tests_fault_forget_la_LDFLAGS = $(GANTRY_LDFLAGS) -module -avoid-version \
 	-shared -rpath /none
 tests_fault_forget_la_LIBADD = $(SQLITE_LIBS)
-
-FAULT_ROOT = $(abs_builddir)/tests/fault/root
-FAULT_ENVIRONMENT = GANTRY=$(FAULT_ROOT)$(bindir)/gantry \
-	GANTRY_PRESETS=$(FAULT_ROOT)$(pkgdatadir) \
-	GANTRY_PLUGINS=$(FAULT_ROOT)$(plugindir) \
-	GANTRY_FORGET=$(abs_builddir)/tests/fault/.libs/forget.so
-
-.PHONY: fault torture fault-install
-fault-install: all $(FORGET)
-	$(MAKE) -s install DESTDIR=$(FAULT_ROOT) > /dev/null
-
-fault: fault-install
-	$(FAULT_ENVIRONMENT) $(srcdir)/tests/fault/run
-
-torture: fault-install
-	GANTRY_TORTURE=$${GANTRY_TORTURE:-10} $(FAULT_ENVIRONMENT) \
-		$(srcdir)/tests/fault/run
-
-clean-local: fault-clean
-fault-clean:
-	rm -rf tests/fault/root
