@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 include tests/unit/local.mk
+include tests/lint/local.mk
 include tests/stand-in/local.mk
 include tests/plugins/local.mk
+include tests/bad/local.mk
 include tests/system/local.mk
+include tests/handlers/local.mk
+include tests/stage.mk
+include tests/bench/local.mk
+include tests/fault/local.mk

@@ -14,6 +14,7 @@
 #include "gateway/config/config.h"
 #include "gateway/config/yaml.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/source/http/http.h"
 
 static const char check_usage[] =
 	"usage: gantry check [--config FILE] [--presets DIR] [--plugins DIR] "
@@ -35,6 +36,7 @@ struct check_library {
 
 static const struct check_library check_libraries[] = {
 	{ "jansson", jansson_version_str },
+	{ "libmicrohttpd", http_library },
 	{ "libyaml", yaml_version },
 };
 

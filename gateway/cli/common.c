@@ -86,7 +86,7 @@ static int common_width(const struct common_table *table, unsigned column)
 
 void common_print(const struct common_table *table, FILE *out)
 {
-	int widths[16];
+	int widths[16], owed = 0;
 
 	assert(table->columns > 0 && table->columns <= 16 &&
 	       table->n % table->columns == 0);
@@ -95,10 +95,15 @@ void common_print(const struct common_table *table, FILE *out)
 	for (unsigned i = 0; i < table->n; i++) {
 		unsigned c = i % table->columns;
 
-		if (c + 1 == table->columns)
-			fprintf(out, "%s\n", table->cells[i]);
-		else
-			fprintf(out, "%-*s  ", widths[c], table->cells[i]);
+		/* what is owed, so that no line ends in spaces */
+		if (*table->cells[i] != '\0')
+			fprintf(out, "%*s%s", owed, "", table->cells[i]);
+		owed = *table->cells[i] != '\0' ? 0 : owed;
+		owed += widths[c] + 2 - (int)strlen(table->cells[i]);
+		if (c + 1 == table->columns) {
+			fputc('\n', out);
+			owed = 0;
+		}
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
+#include "gateway/plugin/plugins.h"
 
 #define TOKEN_ROLES_MAX 16
 #define TOKEN_FILE_MAX	65536
@@ -26,6 +27,7 @@
 #define TOKEN_USAGE	2
 
 struct token_options {
+	const char *folder;		/* of plugins */
 	const char *plugin, *key, *algorithm, *issuer, *audience, *subject,
 		*kid;
 	const char *roles[TOKEN_ROLES_MAX];
@@ -65,6 +67,7 @@ static const char token_help[] =
 	"\n"
 	"  --plugin NAME       plugin to ask, or its absolute path (default: "
 	"jwt)\n"
+	"  --plugins DIR       plugins by short name (default: " PLUGINDIR ")\n"
 	"  --help              this text\n";
 
 /* An error of usage; returns the exit status. */
@@ -93,11 +96,13 @@ enum token_option {
 	TOKEN_TTL,
 	TOKEN_LEEWAY,
 	TOKEN_SIGNATURE_ONLY,
+	TOKEN_FOLDER,
 	TOKEN_HELP,
 };
 
 static const struct option token_mint_options[] = {
 	{ "plugin", required_argument, NULL, TOKEN_PLUGIN },
+	{ "plugins", required_argument, NULL, TOKEN_FOLDER },
 	{ "key", required_argument, NULL, TOKEN_KEY },
 	{ "algorithm", required_argument, NULL, TOKEN_ALGORITHM },
 	{ "issuer", required_argument, NULL, TOKEN_ISSUER },
@@ -112,6 +117,7 @@ static const struct option token_mint_options[] = {
 
 static const struct option token_verify_options[] = {
 	{ "plugin", required_argument, NULL, TOKEN_PLUGIN },
+	{ "plugins", required_argument, NULL, TOKEN_FOLDER },
 	{ "jwk", required_argument, NULL, TOKEN_KEY },
 	{ "algorithm", required_argument, NULL, TOKEN_ALGORITHM },
 	{ "issuer", required_argument, NULL, TOKEN_ISSUER },
@@ -159,6 +165,9 @@ static int token_take(struct token_options *o, int option)
 		return token_duration("leeway", 60000, &o->leeway_ms);
 	case TOKEN_SIGNATURE_ONLY:
 		o->signature_only = true;
+		return 0;
+	case TOKEN_FOLDER:
+		o->folder = optarg;
 		return 0;
 	case TOKEN_HELP:
 		o->help = true;
@@ -213,16 +222,14 @@ static json_t *token_claims(const struct token_options *o)
 }
 
 static int token_mint_with(const struct token_options *o,
+			   const struct gantry_auth *auth,
 			   const struct gantry_token_key *key,
 			   struct gantry_error *err)
 {
-	const struct gantry_auth *auth = token_plugin(o->plugin, err);
 	char token[GANTRY_TOKEN_SIZE];
 	json_t *claims;
 	int rc;
 
-	if (auth == NULL)
-		return token_failed(err), TOKEN_USAGE;
 	claims = token_claims(o);
 	if (claims == NULL)
 		return token_usage("mint: not UTF-8");
@@ -240,28 +247,34 @@ static int token_mint(const struct token_options *o)
 {
 	struct gantry_token_key key =
 		GANTRY_TOKEN_KEY(.algorithm = o->algorithm, .kid = o->kid);
+	struct plugins *plugins = plugins_new(o->folder);
 	struct gantry_error err = ERROR_INIT;
 	AUTO_FREE char *path = realpath(o->key, NULL);
-	char *secret;
-	int rc;
+	const struct gantry_auth *auth;
+	char *secret = NULL;
+	int rc = TOKEN_USAGE;
 
-	if (path == NULL) {
-		fprintf(stderr, "gantry token: %s: %m\n", o->key);
-		return TOKEN_USAGE;
+	if (path == NULL)
+		gantry_fail(&err, "%s: %s", o->key, strerror(errno));
+	auth = path == NULL ? NULL : token_plugin(plugins, o->plugin, &err);
+	if (auth != NULL)
+		secret = gantry_secret(path, &key.len, &err);
+	if (secret == NULL) {
+		token_failed(&err);
+	} else {
+		key.bytes = secret;
+		rc = token_mint_with(o, auth, &key, &err);
+		gantry_secret_free(&secret, key.len);
 	}
-	secret = gantry_secret(path, &key.len, &err);
-	if (secret == NULL)
-		return token_failed(&err), TOKEN_USAGE;
-	key.bytes = secret;
-	rc = token_mint_with(o, &key, &err);
-	gantry_secret_free(&secret, key.len);
+	plugins_free(&plugins);
 	error_fini(&err);
 	return rc;
 }
 
 static int token_main_mint(int argc, char **argv)
 {
-	struct token_options o = { .plugin = "jwt", .ttl_ms = 3600000 };
+	struct token_options o = { .plugin = "jwt", .folder = PLUGINDIR,
+				   .ttl_ms = 3600000 };
 	int rc = token_parse(argc, argv, token_mint_options, &o);
 
 	if (rc != 0)
@@ -313,19 +326,23 @@ static int token_verify_with(const struct token_options *o,
 				   .issuer = o->issuer, .audience = o->audience,
 				   .now_ms = clock_now_ms(),
 				   .leeway_ms = o->leeway_ms);
+	struct plugins *plugins = plugins_new(o->folder);
 	struct gantry_error err = ERROR_INIT;
-	const struct gantry_auth *auth = token_plugin(o->plugin, &err);
-	int rc;
+	const struct gantry_auth *auth = token_plugin(plugins, o->plugin, &err);
+	int rc = TOKEN_USAGE;
 
-	if (auth == NULL)
-		return token_failed(&err), TOKEN_USAGE;
-	rc = auth->check(key, &rules, token, &err);
-	if (rc < 0)
-		printf("invalid: %s\n", err.message);
-	else
-		puts("valid");
+	if (auth == NULL) {
+		token_failed(&err);
+	} else {
+		rc = auth->check(key, &rules, token, &err) < 0;
+		if (rc > 0)
+			printf("invalid: %s\n", err.message);
+		else
+			puts("valid");
+	}
+	plugins_free(&plugins);
 	error_fini(&err);
-	return rc < 0;
+	return rc;
 }
 
 static int token_verify(const struct token_options *o, const char *token)
@@ -359,7 +376,8 @@ static int token_verify(const struct token_options *o, const char *token)
 
 static int token_main_verify(int argc, char **argv)
 {
-	struct token_options o = { .plugin = "jwt", .leeway_ms = 30000 };
+	struct token_options o = { .plugin = "jwt", .folder = PLUGINDIR,
+				   .leeway_ms = 30000 };
 	int rc = token_parse(argc, argv, token_verify_options, &o);
 
 	if (rc != 0)

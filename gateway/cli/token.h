@@ -13,9 +13,10 @@ int token_main(int argc, char **argv);
 
 /*
  * The auth part of a plugin that can mint and check, by short name or absolute
- * path. Stays loaded. NULL with err.
+ * path. Lives as long as plugins. NULL with err.
  */
-const struct gantry_auth *token_plugin(const char *name,
+struct plugins;
+const struct gantry_auth *token_plugin(struct plugins *plugins, const char *name,
 				       struct gantry_error *err);
 
 #endif

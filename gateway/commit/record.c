@@ -157,10 +157,9 @@ static void record_put(struct unit *u, const struct effect_record *record)
 	if (row == NULL) {
 		int64_t ref = ids_ref(&u->world->refs, u->now_ms);
 
-		row = rowset_new(&u->rows, COMMIT_RECORDS, ref);
-		row_set_text(&u->rows, row, RECORDS_KEY, key);
 		/* a record that was removed must not come back as it was */
-		row->values[RECORDS_VERSION] = value_number(ref);
+		row = rowset_new_version(&u->rows, COMMIT_RECORDS, ref, ref);
+		row_set_text(&u->rows, row, RECORDS_KEY, key);
 	}
 	row_set_text_n(&u->rows, row, RECORDS_VALUE, record->value, record->value_len);
 	row_set_number(&u->rows, row, RECORDS_UPDATED_AT, u->now_ms);

@@ -189,11 +189,12 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
-	if (unit_means_away(stored) && !atomic_exchange(&u->world->away, true))
-		log_error("storage: %s", err->message);
-	if (u->n_members > 0)
+	/* once for an outage: a line a unit would fill what is full already */
+	if (!unit_means_away(stored))
 		log_warning("a unit of %u messages was not stored: %s",
 			    u->n_members, err->message);
+	else if (!atomic_exchange(&u->world->away, true))
+		log_error("storage: %s", err->message);
 	for (unsigned i = 0; i < u->n_members; i++) {
 		struct gantry_message *m = u->members[i].m;
 

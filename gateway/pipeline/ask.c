@@ -31,6 +31,10 @@ void ask_fail(struct gantry_message *m, struct message_ask *ask,
 	ask->error = arena_zero(&m->arena, sizeof(*ask->error));
 	ask->error->dependency = err->dependency;
 	memcpy(ask->error->message, err->message, sizeof(err->message));
+	if (err->code != NULL) {
+		memcpy(ask->error->code_text, err->code_text, sizeof(err->code_text));
+		ask->error->code = ask->error->code_text;
+	}
 	ask->answered = true;
 }
 
@@ -82,6 +86,8 @@ static bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
 	if (ask->error == NULL)
 		return true;
 	error_depends(err, ask->error->dependency, "%s", ask->error->message);
+	if (ask->error->code != NULL)
+		gantry_reject(err, ask->error->code);
 	return false;
 }
 

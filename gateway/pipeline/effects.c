@@ -287,10 +287,15 @@ int effects_add(struct effects *effects, struct arena *arena,
 				   max);
 	effects_put(&pen, &head, sizeof(head));
 	effects_put_fields(&pen, effect);
-	if (effects->len > EFFECTS_MAX_BYTES) {
+	if (effect->kind == EFFECT_REPLY)
+		effects->reply_len += effects->len - mark.len;
+	if (effects->len - effects->reply_len > EFFECTS_MAX_BYTES ||
+	    effects->reply_len > EFFECTS_MAX_REPLY) {
 		effects_truncate(effects, &mark);
-		return gantry_fail(err, "effects of more than %u bytes",
-				   EFFECTS_MAX_BYTES);
+		return gantry_fail(err, "%s of more than %u bytes",
+				   effect->kind == EFFECT_REPLY ? "a reply" : "effects",
+				   effect->kind == EFFECT_REPLY ? EFFECTS_MAX_REPLY :
+								  EFFECTS_MAX_BYTES);
 	}
 	head.size = (uint32_t)(effects->len - mark.len);
 	memcpy(effects->bytes + mark.len, &head, sizeof(head));

@@ -14,6 +14,7 @@
 struct arena;
 
 #define EFFECTS_MAX_BYTES (1u << 20)
+#define EFFECTS_MAX_REPLY (16u << 20)	/* a list of what is stored may be long */
 #define EFFECTS_MAX_COMMANDS 1000u
 #define EFFECTS_MAX_EVENTS 64u
 #define EFFECTS_MAX_RECORDS 64u
@@ -31,6 +32,7 @@ enum effect_kind {
 struct effects {
 	char *bytes;			/* in the message's arena */
 	size_t len, room;
+	size_t reply_len;		/* of len: what replies take */
 	unsigned n_commands, n_events, n_records, n_headers;
 };
 

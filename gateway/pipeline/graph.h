@@ -29,8 +29,9 @@ struct graph_memory {
 
 /*
  * Load the plugins, make the instances, resolve the routes. All that is wrong
- * is added to problems; on -1 *out is not touched. plugins must live longer
- * than the graph, config need not. Nothing is opened.
+ * is added to problems. -1 if there are any, also of the configuration itself;
+ * *out is then not touched. plugins must live longer than the graph, config
+ * need not. Nothing is opened.
  */
 int graph_build(const struct config *config, struct plugins *plugins,
 		struct problems *problems, struct graph **out);

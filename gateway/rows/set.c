@@ -260,13 +260,19 @@ static bool set_save(struct rowset *set, struct row *row)
 
 struct row *rowset_new(struct rowset *set, unsigned table, int64_t ref)
 {
+	return rowset_new_version(set, table, ref, 1);
+}
+
+struct row *rowset_new_version(struct rowset *set, unsigned table, int64_t ref,
+			       int64_t version)
+{
 	struct row *row = set_row(set, table, ROW_VOID, 0);
 	struct rowset_table *t = &set->tables[table];
 
 	assert(set_by_ref(t, ref) == NULL);
 	memset(row->values, 0, t->what->n_columns * sizeof(row->values[0]));
 	row->values[0] = value_number(ref);
-	row->values[1] = value_number(1);
+	row->values[1] = value_number(version);
 	set_add(t, row);
 	set_save(set, row);	/* undone, it is VOID */
 	row->state = ROW_NEW;

@@ -61,6 +61,9 @@ int rowset_sink_row(void *rowset_sink, size_t key,
 
 /* A new row: ref and version 1, all other columns NULL. */
 struct row *rowset_new(struct rowset *set, unsigned table, int64_t ref);
+/* The same with a version that no row of this key had before. */
+struct row *rowset_new_version(struct rowset *set, unsigned table, int64_t ref,
+			       int64_t version);
 void rowset_remove(struct rowset *set, struct row *row);
 /* A row that is in storage and not in the set is to be removed. */
 void rowset_drop(struct rowset *set, unsigned table, int64_t ref);

@@ -60,9 +60,11 @@ unsigned stock_loaded_weight(const struct gantry_command *command,
 			     const struct rowset *rows);
 
 /*
- * Decide one command; rows change only if the outcome is APPLIED (or REFUSED
- * with a side effect that the rules demand, such as an expired allocation
- * that is cancelled: D4, D5). The decision lives in the context's arena.
+ * Decide one command. Rows change only if the outcome is APPLIED: a refusal
+ * changes nothing, so an expired allocation in the way of one that is refused
+ * (D5) is left to the sweep, its units counted as free. The decision lives in
+ * the context's arena; texts of rows in it live as the rows, undone or not.
+ * Cannot fail; INTERNAL_ERROR is refused when the store breaks a reference.
  */
 const struct stock_decision *stock_decide(const struct stock_context *context,
 					  const struct gantry_command *command);

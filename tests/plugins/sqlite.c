@@ -207,7 +207,8 @@ static void child_refused(struct bench *b, const char *wanted)
 	void *self;
 
 	if (store_open(&b->store, &self, &err) == 0 &&
-	    b->kit.st->prepare(self, &kit_schema_old, GANTRY_PREPARE_SERVE, &err) == GANTRY_BROKEN &&
+	    b->kit.st->prepare(self, &kit_schema_old, GANTRY_PREPARE_SERVE, &err) ==
+		    GANTRY_BROKEN &&
 	    strncmp(err.message, b->path, strlen(b->path)) == 0 &&
 	    strcmp(err.message + strlen(b->path), wanted) == 0)
 		return;

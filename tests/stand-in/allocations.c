@@ -25,6 +25,7 @@ static const struct gantry_handler *const allocations_handlers[] = {
 	STAND_IN("get"), STAND_IN("confirm"), STAND_IN("cancel"),
 	STAND_IN("fulfill"), STAND_IN("item_create"), STAND_IN("item_list"),
 	STAND_IN("item_get"), STAND_IN("item_adjust"), STAND_IN("expire"),
+	STAND_IN("returns_of_order"), STAND_IN("return_receive"),
 	NULL
 };
 

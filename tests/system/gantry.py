@@ -140,6 +140,7 @@ class Gantry:
         self.starts = 0
         self.ids = itertools.count(1)
         self.clients = threading.local()
+        self.launch = {}    # more for Popen: env, preexec_fn
         self.write("jwt.key", self.key, 0o600)
         self.write("gantry.yaml", self.configuration(extra).encode())
 
@@ -195,7 +196,8 @@ class Gantry:
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--config", self.path("gantry.yaml")] +
-                self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                **self.launch)
         self.starts += 1
         end = time.monotonic() + START_SECONDS
         while not self.answers():
@@ -244,7 +246,7 @@ class Gantry:
 
     # --- tokens ---
 
-    def token(self, roles, **claims):
+    def token(self, roles, /, **claims):
         """A token of our own making; a claim that is None is left out."""
         now = int(time.time())
         content = {"iss": "shop", "aud": "inventory-service", "sub": "tester",
@@ -263,23 +265,30 @@ class Gantry:
 
     def minted(self, role):
         """A token as the program makes it for its users."""
+        folder = os.environ.get("GANTRY_PLUGINS")
+        plugin = ["--plugin", os.path.abspath(folder) + "/jwt.so"] if folder else []
         made = subprocess.run(
             [PROGRAM, "token", "mint", "--key", self.path("jwt.key"),
              "--algorithm", "HS256", "--issuer", "shop",
-             "--audience", "inventory-service", "--role", role],
+             "--audience", "inventory-service", "--role", role] + plugin,
             capture_output=True, timeout=START_SECONDS)
         assert made.returncode == 0, made.stderr
         return made.stdout.decode().strip()
 
     # --- clients, one for each thread and role ---
 
-    def client(self, role, **claims):
+    def client(self, role, /, **claims):
         return Client(self.port, self.token(role, **claims))
 
     def as_role(self, role):
         made = self.clients.__dict__.setdefault("roles", {})
         if role not in made:
             made[role] = self.client(role)
+            made[role].start = self.starts
+        if made[role].start != self.starts:
+            # the daemon it was connected to is gone
+            made[role].close()
+            made[role].start = self.starts
         return made[role]
 
     @property

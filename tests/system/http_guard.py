@@ -4,7 +4,9 @@
 would send. Talks to http_driver over raw sockets; exits 0 if all is well.
 
 A case says what RFC 9112 asks. libmicrohttpd before 1.0 cannot do all of it;
-where it cannot, the case says what holds there instead (old=...).
+where it cannot, the case says what holds there instead (old=...). From 1.0 on
+the library refuses most by itself, more than it must in three cases (new=...),
+and in words of its own.
 """
 import json
 import os
@@ -114,23 +116,24 @@ def exchange(driver, request, seconds=0.25 * SLOW, head=False):
 
 
 class Case:
-    """status: of the only answer; 0: no answer. seen: messages that may reach
+    """status: of the only answer; None: no answer. seen: messages that may reach
     the engine. closed: whether the connection ends."""
 
-    def __init__(self, name, request, status, seen=0, closed=True, code=None, old=None):
+    def __init__(self, name, request, status, seen=0, closed=True, code=None, old=None, new=None):
         self.name, self.request, self.status, self.seen = name, request, status, seen
-        self.closed, self.code, self.old = closed, code, old or {}
+        self.closed, self.code, self.old, self.new = closed, code, old or {}, new or {}
 
     def run(self, driver):
         want = dict(status=self.status, seen=self.seen, closed=self.closed,
                     code=self.code, envelope=True)
-        if driver.old:
-            want.update(self.old)
+        want.update(self.old if driver.old else self.new)
         before = driver.seen()
         answers, closed = exchange(driver, self.request)
         seen = driver.seen() - before
         got = [a.status for a in answers]
         statuses = want["status"] if isinstance(want["status"], list) else [want["status"]]
+        if statuses == [None]:
+            statuses = []
         if want.get("twice"):
             got = got[:1]
         check(got == statuses, "%s: answers %s, not %s" % (self.name, got, statuses))
@@ -175,17 +178,21 @@ CASES = [
     Case("plain GET", GET + HOST + b"\r\n", 200, 1, False),
     Case("plain POST", body(b"{}", b"Content-Length: 2"), 200, 1, False),
     Case("chunked POST", body(b"2\r\n{}\r\n0\r\n\r\n", CHUNKED), 200, 1, False),
-    Case("chunk extension", body(b"2;a=b\r\n{}\r\n0\r\n\r\n", CHUNKED), 200, 1, False),
+    Case("chunk extension", body(b"2;a=b\r\n{}\r\n0\r\n\r\n", CHUNKED), 200, 1, False,
+         new=dict(status=400, seen=0, closed=True)),
     Case("trailers", body(b"2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n", CHUNKED), 200, 1, False),
     Case("pipelined", (GET + HOST + b"\r\n") * 3, [200, 200, 200], 3, False),
     Case("POST then GET in one go", body(b"{}", b"Content-Length: 2") + SMUGGLED,
          [200, 200], 2, False),
     Case("HTTP/1.0", b"GET /echo/1 HTTP/1.0\r\n\r\n", 200, 1, True),
     Case("Connection: close", GET + HOST + b"Connection: close\r\n\r\n" + SMUGGLED, 200, 1, True),
-    Case("empty lines before the request", b"\r\n\r\n" + GET + HOST + b"\r\n", 200, 1, False),
+    Case("empty lines before the request", b"\r\n\r\n" + GET + HOST + b"\r\n", 200, 1, False,
+         new=dict(status=None, seen=0, closed=True)),
     Case("absolute target", b"GET http://a/echo/1 HTTP/1.1\r\nHost: a\r\n\r\n", 200, 1, False),
     Case("space around values", GET + b"Host:  a \t\r\n\r\n", 200, 1, False),
     Case("empty value", GET + HOST + b"X:\r\n\r\n", 200, 1, False),
+    Case("a long head, then another", (GET + HOST + b"X-Y: " + b"z" * 150 + b"\r\n" +
+         (b"X: " + b"z" * 150 + b"\r\n") * 95 + b"\r\n") * 2, [200, 200], 2, False),
     Case("leading zeros of a length", body(b"{}", b"Content-Length: 0002"), 200, 1, False),
 
     # framing
@@ -250,14 +257,16 @@ CASES = [
          old=dict(envelope=False)),
     Case("no version", b"GET /echo/1\r\nHost: a\r\n\r\n", 400, old=dict(envelope=False)),
     Case("space in the target", b"GET /echo/1 2 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
-    Case("NUL in the target", b"GET /echo/1\x00/2 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+    Case("NUL in the target", b"GET /echo/1\x00/2 HTTP/1.1\r\nHost: a\r\n\r\n", 400,
+         new=dict(status=None)),
     Case("no slash", b"GET echo/1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Case("fragment", b"GET /echo/1#a HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Case("raw bytes in the target", b"GET /echo/\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Case("method with a colon", b"GE:T /echo/1 HTTP/1.1\r\nHost: a\r\n\r\n", 400),
     Case("%00 in the path", b"GET /echo/%00x HTTP/1.1\r\n" + HOST + b"\r\n", 404, 0, False),
     Case("%2f in the path", b"GET /echo/a%2fb HTTP/1.1\r\n" + HOST + b"\r\n", 404, 0, False),
-    Case("bad escape in the query", b"GET /echo/1?a=%zz HTTP/1.1\r\n" + HOST + b"\r\n", 400, 0, False),
+    Case("bad escape in the query", b"GET /echo/1?a=%zz HTTP/1.1\r\n" + HOST + b"\r\n",
+         400, 0, False),
     Case("65 arguments", b"GET /echo/1?" + b"&".join([b"a=b"] * 65) + b" HTTP/1.1\r\n" + HOST
          + b"\r\n", 400, 0, False),
     Case("700 arguments", b"GET /echo/1?" + b"&".join([b"a=b"] * 700) + b" HTTP/1.1\r\n" + HOST
@@ -266,7 +275,8 @@ CASES = [
 
     # bodies
     Case("body too large", body(b"", b"Content-Length: 1048577"), 413),
-    Case("chunks too large", body(b"100001\r\n" + b"x" * 0x100001 + b"\r\n0\r\n\r\n", CHUNKED), 413),
+    Case("chunks too large", body(b"100001\r\n" + b"x" * 0x100001 + b"\r\n0\r\n\r\n", CHUNKED),
+         413),
     Case("chunks far too large", body(b"300000\r\n" + b"x" * 0x300000 + b"\r\n0\r\n\r\n", CHUNKED),
          413),
     Case("chunk size with 0x", body(b"0x2\r\n{}\r\n0\r\n\r\n", CHUNKED), 400,
@@ -305,7 +315,8 @@ def test_answers(driver):
     a, _ = exchange(driver, b"POST /livez HTTP/1.1\r\nHost: a\r\n\r\n")
     check(a[0].status == 405 and a[0].headers["allow"] == "GET, HEAD", "page: 405")
     trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-    a, _ = exchange(driver, b"GET /echo/a%20b?q=%3D+ HTTP/1.1\r\nHost: a\r\nX-Correlation-ID: c-1\r\n"
+    a, _ = exchange(driver, b"GET /echo/a%20b?q=%3D+ HTTP/1.1\r\nHost: a\r\n"
+                    b"X-Correlation-ID: c-1\r\n"
                     b"Authorization: Bearer t\r\nIdempotency-Key: k\r\ntraceparent: "
                     + trace.encode() + b"\r\n\r\n")
     got = a[0].json()
@@ -397,9 +408,9 @@ def test_deadlines():
     with driver.connect() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.sendall((b"GET /big HTTP/1.1\r\nHost: a\r\n\r\n") * 20)
-        time.sleep(1.5 * SLOW)
-        data, closed = receive(s, 0.5)
-        check(closed and len(data) < 20 << 20, "an unread answer is cut (%d bytes)" % len(data))
+        time.sleep(1.2 * SLOW)
+        # its socket is still open on this side
+        check(driver.tell("stop 500") == "drained 0", "an unread answer is cut")
     driver.end()
 
 
@@ -430,6 +441,31 @@ def test_many(driver_options=("loops=1",)):
     check(used <= 10, "600 resting connections use %d ms of a second" % used)
     for s in sockets:
         s.close()
+    driver.end()
+
+
+def test_limit():
+    """Resting connections make room; the busy ones keep their place."""
+    driver = Driver("max_connections=4", "loops=1")
+    hold = b"POST /hold HTTP/1.1\r\nHost: a\r\n" + JSON + b"Content-Length: 2\r\n\r\n{}"
+    busy = [driver.connect() for _ in range(2)]
+    for s in busy:
+        s.sendall(hold)
+    served = 0
+    resting = []
+    for _ in range(12):
+        s = driver.connect()
+        s.sendall(GET + HOST + b"\r\n")
+        data, _ = receive(s, 0.15 * SLOW)
+        served += data.startswith(b"HTTP/1.1 200")
+        resting.append(s)
+    check(served == 12, "at the limit: %d of 12 newcomers served" % served)
+    open_ones = sum(not receive(s, 0.05)[1] for s in resting)
+    check(open_ones <= 2, "at the limit: %d resting connections" % open_ones)
+    driver.tell("release")
+    for s in busy:
+        data, _ = receive(s, 0.2 * SLOW)
+        check(data.startswith(b"HTTP/1.1 200"), "at the limit: a busy one is answered")
     driver.end()
 
 
@@ -527,6 +563,7 @@ def main():
     driver.end()
     test_deadlines()
     test_many()
+    test_limit()
     test_gone()
     test_stop_with_held()
     test_stop_under_load()

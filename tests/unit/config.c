@@ -2,6 +2,10 @@
 /* config - files merged in their order, and what is wrong in their words. */
 #include "tests/unit/config_files.h"
 
+#include "gateway/base/error.h"
+#include "gateway/config/option.h"
+#include "gateway/config/sections.h"
+
 #define STORAGE "storage: {plugin: sqlite, path: /x}\n"
 
 static void test_nothing_but_storage(void **state)
@@ -420,6 +424,54 @@ static void test_many_problems(void **state)
 	files_end(&f);
 }
 
+/* That the page has key with its default, behind the head of its section. */
+static void page_has(const char *page, const char *section,
+		     const struct gantry_option *o)
+{
+	char *head = memory_format("\n.SS %s\n", section);
+	char *item = memory_format("\n.B %s\n", o->name);
+	const char *begin = strstr(page, head), *end, *at;
+
+	if (begin == NULL)
+		fail_msg("gantry.yaml.5: no section %s", section);
+	end = strstr(begin + 4, "\n.SS ");
+	at = strstr(begin, item);
+	if (at == NULL || (end != NULL && at > end))
+		fail_msg("gantry.yaml.5: %s has no %s", section, o->name);
+	at += strlen(item);
+	end = strstr(at, "\n.TP");
+	if (o->fallback != NULL) {
+		const char *value = strstr(at, o->fallback);
+
+		if (value == NULL || (end != NULL && value > end))
+			fail_msg("gantry.yaml.5: %s.%s is %s by default",
+				 section, o->name, o->fallback);
+	}
+	free(head);
+	free(item);
+}
+
+static void test_the_manual_knows_every_key(void **state)
+{
+	char *page = memory_new(1 << 16);
+	FILE *file = fopen(MANUAL, "r");
+	struct gantry_error err = { 0 };
+
+	(void)state;
+	assert_non_null(file);
+	assert_true(fread(page, 1, (1 << 16) - 1, file) > 1000);
+	fclose(file);
+	for (const struct section *s = section_list; s->name != NULL; s++) {
+		assert_non_null(strstr(page, s->name));
+		if (option_table_check(s->options, 4096, &err) < 0)
+			fail_msg("%s: %s", s->name, err.message);
+		for (size_t i = 0; s->options != NULL && s->options[i] != NULL;
+		     i++)
+			page_has(page, s->name, s->options[i]);
+	}
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +490,7 @@ int main(void)
 		cmocka_unit_test(test_routes_amqp),
 		cmocka_unit_test(test_routes_twice_in_a_file),
 		cmocka_unit_test(test_many_problems),
+		cmocka_unit_test(test_the_manual_knows_every_key),
 	};
 
 	return cmocka_run_group_tests_name("config", tests, NULL, NULL);

@@ -8,7 +8,9 @@ TESTS += $(CONFIG_TESTS)
 endif
 CPPFLAGS_CONFIG = $(AM_CPPFLAGS) -DETCDIR='"$(abs_top_srcdir)/etc"' \
 	-DSTAND_IN_DIR='"$(abs_top_builddir)/tests/stand-in/.libs"' \
-	-DBAD_DIR='"$(abs_top_builddir)/tests/bad/.libs"'
+	-DPLUGINS_BUILT='"$(abs_top_builddir)/plugins"' \
+	-DMANUAL='"$(abs_top_srcdir)/gateway/cli/gantry.yaml.5"' \
+	-DBAD_DIR='"$(abs_top_builddir)/tests/bad"'
 
 tests_unit_check_SOURCES = tests/unit/check.c tests/unit/config_files.h \
 	$(CLI_CHECK_SOURCES)

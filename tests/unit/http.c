@@ -14,6 +14,7 @@
 #include "gateway/source/http/guard.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/http/listen.h"
+#include "gateway/source/http/raw.h"
 #include "gateway/source/http/target.h"
 #include "gateway/source/http/watch.h"
 
@@ -283,6 +284,44 @@ static void test_watch_is_absolute(void **state)
 	assert_int_equal(watch_count(&watch), 1);
 }
 
+/* A head as 0.9.75 leaves it, walked with the lines that it gave out. */
+static bool raw_fits(const char *head, size_t len, const size_t *at, unsigned n)
+{
+	size_t target = strlen(head) + 1;
+	struct raw raw;
+
+	raw_begin(&raw, head, head + target, 2, head + target + 3, len);
+	for (unsigned i = 0; i < n; i++)
+		raw_line(&raw, head + at[2 * i], head + at[2 * i + 1]);
+	return raw_end(&raw);
+}
+
+#define RAW(text, ...)                                                     \
+	raw_fits(text, sizeof(text) - 1, (const size_t[]){ __VA_ARGS__ },  \
+		 sizeof((const size_t[]){ __VA_ARGS__ }) / sizeof(size_t) / 2)
+#define RAW_LINE "GET\0/a\0HTTP/1.1\0\0"	/* 17 bytes */
+
+static void test_raw_sees_what_is_hidden(void **state)
+{
+	(void)state;
+	assert_true(RAW(RAW_LINE "Host\0 a\0\0\0\0", 17, 23));
+	assert_true(RAW(RAW_LINE "X\0\0\0Y\0b\0\0\0\0", 17, 19, 21, 23));
+	/* an empty name ended the head */
+	assert_false(RAW(RAW_LINE "Host\0 a\0\0\0 x\0\0", 17, 23));
+	assert_false(RAW(RAW_LINE "Host\0 a\0\0\0\0\0", 17, 23));
+	/* NUL in a value, a bare LF, a folded line, a line not given out */
+	assert_false(RAW(RAW_LINE "Host\0 a\0b\0\0\0\0", 17, 23));
+	assert_false(RAW(RAW_LINE "X\0b\0Y\0c\0\0\0\0", 17, 19, 21, 23));
+	assert_false(RAW(RAW_LINE "X\0b\0\0 c\0\0\0\0", 17, 19));
+	assert_false(RAW(RAW_LINE "X\0b\0\0Y\0c\0\0\0\0", 17, 19));
+	assert_false(RAW(RAW_LINE "X\0b\0\0Y\0c\0\0\0\0", 22, 24));
+	/* pointers that lead elsewhere, a head that is too short */
+	assert_false(RAW(RAW_LINE "X\0b\0\0\0\0", 100, 102));
+	assert_false(RAW(RAW_LINE "X\0b", 17, 19));
+	assert_false(RAW("GET\0/a\0HTTP/1.1", 0, 0));
+	assert_false(RAW("GET\0/a\0 HTTP/1.1\0\0\0\0", 0, 0));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_traceparent),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_start_names_what_is_wrong),
+		cmocka_unit_test(test_raw_sees_what_is_hidden),
 		cmocka_unit_test(test_watch_is_absolute),
 	};
 

@@ -161,6 +161,7 @@ static void test_versions_and_states(void **state)
 	assert_int_equal(count_shelf(&set, 1), 2);
 	/* after an undo changes are saved again */
 	row_set_number(&set, old, BOOK_SHELF, 4);
+	assert_int_equal(row_number(old, BOOK_VERSION), 7);
 	assert_int_equal(count_shelf(&set, 4), 1);
 	rowset_undo(&set);
 	assert_int_equal(count_shelf(&set, 4), 0);

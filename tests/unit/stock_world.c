@@ -346,7 +346,6 @@ const struct stock_decision *world_decide(struct world *w,
 	const struct stock_decision *d;
 
 	assert_true(w->loaded);
-	rowset_mark(&w->rows);
 	d = stock_decide(&context, command);
 	assert_int_equal(d->outcome.size, sizeof(d->outcome));
 	assert_int_equal(d->outcome.code != NULL,
@@ -429,4 +428,56 @@ const char *world_text(struct world *w, const struct gantry_value *value)
 {
 	return value->kind == GANTRY_NULL ? NULL :
 	       arena_text_n(&w->arena, value->is.text, value->len);
+}
+
+/* Common steps. */
+
+void world_item(struct world *w, const char *id, int64_t available)
+{
+	const struct stock_decision *d =
+		RUN(w, .kind = GANTRY_ITEM_CREATE, .item_id = id, .sku = "SKU",
+		    .product_id = "prod", .warehouse_id = "wh", .quantity = available);
+
+	assert_int_equal(d->outcome.result, GANTRY_APPLIED);
+	assert_int_equal(d->n_events, 0);
+}
+
+void world_check_counts(const struct world *w, const char *item,
+			 int64_t reserved, int64_t available)
+{
+	const struct gantry_value *row = world_row(w, STOCK_ITEMS, item);
+	const struct world_table *t = &w->tables[STOCK_STOCK];
+
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i][0].is.number == row[0].is.number) {
+			assert_int_equal(t->rows[i][STOCK_RESERVED].is.number,
+					 reserved);
+			assert_int_equal(t->rows[i][STOCK_AVAILABLE].is.number,
+					 available);
+			return;
+		}
+	fail_msg("%s has no counters", item);
+}
+
+void world_check_order(struct world *w, const char *id, const char *state,
+			int64_t live)
+{
+	const struct gantry_value *row = world_row(w, STOCK_ORDERS, id);
+
+	assert_non_null(row);
+	assert_string_equal(world_text(w, &row[ORDERS_STATE]), state);
+	assert_int_equal(row[ORDERS_LIVE].is.number, live);
+}
+
+void world_bring(struct world *w, const char *id, const char *status)
+{
+	if (strcmp(status, "PENDING") == 0 || strcmp(status, "due") == 0)
+		return;
+	if (strcmp(status, "CANCELLED") == 0) {
+		RUN(w, .kind = GANTRY_CANCEL, .allocation_id = id, .reason = "no");
+		return;
+	}
+	RUN(w, .kind = GANTRY_CONFIRM, .allocation_id = id);
+	if (strcmp(status, "FULFILLED") == 0)
+		RUN(w, .kind = GANTRY_FULFILL, .allocation_id = id);
 }

@@ -21,6 +21,24 @@ struct http_connection *connection_of(struct MHD_Connection *mhd)
 	return info->socket_context;
 }
 
+static void connection_shutdown(struct http_connection *c)
+{
+	shutdown(c->fd, SHUT_RDWR);
+	c->cut = true;
+	watch_move(&c->loop->watch, &c->watched, WATCH_CUT);
+}
+
+/* Full: who rests longest makes room, so that resting ones cannot lock others out. */
+static void connection_make_room(struct http_loop *loop)
+{
+	struct watched *longest = loop->watch.lists[WATCH_IDLE].next;
+
+	if (loop->watch.count[WATCH_IDLE] > 0 &&
+	    loop->watch.count[WATCH_CUT] == 0 &&
+	    watch_count(&loop->watch) >= loop->max_connections)
+		connection_shutdown((struct http_connection *)longest);
+}
+
 void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		       enum MHD_ConnectionNotificationCode what)
 {
@@ -33,19 +51,14 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		c->fd = MHD_get_connection_info(
 			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		watch_add(&loop->watch, &c->watched, WATCH_HEAD);
+		connection_make_room(loop);
 		*context = c;
 	} else if (c != NULL) {
 		watch_remove(&loop->watch, &c->watched);
+		loop->closed = true;
 		*context = NULL;
 		free(c);
 	}
-}
-
-static void connection_shutdown(struct http_connection *c)
-{
-	shutdown(c->fd, SHUT_RDWR);
-	c->cut = true;
-	watch_move(&c->loop->watch, &c->watched, WATCH_CUT);
 }
 
 /* Whether bytes came after the last answer: a head has begun. */

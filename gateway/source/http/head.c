@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * head - the first look at a request: is its head sound, and what of it goes
- * into the message. Everything kept points into libmicrohttpd's memory of the
- * request, which outlives the message's way through the engine.
+ * into the message, whose memory outlives libmicrohttpd's of the request.
  */
 #include <string.h>
 #include <strings.h>
@@ -37,8 +36,8 @@ static enum MHD_Result head_line(void *cls, enum MHD_ValueKind kind,
 	raw_line(&walk->raw, name, value);
 	while (len > 0 && (value[len - 1] == ' ' || value[len - 1] == '\t'))
 		len--;
-	if (len < value_len)
-		value = arena_text_n(&walk->r->m.arena, value, len);
+	name = arena_text_n(&walk->r->m.arena, name, name_len);
+	value = arena_text_n(&walk->r->m.arena, value, len);
 	guard_header(&walk->guard, name, name_len, value, len);
 	if (walk->n_pairs == walk->room)
 		return MHD_NO;
@@ -101,8 +100,7 @@ bool head_check(struct http_request *r, const char *method, const char *version)
 	size_t size = head_size(r);
 	char *query = NULL;
 
-	r->m.method = method;
-	r->version = version;
+	r->m.method = arena_text(&r->m.arena, method);
 	guard_begin(&walk.guard, method, version);
 	raw_begin(&walk.raw, method, r->raw_target, strlen(r->target), version, size);
 	if (size > (size_t)r->loop->http->options.max_head ||

@@ -36,7 +36,7 @@ static void loop_set_limits(struct http_loop *loop)
 	limit[WATCH_IDLE] = (look_ms > 0 ? look_ms : 1) * 1000000;
 }
 
-static struct MHD_Daemon *loop_daemon(struct http_loop *loop, unsigned max)
+static struct MHD_Daemon *loop_daemon(struct http_loop *loop)
 {
 	size_t pool = (size_t)loop->http->options.max_head * 2;
 	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
@@ -46,7 +46,7 @@ static struct MHD_Daemon *loop_daemon(struct http_loop *loop, unsigned max)
 	return MHD_start_daemon(
 		flags, 0, NULL, NULL, request_access, loop,
 		MHD_OPTION_LISTEN_SOCKET, loop->listen_fd,
-		MHD_OPTION_CONNECTION_LIMIT, max,
+		MHD_OPTION_CONNECTION_LIMIT, loop->max_connections,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool,
 		MHD_OPTION_URI_LOG_CALLBACK, request_begin, loop,
 		MHD_OPTION_UNESCAPE_CALLBACK, request_leave_raw, loop,
@@ -68,7 +68,7 @@ static int loop_join(struct http_loop *loop, int fd)
 	return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-static int loop_open(struct http_loop *loop, unsigned max)
+static int loop_open(struct http_loop *loop)
 {
 	const union MHD_DaemonInfo *info;
 
@@ -76,7 +76,7 @@ static int loop_open(struct http_loop *loop, unsigned max)
 	loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (loop->epoll_fd < 0 || loop->wake_fd < 0)
 		return -1;
-	loop->daemon = loop_daemon(loop, max);
+	loop->daemon = loop_daemon(loop);
 	if (loop->daemon == NULL)
 		return -1;
 	info = MHD_get_daemon_info(loop->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -93,13 +93,14 @@ struct http_loop *loop_new(struct http *http, int listen_fd, unsigned max,
 
 	loop->http = http;
 	loop->listen_fd = listen_fd;
+	loop->max_connections = max;
 	loop->epoll_fd = loop->wake_fd = -1;
 	loop->answered_end = &loop->answered;
 	loop->looks_raw = strcmp(MHD_get_version(), "0.9.75") == 0;
 	pthread_mutex_init(&loop->lock, NULL);
 	watch_init(&loop->watch);
 	loop_set_limits(loop);
-	if (loop_open(loop, max) == 0)
+	if (loop_open(loop) == 0)
 		return loop;
 	gantry_fail(err, "http: cannot start a loop: %s",
 		    errno != 0 ? strerror(errno) : "libmicrohttpd refused");
@@ -142,6 +143,11 @@ static int loop_wait_ms(struct http_loop *loop, int rest_ms)
 	MHD_UNSIGNED_LONG_LONG library_ms;
 	int wait = watch_wait_ms(&loop->watch);
 
+	/* out of connections or files the library stops listening, and looks
+	   whether it may again only when it is run */
+	if (loop->closed)
+		wait = 0;
+	loop->closed = false;
 	if (rest_ms >= 0 && (wait < 0 || rest_ms < wait))
 		wait = rest_ms;
 	/* must be asked each time: unread bytes make no new event */

@@ -21,7 +21,7 @@
 
 struct http_loop {
 	struct http *http;
-	unsigned number;
+	unsigned max_connections;
 	struct MHD_Daemon *daemon;
 	int listen_fd;			/* -1 once closed */
 	int epoll_fd, wake_fd;
@@ -31,6 +31,7 @@ struct http_loop {
 	struct http_request *free;
 	unsigned n_free;
 	bool looks_raw;			/* see raw.h */
+	bool closed;			/* a connection, in this turn */
 	bool quiesced;
 	int64_t quiesced_ns;
 

@@ -130,9 +130,10 @@ void reply_cut(struct http_connection *c, const char *code)
 	whole = arena_format(&arena,
 			     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
 			     "X-Correlation-ID: %s\r\nContent-Length: %zu\r\n"
-			     "Connection: close\r\n\r\n%s",
+			     "%sConnection: close\r\n\r\n%s",
 			     row->status, MHD_get_reason_phrase_for((unsigned)row->status),
-			     id, len, text);
+			     id, len, row->status == 503 ? "Retry-After: 1\r\n" : "",
+			     text);
 	/* a last word: if the socket takes no more, nobody listens */
 	if (send(c->fd, whole, strlen(whole), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;

@@ -38,8 +38,7 @@ struct http_request {
 	const char *raw_target;	/* only to compare: see raw.h */
 	char *target;		/* a copy of its own, cut in place */
 	char *query;		/* raw, or NULL */
-	const char *version, *content_type;
-	const struct graph *graph;
+	const char *content_type;	/* or NULL */
 	int64_t length;		/* Content-Length, or -1 */
 	size_t room, drained;	/* of the body; beyond the limit */
 	int64_t began_ns;

@@ -184,7 +184,7 @@ def test_keys_outlive_a_crash(g):
     body = g.request(item)
     first = keyed(g.orders, "/allocations", body, key)
     g.restart()
-    again = keyed(g.client("order-service"), "/allocations", body, key)
+    again = keyed(g.orders, "/allocations", body, key)
     assert again.status == 201 and again.body == first.body, again
     assert replayed(again) == "true"
 

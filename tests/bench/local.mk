@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# What takes long or needs quiet, and so is no part of "make check":
+#   make bench [BENCH="--rows 5000000"]    rates beside what they are compared with
+#   make torture [KILLS=200]               kill -9 again and again, under load
+#   make check-valgrind                    unit tests, and a start, requests and a stop
+EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
+	tests/bench/allocate.lua
+
+BENCH =
+KILLS = 200
+VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
+	--errors-for-leak-kinds=definite --child-silent-after-fork=yes
+
+bench: staged
+	$(STAGED) python3 $(top_srcdir)/tests/bench/bench.py $(BENCH)
+
+torture: staged $(FORGET)
+	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
+	$(STAGED) python3 $(top_srcdir)/tests/system/api/hammer.py
+	$(STAGED) GANTRY_TORTURE=10 $(top_srcdir)/tests/fault/run
+
+check-valgrind: staged $(check_PROGRAMS)
+	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(UNIT_TESTS)" \
+		LOG_COMPILER="$(LIBTOOL) --mode=execute $(VALGRIND)"
+	printf '#!/bin/sh\nexec $(VALGRIND) %s "$$@"\n' \
+		"$(abs_top_builddir)/gantry" >stage/gantry-valgrind
+	chmod +x stage/gantry-valgrind
+	$(STAGED) GANTRY=$(abs_top_builddir)/stage/gantry-valgrind \
+		python3 $(top_srcdir)/tests/system/api/examples.py
+
+.PHONY: bench torture check-valgrind

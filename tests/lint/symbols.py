@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The plugin contract is one list: what the SDK declares, what gantry.syms
+offers, and what the program really exports. A plugin exports its entry alone."""
+import glob
+import os
+import re
+import subprocess
+
+import tree
+
+ENTRY = "gantry_plugin_entry"
+DECLARED = re.compile(r"\b(gantry_\w+)\(")
+
+
+def declared():
+    """Functions that a header of the SDK declares."""
+    names = set()
+    for path in tree.files("sdk", ending=".h"):
+        code = re.sub(r"/\*.*?\*/", "", tree.text(path), flags=re.S)
+        code = re.sub(r"^[ \t]*#(?:\\\n|.)*", "", code, flags=re.M)
+        code = code.replace('extern "C" {', "")
+        bodies = 1
+        while bodies:
+            code, bodies = re.subn(r"\{[^{}]*\}", "", code)
+        names.update(DECLARED.findall(code))
+    return names - {ENTRY}
+
+
+def offered():
+    return set(re.findall(r"^\s*(gantry_\w+);", tree.text("gateway/gantry.syms"), re.M))
+
+
+def exported(path):
+    ran = subprocess.run(["nm", "-D", "--defined-only", path], text=True,
+                         capture_output=True, check=True)
+    return {line.split()[-1] for line in ran.stdout.splitlines()}
+
+
+def compare(found, a, name_of_a, b, name_of_b):
+    for symbol in sorted(a - b):
+        found.append("%s: in %s, but not in %s" % (symbol, name_of_a, name_of_b))
+    for symbol in sorted(b - a):
+        found.append("%s: in %s, but not in %s" % (symbol, name_of_b, name_of_a))
+
+
+def test_syms_are_the_sdk(found):
+    compare(found, declared(), "sdk/gantry", offered(), "gateway/gantry.syms")
+
+
+def test_the_program_exports_them(found):
+    if tree.program() is None:
+        raise tree.Skip("the program is not built")
+    ours = {name for name in exported(tree.program()) if name.startswith("gantry_")}
+    compare(found, offered(), "gateway/gantry.syms", ours, "the program")
+
+
+def test_a_plugin_exports_its_entry(found):
+    built = glob.glob(os.path.join(tree.BUILD, "plugins/*/.libs/*.so"))
+    if not built:
+        raise tree.Skip("no plugin is built")
+    for path in sorted(built):
+        symbols = exported(path)
+        if symbols != {ENTRY}:
+            found.append("%s exports %s" % (os.path.relpath(path, tree.BUILD),
+                                            ", ".join(sorted(symbols))))
+
+
+if __name__ == "__main__":
+    tree.main(dict(globals()))

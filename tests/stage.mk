@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The program with its plugins in one folder, as they were built just now, for
+# the tests that start it.
+STAGED = GANTRY=$(abs_top_builddir)/gantry \
+	GANTRY_PLUGINS=$(abs_top_builddir)/stage/plugins \
+	GANTRY_PRESETS=$(abs_top_srcdir)/etc \
+	GANTRY_FORGET=$(abs_top_builddir)/tests/fault/.libs/forget.so
+AM_TESTS_ENVIRONMENT = export $(STAGED);
+
+check_DATA += stage/stamp
+stage/stamp: gantry$(EXEEXT) $(plugin_LTLIBRARIES)
+	rm -rf stage
+	$(MKDIR_P) stage/plugins
+	cp -p plugins/*/.libs/*.so stage/plugins
+	: >$@
+
+staged: all stage/stamp
+.PHONY: staged
+
+clean-local:
+	rm -rf stage
+
+# Each file starts a daemon of its own and says its cases (TAP).
+SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
+	tests/system/api/access.py tests/system/api/moves.py \
+	tests/system/api/idempotency.py tests/system/api/bulk.py \
+	tests/system/api/items.py tests/system/api/events.py \
+	tests/system/api/hammer.py tests/system/api/kills.py
+TESTS += $(SYSTEM_TESTS)
+EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
+	tests/system/tap.py tests/system/run tests/system/http_guard.py
+EXTRA_DIST += demo check .ci/run scripts/setup.sh scripts/count_tests.py \
+	scripts/demo/day.py scripts/demo/invoices.py scripts/demo/traffic.py \
+	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
+
+# Where threads meet: what ThreadSanitizer is to look at.
+THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
+	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
+	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
