@@ -46,10 +46,12 @@ static enum gantry_verdict do_all(struct shot *s, struct gantry_message *m,
 	return shot_allocate(s, m, err);
 }
 
+static const char *minted[3];
+
 static enum gantry_verdict settle_reject(struct shot *s, struct gantry_message *m,
 					 struct gantry_error *err)
 {
-	(void)m;
+	minted[s->settled - 1] = gantry_mint(m, "id_");
 	gantry_problem(err, "a", "is wrong");
 	return gantry_reject(err, s->text);
 }
@@ -170,6 +172,8 @@ static void test_settle_again(void **state)
 	shot_wait(&s);
 	shot_wait(&other);
 	assert_int_equal(s.settled, 3);
+	assert_string_equal(minted[0], minted[1]);
+	assert_string_equal(minted[0], minted[2]);
 	assert_string_equal(s.m.answer.text,
 		"{\"success\":false,\"error\":{\"code\":\"ORDER_CANCELLED\","
 		"\"message\":\"The order is cancelled\","
