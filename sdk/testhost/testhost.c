@@ -63,7 +63,7 @@ static const struct gantry_handler *testhost_inner(struct testhost_pure *pure,
 
 static bool testhost_same(const struct effects *a, const char *bytes, size_t len)
 {
-	return a->len == len && memcmp(a->bytes, bytes, len) == 0;
+	return a->len == len && (len == 0 || memcmp(a->bytes, bytes, len) == 0);
 }
 
 static enum gantry_verdict testhost_handle(void *self, struct gantry_message *m,

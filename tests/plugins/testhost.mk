@@ -6,6 +6,14 @@ if PLUGIN_JOURNAL
 check_PROGRAMS += tests/plugins/journal tests/plugins/testhost
 TESTS += tests/plugins/journal tests/plugins/testhost
 endif
+if PLUGIN_ALLOCATIONS
+check_PROGRAMS += tests/plugins/allocations
+TESTS += tests/plugins/allocations
+endif
+if PLUGIN_ORDER_EVENTS
+check_PROGRAMS += tests/plugins/order_events
+TESTS += tests/plugins/order_events
+endif
 endif
 endif
 
@@ -19,3 +27,11 @@ tests_plugins_testhost_SOURCES = tests/plugins/testhost.c
 tests_plugins_testhost_CFLAGS = $(CFLAGS_STORAGE)
 tests_plugins_testhost_LDADD = $(LDADD_TESTHOST)
 tests_plugins_testhost_LDFLAGS = $(LDFLAGS_UNIT)
+tests_plugins_allocations_SOURCES = tests/plugins/allocations.c
+tests_plugins_allocations_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_allocations_LDADD = $(LDADD_TESTHOST)
+tests_plugins_allocations_LDFLAGS = $(LDFLAGS_UNIT)
+tests_plugins_order_events_SOURCES = tests/plugins/order_events.c
+tests_plugins_order_events_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_order_events_LDADD = $(LDADD_TESTHOST)
+tests_plugins_order_events_LDFLAGS = $(LDFLAGS_UNIT)

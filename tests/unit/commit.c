@@ -508,6 +508,88 @@ static void test_outbox_chain(void **state)
 	json_decref(cancelled);
 }
 
+/* Which correlation id events and answers have (D14). */
+
+static const char *ids[2];
+
+static enum gantry_verdict do_cancel_both(struct shot *s, struct gantry_message *m,
+					  struct gantry_error *err)
+{
+	(void)s;
+	for (int i = 0; i < 2; i++)
+		gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_CANCEL,
+			.allocation_id = ids[i]), err);
+	return GANTRY_DONE;
+}
+
+static void test_correlation_of_several(void **state)
+{
+	json_t *rows;
+	struct shot s;
+
+	(void)state;
+	allocate("ord_1", 1);
+	allocate("ord_2", 2);
+	rows = world_rows(&world, STOCK_ALLOCATIONS);
+	for (int i = 0; i < 2; i++)
+		ids[i] = member(json_array_get(rows, (size_t)i), "id");
+	shot_init(&world, &s, GANTRY_INLINE, do_cancel_both);
+	s.m.source = GANTRY_SOURCE_SCHEDULE;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	shot_fini(&s);
+	/* of each order Created and Cancelled */
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
+					  "ord_1"), 2);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
+					  "ord_2"), 2);
+	json_decref(rows);
+}
+
+static enum gantry_verdict do_cancel_one(struct shot *s, struct gantry_message *m,
+					 struct gantry_error *err)
+{
+	gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_CANCEL,
+					  .allocation_id = s->text), err);
+	return GANTRY_DONE;
+}
+
+static void test_correlation(void **state)
+{
+	json_t *rows;
+	struct shot s;
+
+	(void)state;
+	allocate("ord_1", 1);
+	rows = world_rows(&world, STOCK_ALLOCATIONS);
+	shot_init(&world, &s, GANTRY_INLINE, do_cancel_one);
+	s.text = member(json_array_get(rows, 0), "id");
+	shot_run(&s);
+	/* by its allocation a request is known to concern the order */
+	assert_string_equal(s.m.correlation_id, "ord_1");
+	shot_fini(&s);
+	json_decref(rows);
+	/* an id that no header can carry */
+	shot_init(&world, &s, GANTRY_INLINE, shot_allocate);
+	s.text = "ordre_\xc3\xa9";
+	s.number = 1;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	assert_memory_equal(s.m.correlation_id, "cor_", 4);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
+					  s.m.correlation_id), 1);
+	shot_fini(&s);
+	/* what came with the request goes through */
+	shot_init(&world, &s, GANTRY_INLINE, shot_allocate);
+	s.m.correlation_id = "mine";
+	s.text = "ord_2";
+	s.number = 1;
+	shot_run(&s);
+	shot_fini(&s);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
+					  "mine"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -524,6 +606,8 @@ int main(void)
 		TEST(test_inbox),
 		TEST(test_outbox_envelope),
 		TEST(test_outbox_chain),
+		TEST(test_correlation_of_several),
+		TEST(test_correlation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

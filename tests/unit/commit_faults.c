@@ -376,6 +376,25 @@ static void test_batch_of_one(void **state)
 	world_close(&world);
 }
 
+/* Stopping finishes what waits; nothing is lost. */
+static void test_stop(void **state)
+{
+	struct shot plug;
+
+	(void)state;
+	open_with(4, 100);
+	world_hold(&world, &plug);
+	fire_unit(MOST);
+	world_release(&world, &plug);
+	committer_free(&world.committer);
+	for (int i = 0; i < MOST; i++) {
+		assert_true(shots[i].done);
+		check(i, 200);
+	}
+	drop(MOST);
+	world_close(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +410,7 @@ int main(void)
 		TEST(test_orders_and_conflict),
 		cmocka_unit_test(test_queue_full),
 		cmocka_unit_test(test_batch_of_one),
+		cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,12 +275,12 @@ static void check_worth(unsigned chance)
 	assert_true(world_count(&world, STOCK_ALLOCATIONS) > 10);
 }
 
-static void history(uint64_t number, unsigned chance)
+static void history(uint64_t number, unsigned chance, unsigned lanes)
 {
 	static const char *const items[ITEMS] = { "inv_0", "inv_1", "inv_2" };
 
 	seed = number * UINT64_C(0x9e3779b97f4a7c15);
-	world_open(&world, NULL);
+	world_open_lanes(&world, NULL, lanes);
 	for (unsigned i = 0; i < ITEMS; i++)
 		world_item(&world, items[i], 40);
 	pthread_mutex_lock(&world.lock);
@@ -307,14 +307,22 @@ static void test_quiet(void **state)
 {
 	(void)state;
 	for (uint64_t i = 1; i <= 5; i++)
-		history(i, 0);
+		history(i, 0, 1);
 }
 
 static void test_faults(void **state)
 {
 	(void)state;
 	for (uint64_t i = 11; i <= 25; i++)
-		history(i, 10 + (unsigned)(i % 5) * 20);
+		history(i, 10 + (unsigned)(i % 5) * 20, 1);
+}
+
+/* One key, order or record may come to several lanes. */
+static void test_lanes(void **state)
+{
+	(void)state;
+	for (uint64_t i = 31; i <= 40; i++)
+		history(i, (unsigned)(i % 3) * 30, 2 + (unsigned)i % 3);
 }
 
 int main(void)
@@ -322,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quiet),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_lanes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

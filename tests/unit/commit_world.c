@@ -64,7 +64,7 @@ static unsigned world_lanes(const void *self)
 {
 	const struct world *w = self;
 
-	return w->inner->lanes(w->inner_self);
+	return w->lanes;
 }
 
 static enum gantry_stored world_begin(void *self, unsigned lane, void **unit_out,
@@ -74,8 +74,11 @@ static enum gantry_stored world_begin(void *self, unsigned lane, void **unit_out
 	enum gantry_stored stored = world_fault(w, WORLD_BEGIN, err);
 
 	*unit_out = w;
-	return stored != GANTRY_STORED ? stored :
-		w->inner->begin(w->inner_self, lane, &w->unit, err);
+	(void)lane;
+	if (stored != GANTRY_STORED)
+		return stored;
+	pthread_mutex_lock(&w->open_unit);
+	return w->inner->begin(w->inner_self, 0, &w->unit, err);
 }
 
 static enum gantry_stored world_load(void *unit, const struct gantry_key_set *const *locks,
@@ -133,6 +136,7 @@ static void world_rollback(void *unit)
 	struct world *w = unit;
 
 	w->inner->rollback(w->unit);
+	pthread_mutex_unlock(&w->open_unit);
 }
 
 static enum gantry_stored world_commit(void *unit, struct gantry_error *err)
@@ -149,8 +153,10 @@ static enum gantry_stored world_commit(void *unit, struct gantry_error *err)
 	pthread_mutex_unlock(&w->lock);
 	stored = world_fault(w, WORLD_COMMIT, err);
 	if (stored == GANTRY_STORED)
-		return w->inner->commit(w->unit, err);
-	w->inner->rollback(w->unit);
+		stored = w->inner->commit(w->unit, err);
+	else
+		w->inner->rollback(w->unit);
+	pthread_mutex_unlock(&w->open_unit);
 	return stored;
 }
 
@@ -268,11 +274,19 @@ void world_wait_handed(struct world *w, unsigned n)
 
 void world_open(struct world *w, const struct committer_options *options)
 {
+	world_open_lanes(w, options, 1);
+}
+
+void world_open_lanes(struct world *w, const struct committer_options *options,
+		      unsigned lanes)
+{
 	struct gantry_error err = ERROR_INIT;
 	struct engine_reads reads = { &w->storage, w, &commit_schema,
 				      COMMIT_RECORDS, RECORDS_VALUE };
 
-	*w = (struct world){ .storage = world_storage, .seed = 1 };
+	*w = (struct world){ .storage = world_storage, .seed = 1,
+			      .lanes = lanes };
+	pthread_mutex_init(&w->open_unit, NULL);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->moved, NULL);
 	w->store.plugin = store_plugin("memory");
@@ -295,6 +309,7 @@ void world_close(struct world *w)
 	store_close(&w->store, w->inner_self);
 	pthread_cond_destroy(&w->moved);
 	pthread_mutex_destroy(&w->lock);
+	pthread_mutex_destroy(&w->open_unit);
 }
 
 void shot_init(struct world *w, struct shot *s, enum gantry_threads threads,

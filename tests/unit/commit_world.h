@@ -57,6 +57,10 @@ struct world {
 	struct route_step steps[3][WORLD_STEPS];
 	struct route routes[WORLD_ROUTES], *route_list[WORLD_ROUTES];
 
+	unsigned lanes;
+	pthread_mutex_t open_unit;	/* "memory" has one at a time */
+	void *unit;			/* the inner one */
+
 	pthread_mutex_t lock;		/* of all below */
 	pthread_cond_t moved;
 	struct world_fault faults[WORLD_CALLS];
@@ -67,10 +71,12 @@ struct world {
 	unsigned handed;		/* messages that the committer took */
 	unsigned chance;		/* of 1000: a call fails at random */
 	uint64_t seed;
-	void *unit;			/* the inner one */
 };
 
 void world_open(struct world *w, const struct committer_options *options);
+/* With several lanes, whose units wait for each other. */
+void world_open_lanes(struct world *w, const struct committer_options *options,
+		      unsigned lanes);
 void world_close(struct world *w);
 
 /* Zero, and a POST with this handler that is INLINE, SERIAL or PARALLEL. */
