@@ -8,3 +8,8 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/write.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
+
+# What the tests of handlers link, with the whole core behind it.
+noinst_LIBRARIES += sdk/libtesthost.a
+sdk_libtesthost_a_SOURCES = sdk/testhost/testhost.c sdk/testhost/testhost.h
+sdk_libtesthost_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)

@@ -8,3 +8,4 @@ include tests/system/local.mk
 include tests/handlers/local.mk
 include tests/stage.mk
 include tests/bench/local.mk
+include tests/fault/local.mk

@@ -3,7 +3,8 @@
 # the tests that start it.
 STAGED = GANTRY=$(abs_top_builddir)/gantry \
 	GANTRY_PLUGINS=$(abs_top_builddir)/stage/plugins \
-	GANTRY_PRESETS=$(abs_top_srcdir)/etc
+	GANTRY_PRESETS=$(abs_top_srcdir)/etc \
+	GANTRY_FORGET=$(abs_top_builddir)/tests/fault/.libs/forget.so
 AM_TESTS_ENVIRONMENT = export $(STAGED);
 
 check_DATA += stage/stamp

@@ -175,3 +175,10 @@ enum gantry_verdict gantry_reject(struct gantry_error *err, const char *code)
 		error_code(err, code);
 	return GANTRY_REJECTED;
 }
+
+enum gantry_verdict gantry_retry(struct gantry_error *err, const char *code)
+{
+	if (err != NULL)
+		error_code(err, code);
+	return GANTRY_FAILED;
+}

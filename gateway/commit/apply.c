@@ -238,15 +238,6 @@ static void apply_done(struct unit *u, struct gantry_message *m,
 	idempotency_keep(u, m);
 }
 
-/* The message was decided by its handlers already; its key may know better. */
-static void apply_verdict(struct unit *u, struct gantry_message *m)
-{
-	if (m->verdict == GANTRY_FAILED)
-		apply_failed(u, m);
-	else
-		apply_rejected(u, m, &(struct apply_result){ 0 });
-}
-
 static bool apply_seen(struct unit *u, struct gantry_message *m)
 {
 	struct gantry_value value = value_text(m->inbox_key);
@@ -289,6 +280,8 @@ static void apply_effects(struct unit *u, struct gantry_message *m)
 		apply_rejected(u, m, &result);
 		return;
 	}
+	/* a unit that is tried again must not tell of problems twice */
+	error_reset(&m->error);
 	verdict = engine_settle(m);
 	if (verdict == GANTRY_REJECTED)
 		apply_rejected(u, m, &result);
@@ -306,8 +299,13 @@ void apply_message(struct unit *u, struct unit_member *member)
 	rowset_mark(&u->rows);
 	if (idempotency_replay(u, m) || apply_seen(u, m))
 		return;
-	if (m->verdict == GANTRY_FAILED || m->verdict == GANTRY_REJECTED)
-		apply_verdict(u, m);
-	else if (!apply_moved(u, member))
+	/* what its handlers decided; its key knew no better */
+	if (m->verdict == GANTRY_FAILED)
+		apply_failed(u, m);
+	else if (apply_moved(u, member))
+		return;
+	else if (m->verdict == GANTRY_REJECTED)
+		apply_rejected(u, m, &(struct apply_result){ 0 });
+	else
 		apply_effects(u, m);
 }

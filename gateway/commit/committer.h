@@ -43,7 +43,7 @@ bool committer_commit(void *committer, struct gantry_message *m);
 
 /*
  * Since the start: units committed, messages in them, conflicts replayed,
- * units that storage did not take; and whether the newest one was such.
+ * units that storage did not take; and whether storage is away since one.
  */
 struct committer_counts {
 	uint64_t units, messages, conflicts, failures;

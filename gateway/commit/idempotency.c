@@ -166,21 +166,25 @@ static bool idempotency_keeps(int status)
 	       status == 409 || status == 422;
 }
 
+/*
+ * An answer that has expired makes room for a new row: its ref says how old it
+ * is, and retention may have its eye on the old one.
+ */
 void idempotency_keep(struct unit *u, struct gantry_message *m)
 {
 	char hex[IDEMPOTENCY_HEX];
+	struct gantry_value key;
 	struct row *row;
 
 	if (m->idempotency_key == NULL || !idempotency_keeps(m->answer.status))
 		return;
 	row = idempotency_find(u, m);
-	if (row == NULL) {
-		struct gantry_value key = idempotency_key(m);
-
-		row = rowset_new(&u->rows, COMMIT_IDEMPOTENCY,
-				 ids_ref(&u->world->refs, u->now_ms));
-		row_set_text_n(&u->rows, row, IDEMPOTENCY_KEY, key.is.text, key.len);
-	}
+	if (row != NULL)
+		rowset_remove(&u->rows, row);
+	row = rowset_new(&u->rows, COMMIT_IDEMPOTENCY,
+			 ids_ref(&u->world->refs, u->now_ms));
+	key = idempotency_key(m);
+	row_set_text_n(&u->rows, row, IDEMPOTENCY_KEY, key.is.text, key.len);
 	idempotency_fingerprint(m, hex);
 	row_set_text(&u->rows, row, IDEMPOTENCY_FINGERPRINT, hex);
 	row_set_number(&u->rows, row, IDEMPOTENCY_STATUS, m->answer.status);

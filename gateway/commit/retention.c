@@ -4,7 +4,8 @@
  * at a time, inside units that are written anyway.
  *
  * Refs are in time order, so the oldest rows are the lowest ones: no index on
- * time is needed.
+ * time is needed. How old they are is told by the storage's clock, so nothing
+ * is looked for before the first unit has shown it.
  */
 #include <string.h>
 
@@ -62,7 +63,8 @@ static int retention_row(void *context, size_t key, const struct gantry_value *v
 
 static void retention_fill(struct unit *u, struct retention_list *list, int64_t age_ms)
 {
-	struct retention_scan scan = { list, clock_now_ms() - age_ms };
+	int64_t now_ms = u->ahead_ms + clock_steady_ns() / 1000000;
+	struct retention_scan scan = { list, now_ms - age_ms };
 	struct gantry_sink sink = { retention_row, &scan };
 	struct gantry_range range = { .size = sizeof(range),
 				      .table = list->table,
@@ -82,7 +84,8 @@ bool retention_look(struct unit *u)
 	struct retention *r = u->retention;
 	int64_t now = clock_steady_ns() / 1000000;
 
-	if (r->lists[0].n + r->lists[1].n == 0 && now >= r->next_look_ms) {
+	if (r->lists[0].n + r->lists[1].n == 0 && now >= r->next_look_ms &&
+	    u->now_ms != 0) {
 		retention_fill(u, &r->lists[0], u->world->options.inbox_ms);
 		retention_fill(u, &r->lists[1], u->world->options.idempotency_ms);
 		/* a full list says that there is more */
@@ -103,7 +106,19 @@ static unsigned retention_added(const struct unit *u, unsigned table)
 	return n;
 }
 
-/* A row that this unit works on is not for retention, whatever its age. */
+static bool retention_is_known(const struct unit *u, unsigned table, int64_t ref)
+{
+	const struct row *row = rowset_rows(&u->rows, table);
+
+	while (row != NULL && row_number(row, 0) != ref)
+		row = row->next;
+	return row != NULL;
+}
+
+/*
+ * A row that this unit works on, or removes already, is not for retention,
+ * whatever its age.
+ */
 static void retention_take(struct unit *u, struct retention_list *list)
 {
 	unsigned most = 2 * retention_added(u, list->table);
@@ -112,7 +127,7 @@ static void retention_take(struct unit *u, struct retention_list *list)
 		most = RETENTION_LEAST;
 	list->taken = list->n < most ? list->n : most;
 	for (unsigned i = list->n - list->taken; i < list->n; i++)
-		if (rowset_by_ref(&u->rows, list->table, list->refs[i]) == NULL)
+		if (!retention_is_known(u, list->table, list->refs[i]))
 			rowset_drop(&u->rows, list->table, list->refs[i]);
 }
 

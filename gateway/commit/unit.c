@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/pipeline/envelope.h"
@@ -40,6 +41,7 @@ static void unit_clear(struct unit *u)
 		struct unit_member *member = &u->members[i];
 
 		effects_truncate(&member->m->effects, &member->before);
+		member->m->moved = member->moved;
 		member->m->outcomes = NULL;
 		member->m->n_outcomes = 0;
 	}
@@ -55,14 +57,18 @@ static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
 	const struct gantry_key_set *const *locks;
 	const struct gantry_key *const *reads;
 	size_t n_locks, n_reads, n_keys;
+	enum gantry_stored stored;
 
 	for (unsigned i = 0; i < u->n_members; i++)
 		apply_needs(u, u->members[i].m);
 	into.keys = needs_keys(&u->needs, &n_keys);
 	locks = needs_locks(&u->needs, &n_locks);
 	reads = needs_reads(&u->needs, &n_reads);
-	return u->world->storage->load(u->handle, locks, n_locks, reads, n_reads,
-				       &sink, &u->now_ms, err);
+	stored = u->world->storage->load(u->handle, locks, n_locks, reads, n_reads,
+					 &sink, &u->now_ms, err);
+	if (stored == GANTRY_STORED)
+		u->ahead_ms = u->now_ms - clock_steady_ns() / 1000000;
+	return stored;
 }
 
 /*
@@ -78,8 +84,9 @@ static void unit_fit(struct unit *u, struct queue *back)
 		if (n > 0 && weight > u->world->options.max_weight)
 			break;
 	}
-	for (unsigned i = n; i < u->n_members; i++)
-		queue_push(back, u->members[i].m);
+	/* in front of what an earlier try has given back */
+	for (unsigned i = u->n_members; i > n; i--)
+		queue_push_front(back, u->members[i - 1].m);
 	u->n_members = n;
 }
 
@@ -169,16 +176,25 @@ static void unit_answer(struct unit *u)
 	}
 }
 
-/* FULL and AWAY end by themselves one day, BROKEN does not. */
+/*
+ * FULL and AWAY end by themselves one day, BROKEN does not; in the others it is
+ * the unit that storage does not take.
+ */
+static bool unit_means_away(enum gantry_stored stored)
+{
+	return stored != GANTRY_REFUSED_ROW && stored != GANTRY_CONFLICT;
+}
+
 static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
-	if (stored != GANTRY_REFUSED_ROW && !atomic_exchange(&u->world->away, true))
-		log_error("storage: %s", err->message);
-	if (u->n_members > 0)
+	/* once for an outage: a line a unit would fill what is full already */
+	if (!unit_means_away(stored))
 		log_warning("a unit of %u messages was not stored: %s",
 			    u->n_members, err->message);
+	else if (!atomic_exchange(&u->world->away, true))
+		log_error("storage: %s", err->message);
 	for (unsigned i = 0; i < u->n_members; i++) {
 		struct gantry_message *m = u->members[i].m;
 
@@ -226,7 +242,8 @@ static void unit_gather(struct unit *u, struct queue *batch, struct queue *later
 		}
 		assert(u->n_members < u->world->options.max_batch);
 		u->members[u->n_members++] =
-			(struct unit_member){ .m = m, .before = m->effects };
+			(struct unit_member){ .m = m, .before = m->effects,
+					      .moved = m->moved };
 	}
 }
 

@@ -46,6 +46,7 @@ enum unit_fate {
 struct unit_member {
 	struct gantry_message *m;
 	struct effects before;	/* as the handlers left them */
+	unsigned moved;		/* m->moved before the unit */
 	enum unit_fate fate;
 };
 
@@ -57,7 +58,8 @@ struct unit {
 	struct rowset rows;
 	struct needs needs;
 	struct arena arena;		/* outcomes, payloads, changes */
-	int64_t now_ms;			/* the storage's clock */
+	int64_t now_ms;			/* the storage's clock; 0: not seen yet */
+	int64_t ahead_ms;		/* of it, before the steady one */
 	struct unit_member *members;	/* room for max_batch */
 	unsigned n_members;
 	struct retention *retention;	/* NULL: not this lane's */

@@ -165,8 +165,9 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 void engine_restart(struct engine *engine, struct gantry_message *m)
 {
 	ask_free_all(m);
-	m->effects = (struct effects){ 0 };
+	effects_truncate(&m->effects, &(const struct effects){ 0 });
 	m->step = 0;
+	m->minted_before = 0;
 	m->runs = 0;
 	m->n_outcomes = 0;
 	error_reset(&m->error);
@@ -271,6 +272,9 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 			  (int)m->verdict);
 		m->verdict = GANTRY_FAILED;
 	}
+	/* a query that cannot be is the sender's fault, not the moment's */
+	if (m->verdict == GANTRY_FAILED && m->error.permanent)
+		m->verdict = GANTRY_REJECTED;
 	message_flush_logs(m);
 }
 
@@ -295,6 +299,7 @@ bool engine_step(struct engine *engine, struct gantry_message *m)
 		return false;
 	if (m->verdict == GANTRY_NEXT && m->step + 1 < m->route->n_steps) {
 		m->step++;
+		m->minted_before = m->next_minted;
 		return true;
 	}
 	engine_end(engine, m);

@@ -64,18 +64,17 @@ int envelope_status(const char *code)
 	return envelope_code(code)->status;
 }
 
-const char *envelope_text(struct arena *arena, const char *code,
-			  const char *message, const char *details,
-			  const char *correlation_id, size_t *len_out)
+static const char *envelope_write(struct arena *arena, const struct envelope_code *row,
+				  const char *message, const char *details,
+				  const char *correlation_id, size_t *len_out)
 {
-	const struct envelope_code *row = envelope_code(code);
 	struct writer w;
 
 	writer_init(&w, arena, 512);
 	writer_object(&w, NULL);
 	writer_bool(&w, "success", false);
 	writer_object(&w, "error");
-	writer_text(&w, "code", code);
+	writer_text(&w, "code", row->code);
 	writer_text(&w, "message", message != NULL && *message != '\0' ?
 					   message : row->text);
 	if (details != NULL)
@@ -86,6 +85,16 @@ const char *envelope_text(struct arena *arena, const char *code,
 	writer_end(&w);
 	writer_end(&w);
 	return writer_done(&w, len_out);
+}
+
+const char *envelope_text(struct arena *arena, const char *code,
+			  const char *message, const char *details,
+			  const char *correlation_id, size_t *len_out)
+{
+	struct envelope_code row = *envelope_code(code);
+
+	row.code = code;
+	return envelope_write(arena, &row, message, details, correlation_id, len_out);
 }
 
 static const char *envelope_dependency(enum gantry_dependency dependency)
@@ -112,17 +121,32 @@ static void envelope_headers(struct gantry_message *m, int status)
 	}
 }
 
+/* What failed may be tried again, whatever its code says of a rejection. */
+static struct envelope_code envelope_row(const char *code, enum gantry_verdict verdict)
+{
+	struct envelope_code row = *envelope_code(code);
+
+	row.code = code;
+	if (verdict == GANTRY_FAILED && row.status < 500) {
+		row.status = 503;
+		row.retryable = true;
+	}
+	return row;
+}
+
 void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict)
 {
 	const char *code = m->error.code;
+	struct envelope_code row;
 
 	if (code == NULL)
 		code = verdict == GANTRY_REJECTED ?
 			"VALIDATION_ERROR" : envelope_dependency(m->error.dependency);
-	m->answer.verdict = verdict;
-	m->answer.status = envelope_status(code);
-	m->answer.text = envelope_text(&m->arena, code, m->error.message,
-				       error_details(&m->error),
-				       m->correlation_id, &m->answer.len);
+	row = envelope_row(code, verdict);
+	m->answer = (struct message_answer){ .verdict = verdict,
+					     .status = row.status };
+	m->answer.text = envelope_write(&m->arena, &row, m->error.message,
+					error_details(&m->error),
+					m->correlation_id, &m->answer.len);
 	envelope_headers(m, m->answer.status);
 }

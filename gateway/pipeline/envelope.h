@@ -24,7 +24,8 @@ int envelope_status(const char *code);
 /*
  * Fill m->answer from m->error (or, with err->code NULL, STORAGE_UNAVAILABLE,
  * ORDER_SERVICE_UNAVAILABLE or OVERLOADED by dependency). Adds Retry-After to
- * 429 and 503. The text lives in the message's arena.
+ * 429 and 503. A FAILED message keeps its code, but with 503 unless the code
+ * has a 5xx of its own: it may be tried again. The text lives in the message's arena.
  */
 void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict);
 

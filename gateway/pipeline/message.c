@@ -82,7 +82,7 @@ void message_correlate(struct gantry_message *m)
 void message_begin_run(struct gantry_message *m)
 {
 	m->asking = false;
-	m->next_minted = 0;
+	m->next_minted = m->minted_before;
 	m->logs = NULL;
 	error_reset(&m->error);
 }
@@ -234,12 +234,24 @@ int64_t gantry_now_ms(const struct gantry_message *m)
 	return m->received_ms;
 }
 
-/* Ids are kept in the order of the calls, so that each run gets the same. */
+static bool message_is_minted(const char *id, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(id, prefix, n) == 0 && strlen(id + n) == IDS_ULID - 1;
+}
+
+/*
+ * Ids are kept in the order of the calls, so that each run gets the same; but
+ * a run that knows more may want one for something else.
+ */
 const char *gantry_mint(struct gantry_message *m, const char *prefix)
 {
 	unsigned n = m->next_minted;
 
 	if (n < m->n_minted) {
+		if (!message_is_minted(m->minted[n], prefix))
+			m->minted[n] = message_new_id(m, prefix);
 		m->next_minted++;
 		return m->minted[n];
 	}

@@ -87,6 +87,8 @@ struct gantry_message {
 	struct message_ask *asks;
 	const char **minted;
 	unsigned n_minted, next_minted;
+	unsigned minted_before;		/* by the handlers before this one */
+	bool claimed;			/* its strand is busy with it already */
 	struct message_log *logs;
 	struct effects effects;
 	enum gantry_verdict verdict;

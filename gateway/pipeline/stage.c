@@ -76,6 +76,8 @@ static int stage_check_event(const struct gantry_event *e, struct gantry_error *
 					"of 1 to 255 printable bytes");
 	if ((e->payload == NULL) == (e->payload_text == NULL))
 		return gantry_fail(err, "an event needs a payload or a payload_text");
+	if (e->payload == NULL && e->payload_len == 0)
+		return gantry_fail(err, "an event's payload is empty");
 	return 0;
 }
 

@@ -3,7 +3,8 @@
  * workers - threads for handlers that may wait.
  *
  * A SERIAL instance is a strand: while one of its messages runs, the others
- * line up behind it, and whoever finished takes the next of the line.
+ * line up behind it. Whoever finished claims the strand for the first of the
+ * line before it queues up, so that none that comes later overtakes it.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -52,7 +53,7 @@ static bool workers_claim(struct workers *w, struct gantry_message *m)
 	struct gantry_instance *instance = workers_instance(m);
 	struct strand *strand;
 
-	if (instance->plugin->threads == GANTRY_PARALLEL)
+	if (instance->plugin->threads == GANTRY_PARALLEL || m->claimed)
 		return true;
 	strand = workers_strand(w, instance->number);
 	if (strand->busy) {
@@ -72,9 +73,10 @@ static void workers_release(struct workers *w, struct gantry_instance *instance)
 		return;
 	pthread_mutex_lock(&w->lock);
 	strand = workers_strand(w, instance->number);
-	strand->busy = false;
 	next = queue_pop(&strand->line);
+	strand->busy = next != NULL;
 	if (next != NULL) {
+		next->claimed = true;
 		queue_push(&w->queue, next);
 		pthread_cond_signal(&w->work);
 	}
@@ -99,6 +101,7 @@ static void *workers_main(void *arg)
 		if (!workers_claim(w, m))
 			continue;
 		pthread_mutex_unlock(&w->lock);
+		m->claimed = false;
 		instance = workers_instance(m);
 		if (engine_step(w->engine, m))
 			engine_run(w->engine, m);

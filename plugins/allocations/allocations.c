@@ -11,6 +11,8 @@
 
 static const char *const order_checks[] = { "off", "optimistic", "strict", NULL };
 
+static const char *const shortages[] = { "always", "events", NULL };
+
 static const struct gantry_option *const options[] = {
 	GANTRY_DURATION(struct allocations, ttl, .fallback = "24h", .min = 1000,
 			.max = 3650 * DAY,
@@ -21,6 +23,9 @@ static const struct gantry_option *const options[] = {
 	GANTRY_CHOICE(struct allocations, order_check, .fallback = "off",
 		      .choices = order_checks,
 		      .summary = "Whether to ask the Order Service before allocating"),
+	GANTRY_CHOICE(struct allocations, insufficient_stock_events,
+		      .fallback = "always", .choices = shortages,
+		      .summary = "Publish InsufficientStock for requests too, or for events only"),
 	NULL
 };
 

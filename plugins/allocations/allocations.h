@@ -17,9 +17,15 @@ enum allocations_order_check {
 	ALLOCATIONS_CHECK_STRICT,
 };
 
+enum allocations_shortages {
+	ALLOCATIONS_SHORTAGES_ALWAYS,
+	ALLOCATIONS_SHORTAGES_EVENTS,
+};
+
 struct allocations {
 	int64_t ttl, max_ttl;		/* ms */
 	int64_t order_check;
+	int64_t insufficient_stock_events;
 };
 
 extern const struct gantry_handler create_handler;

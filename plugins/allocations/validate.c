@@ -70,6 +70,8 @@ void validate_allocation(const struct allocations *a, struct gantry_message *m,
 			 struct gantry_error *err)
 {
 	command->kind = GANTRY_ALLOCATE;
+	command->no_shortage_event =
+		a->insufficient_stock_events == ALLOCATIONS_SHORTAGES_EVENTS;
 	command->order_item_id = gantry_member_text(object, place, "orderItemId",
 						    GANTRY_MAX_ID, 0, err);
 	command->item_id = gantry_member_text(object, place, "inventoryItemId",

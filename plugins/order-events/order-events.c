@@ -190,9 +190,8 @@ static enum gantry_verdict order_events_retry(const void *self,
 		if (outcome->result == GANTRY_REFUSED &&
 		    (strcmp(outcome->code, "ORDER_UNKNOWN") == 0 ||
 		     strcmp(outcome->code, "ORDER_NOT_FULFILLED") == 0)) {
-			gantry_fail(err, "%s: the event came before what it rests on",
-				    outcome->code);
-			return GANTRY_FAILED;
+			gantry_fail(err, "the event came before what it rests on");
+			return gantry_retry(err, outcome->code);
 		}
 	}
 	return GANTRY_DONE;

@@ -21,6 +21,15 @@ void *connection_memory(size_t size)
 	return p;
 }
 
+static char *connection_log(const struct sqlite *s)
+{
+	char *path;
+
+	if (asprintf(&path, "%s-wal", s->path) < 0)
+		abort();
+	return path;
+}
+
 int connection_run(struct connection *c, const char *sql)
 {
 	int rc = sqlite3_exec(c->db, sql, NULL, NULL, NULL);
@@ -114,19 +123,48 @@ bool connection_is_lost(int rc)
 	}
 }
 
-/* A log that stays beside another file would be played into that one. */
-static bool connection_is_ours(const struct sqlite *s, struct gantry_error *err)
+/* Is the file of this name still the one that it was? */
+static bool connection_stands(const char *path, const struct file_id *was,
+			      struct gantry_error *err)
 {
 	struct stat st;
 
-	if (stat(s->path, &st) != 0)
-		gantry_fail(err, "%s: %s", s->path, strerror(errno));
-	else if (st.st_dev != s->device || st.st_ino != s->inode)
+	if (stat(path, &st) != 0)
+		gantry_fail(err, "%s: %s", path, strerror(errno));
+	else if (st.st_dev != was->device || st.st_ino != was->inode)
 		gantry_fail(err, "%s: another file stands in its place now: restart "
-			    "with the right one", s->path);
+			    "with the right one", path);
 	else
 		return true;
 	return false;
+}
+
+/*
+ * What is written into a file without its name is lost with the process, and
+ * a log that stays beside another file would be played into that one.
+ */
+static bool connection_is_ours(const struct sqlite *s, struct gantry_error *err)
+{
+	char *log;
+	bool ours = connection_stands(s->path, &s->file, err);
+
+	if (!ours || s->log.inode == 0)
+		return ours;
+	log = connection_log(s);
+	ours = connection_stands(log, &s->log, err);
+	free(log);
+	return ours;
+}
+
+/* Where a VFS keeps no log of this name there is none to lose. */
+void connection_note_log(struct sqlite *s)
+{
+	char *path = connection_log(s);
+	struct stat st;
+
+	if (s->log.inode == 0 && stat(path, &st) == 0)
+		s->log = (struct file_id){ st.st_dev, st.st_ino };
+	free(path);
 }
 
 enum gantry_stored connection_mend(struct sqlite *s, struct connection *c,
@@ -135,10 +173,14 @@ enum gantry_stored connection_mend(struct sqlite *s, struct connection *c,
 	enum gantry_stored stored;
 	int rc;
 
-	if (c->db != NULL)
+	if (c->db != NULL && !writer)
 		return GANTRY_STORED;
+	if (c->db == NULL && writer)
+		s->log.inode = 0;	/* the last to close took it away */
 	if (!connection_is_ours(s, err))
 		return GANTRY_AWAY;
+	if (c->db != NULL)
+		return GANTRY_STORED;
 	rc = connection_open(s, c, writer);
 	if (rc == SQLITE_OK)
 		return GANTRY_STORED;

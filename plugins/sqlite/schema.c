@@ -76,8 +76,7 @@ static enum gantry_stored schema_file(struct sqlite *s, struct gantry_error *err
 			close(fd);
 		return GANTRY_BROKEN;
 	}
-	s->device = st.st_dev;
-	s->inode = st.st_ino;
+	s->file = (struct file_id){ st.st_dev, st.st_ino };
 	close(fd);
 	return GANTRY_STORED;
 }
@@ -386,8 +385,7 @@ enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err)
 		gantry_fail(err, "%s: %s", s->path, strerror(errno));
 		return GANTRY_BROKEN;
 	}
-	s->device = st.st_dev;
-	s->inode = st.st_ino;
+	s->file = (struct file_id){ st.st_dev, st.st_ino };
 	rc = connection_open(s, s->writer, false);
 	if (rc == SQLITE_OK)
 		rc = connection_run(s->writer, "BEGIN");

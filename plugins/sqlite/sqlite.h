@@ -42,6 +42,11 @@ struct connection {
 	struct connection *next;	/* in the pool */
 };
 
+struct file_id {
+	dev_t device;
+	ino_t inode;
+};
+
 struct sqlite {
 	/* Options. */
 	const char *path;
@@ -55,13 +60,15 @@ struct sqlite {
 	const struct gantry_schema *schema;
 	int lock_fd;
 	bool looking;			/* prepared to look only */
-	dev_t device;			/* of the file that prepare found */
-	ino_t inode;
+	struct file_id file;		/* that prepare found */
+	struct file_id log;		/* of the writer's; 0: not known */
 
 	/* The only lane: its connection and its unit. */
 	struct connection *writer;
 	bool open;
 	enum gantry_stored failed;	/* of the unit's calls, or STORED */
+	bool changed;			/* by the unit */
+	bool doubt;			/* was full or away, and wrote nothing since */
 	int64_t now_ms;
 
 	/* Guards idle; a last lock. */
@@ -81,9 +88,14 @@ void connection_close(struct connection *c);
 int connection_run(struct connection *c, const char *sql);
 /* The first number that SQL gives, or 0. 0 or an SQLite error. */
 int connection_number(struct connection *c, const char *sql, int64_t *number_out);
-/* Open c if it is not, and if the file still is the one of prepare. */
+/*
+ * Open c if it is not, and if the file still is the one of prepare; for the
+ * writer also look whether it still is.
+ */
 enum gantry_stored connection_mend(struct sqlite *s, struct connection *c,
 				   bool writer, struct gantry_error *err);
+/* Remember the log, which is there from the writer's first BEGIN on. */
+void connection_note_log(struct sqlite *s);
 /* What rc means for the caller; sets err. */
 enum gantry_stored connection_failed(const struct sqlite *s, struct connection *c,
 				     int rc, struct gantry_error *err);

@@ -10,10 +10,22 @@
 
 #include "plugins/sqlite/sqlite.h"
 
+#define UNIT_REWRITE "UPDATE gantry_schema SET rewrites = rewrites + 1"
+/* What a file that is not full has left for new rows. */
+#define UNIT_SPARE_PAGES 16
+
+/* There was no room, or no disk: until something is written again, nothing
+   says that there is. */
+static void unit_doubt(struct sqlite *s)
+{
+	s->doubt |= s->failed == GANTRY_FULL || s->failed == GANTRY_AWAY;
+}
+
 static enum gantry_stored unit_fail(struct sqlite *s, int rc,
 				    struct gantry_error *err)
 {
 	s->failed = connection_failed(s, s->writer, rc, err);
+	unit_doubt(s);
 	return s->failed;
 }
 
@@ -45,9 +57,12 @@ enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
 			connection_close(s->writer);
 		return stored;
 	}
+	if (s->log.inode == 0)
+		connection_note_log(s);
 	clock_gettime(CLOCK_REALTIME, &now);
 	s->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	s->failed = GANTRY_STORED;
+	s->changed = false;
 	s->open = true;
 	*unit_out = s;
 	return GANTRY_STORED;
@@ -165,7 +180,28 @@ enum gantry_stored unit_store(void *unit, const struct gantry_change *const *cha
 		for (size_t i = 0; i < n && s->failed == GANTRY_STORED; i++)
 			if ((int)changes[i]->kind == kind)
 				s->failed = unit_change(s, changes[i], err);
+	s->changed |= n > 0;
+	unit_doubt(s);
 	return s->failed;
+}
+
+/*
+ * A unit that changes nothing would be stored on a full disk, too, and those
+ * who ask whether the storage is back would hear yes.
+ */
+static int unit_probe(struct sqlite *s)
+{
+	int64_t pages, unused = 0;
+	int rc = connection_run(s->writer, UNIT_REWRITE);
+
+	if (rc != SQLITE_OK || s->max_size == 0)
+		return rc;
+	rc = connection_number(s->writer, "PRAGMA page_count", &pages);
+	if (rc == SQLITE_OK)
+		rc = connection_number(s->writer, "PRAGMA freelist_count", &unused);
+	if (rc == SQLITE_OK && pages - unused + UNIT_SPARE_PAGES > s->max_size / 4096)
+		rc = SQLITE_FULL;
+	return rc;
 }
 
 /*
@@ -175,7 +211,7 @@ enum gantry_stored unit_store(void *unit, const struct gantry_change *const *cha
  */
 static void unit_overwrite(struct sqlite *s)
 {
-	connection_run(s->writer, "UPDATE gantry_schema SET rewrites = rewrites + 1");
+	connection_run(s->writer, UNIT_REWRITE);
 	if (sqlite3_get_autocommit(s->writer->db) == 0)
 		connection_run(s->writer, "ROLLBACK");
 }
@@ -191,9 +227,11 @@ enum gantry_stored unit_commit(void *unit, struct gantry_error *err)
 		unit_end(s);
 		return s->failed;
 	}
-	rc = connection_run(s->writer, "COMMIT");
+	rc = s->doubt && !s->changed ? unit_probe(s) : SQLITE_OK;
+	if (rc == SQLITE_OK)
+		rc = connection_run(s->writer, "COMMIT");
 	if (rc == SQLITE_OK) {
-		s->open = false;
+		s->open = s->doubt = false;
 		return GANTRY_STORED;
 	}
 	unit_fail(s, rc, err);

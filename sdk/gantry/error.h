@@ -71,6 +71,12 @@ int gantry_details(struct gantry_error *err, const json_t *object);
  */
 enum gantry_verdict gantry_reject(struct gantry_error *err, const char *code);
 
+/*
+ * Fail for now, with a code that is the cause if trying again is in vain. A
+ * caller hears 503 with that code. Returns GANTRY_FAILED. Level 1.
+ */
+enum gantry_verdict gantry_retry(struct gantry_error *err, const char *code);
+
 #ifdef __cplusplus
 }
 #endif

@@ -16,6 +16,7 @@
 #include "gateway/config/config.h"
 #include "gateway/config/yaml.h"
 #include "gateway/pipeline/engine.h"
+#include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
 
 #define TESTHOST_MAX_HANDLERS 64
@@ -154,20 +155,28 @@ static struct gantry_instance *testhost_instance(struct testhost *t,
 	return instance;
 }
 
+static const char *testhost_memory(const struct testhost_setup *setup)
+{
+	const char *path = getenv("GANTRY_TESTHOST_MEMORY");
+
+	return setup->memory != NULL ? setup->memory : path != NULL ? path : "memory";
+}
+
 static int testhost_load(struct testhost *t, const struct testhost_setup *setup,
 			 struct gantry_error *err)
 {
-	const struct gantry_plugin *plugin = setup->descriptor, *memory;
+	const struct gantry_plugin *plugin, *memory;
 
 	t->plugins = plugins_new(PLUGINDIR);
-	if (plugin == NULL)
-		plugin = plugins_load(t->plugins, setup->plugin, err);
+	plugin = setup->descriptor == NULL ?
+		plugins_load(t->plugins, setup->plugin, err) :
+		descriptor_copy(setup->descriptor, setup->descriptor->name,
+				&t->arena, err);
 	if (plugin == NULL)
 		return -1;
-	if (plugin->handlers == NULL)
+	if (plugin->handlers == NULL || plugin->handlers[0] == NULL)
 		return gantry_fail(err, "%s: has no handlers", plugin->name);
-	memory = plugins_load(t->plugins, setup->memory != NULL ? setup->memory :
-								  "memory", err);
+	memory = plugins_load(t->plugins, testhost_memory(setup), err);
 	if (memory == NULL)
 		return -1;
 	t->memory = testhost_instance(t, memory, "memory", NULL, err);

@@ -30,7 +30,9 @@ struct testhost_setup {
 	const char *plugin;		/* path of the .so */
 	const char *instance;		/* its name; NULL: "test" */
 	const char *const *options;	/* "key=value", NULL at the end; or NULL */
-	const char *memory;		/* path of memory.so; NULL: as installed */
+	const char *memory;		/* path of memory.so; NULL: what
+					   GANTRY_TESTHOST_MEMORY says in the
+					   environment, else as installed */
 	const struct gantry_plugin *descriptor;	/* instead of plugin: one that
 					   is linked in */
 };

@@ -14,9 +14,10 @@ VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
 bench: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/bench.py $(BENCH)
 
-torture: staged
+torture: staged $(FORGET)
 	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
 	$(STAGED) python3 $(top_srcdir)/tests/system/api/hammer.py
+	$(STAGED) GANTRY_TORTURE=10 $(top_srcdir)/tests/fault/run
 
 # Not those that try millions of things, which take minutes so.
 VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener, \

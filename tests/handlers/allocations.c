@@ -259,6 +259,28 @@ static void test_expire_in_pages(void **state)
 	assert_int_equal(testhost_count(h->t, "outbox"), 600);
 }
 
+/* D16: a shortage is published, unless the caller's answer is to be enough. */
+static void test_shortages(void **state)
+{
+	static const char body[] = "{\"orderId\":\"o\",\"orderItemId\":\"i\","
+				   "\"inventoryItemId\":\"inv_1\",\"quantity\":5000}";
+	static const char *const events[] = { "insufficient_stock_events=events", NULL };
+	struct host *h = *state, quiet;
+
+	testhost_send(h->t, &TESTHOST_MESSAGE(.handler = "create", .body = body),
+		      &h->answer);
+	assert_string_equal(h->answer.code, "INSUFFICIENT_STOCK");
+	assert_int_equal(testhost_count(h->t, "outbox"), 1);
+	assert_int_equal(testhost_count(h->t, "allocations"), 0);
+	host_open(&quiet, "allocations", events);
+	assert_int_equal(testhost_stock(quiet.t, "inv_1", 10), 0);
+	testhost_send(quiet.t, &TESTHOST_MESSAGE(.handler = "create", .body = body),
+		      &quiet.answer);
+	assert_string_equal(quiet.answer.code, "INSUFFICIENT_STOCK");
+	assert_int_equal(testhost_count(quiet.t, "outbox"), 0);
+	testhost_close(&quiet.t);
+}
+
 static void test_options(void **state)
 {
 	(void)state;
@@ -277,6 +299,7 @@ int main(void)
 			test_default_expiry_is_ttl_in_whole_seconds, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bounds_of_expiry, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_shortages, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reads, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_items, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bulk_partial, setup, teardown),

@@ -125,14 +125,15 @@ static void test_too_early_is_tried_again(void **state)
 
 	event(h, "confirmed", "e1", EVENT("OrderConfirmed", "{\"orderId\":\"ord_1\"}"));
 	assert_int_equal(h->answer.verdict, GANTRY_FAILED);
-	assert_string_equal(h->answer.message,
-			    "ORDER_UNKNOWN: the event came before what it rests on");
+	assert_string_equal(h->answer.code, "ORDER_UNKNOWN");
+	assert_int_equal(h->answer.status, 503);
 	event(h, "created", "e2", CREATED(ITEM("a", "2")));
 	event(h, "return_initiated", "e3",
 	      EVENT("OrderReturnInitiated", "{\"orderId\":\"ord_1\"}"));
 	assert_int_equal(h->answer.verdict, GANTRY_FAILED);
+	assert_string_equal(h->answer.code, "ORDER_NOT_FULFILLED");
 	assert_string_equal(h->answer.message,
-			    "ORDER_NOT_FULFILLED: the event came before what it rests on");
+			    "the event came before what it rests on");
 	event(h, "confirmed", "e1", EVENT("OrderConfirmed", "{\"orderId\":\"ord_1\"}"));
 	outcome(h, "applied");
 }

@@ -33,3 +33,4 @@ tests_plugins_sqlite_disk_LDADD = $(LDADD_UNIT)
 tests_plugins_sqlite_disk_LDFLAGS = $(LDFLAGS_UNIT) \
 	-Wl,--export-dynamic-symbol=fsync \
 	-Wl,--export-dynamic-symbol=fdatasync
+include tests/plugins/testhost.mk

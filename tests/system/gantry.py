@@ -140,6 +140,7 @@ class Gantry:
         self.starts = 0
         self.ids = itertools.count(1)
         self.clients = threading.local()
+        self.launch = {}    # more for Popen: env, preexec_fn
         self.write("jwt.key", self.key, 0o600)
         self.write("gantry.yaml", self.configuration(extra).encode())
 
@@ -195,7 +196,8 @@ class Gantry:
         with open(self.path("log"), "ab") as log:
             self.process = subprocess.Popen(
                 [PROGRAM, "serve", "--config", self.path("gantry.yaml")] +
-                self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                **self.launch)
         self.starts += 1
         end = time.monotonic() + START_SECONDS
         while not self.answers():

@@ -22,3 +22,4 @@ tests_unit_member_LDADD = $(LDADD_UNIT)
 tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/stock.mk
 include tests/unit/config.mk
+include tests/unit/commit.mk

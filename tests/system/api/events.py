@@ -111,7 +111,7 @@ def test_confirmed(g):
 def test_confirmed_of_an_unknown_order_may_be_tried_again(g):
     got = whole(g, "OrderConfirmed", "ord_unknown")
     assert got.status == 503 and got.json["error"]["retryable"] is True, got
-    assert "ORDER_UNKNOWN" in got.json["error"]["message"], got
+    assert got.json["error"]["code"] == "ORDER_UNKNOWN", got
     assert state(g, "ord_unknown") is None
 
 
@@ -165,7 +165,7 @@ def test_return_of_nothing_may_be_tried_again(g):
     created(g, order, [line(item)])
     got = whole(g, "OrderReturnInitiated", order)
     assert got.status == 503, got
-    assert "ORDER_NOT_FULFILLED" in got.json["error"]["message"], got
+    assert got.json["error"]["code"] == "ORDER_NOT_FULFILLED", got
 
 
 def test_envelope_is_checked(g):

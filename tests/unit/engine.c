@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* engine - runs of handlers, strands, bounds, and events that enter by HTTP. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "gateway/base/memory.h"
+#include "tests/unit/commit_world.h"
+
+static struct world world;
+
+static int setup(void **state)
+{
+	(void)state;
+	world_open(&world, NULL);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	world_close(&world);
+	return 0;
+}
+
+static void nap(long us)
+{
+	nanosleep(&(struct timespec){ 0, us * 1000 }, NULL);
+}
+
+/* Ids are the same in each run, and each handler of a pipeline has its own. */
+
+static const char *minted[4][2];
+
+static enum gantry_verdict do_mint(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	const char *first = gantry_mint(m, m->step == 0 ? "one_" : "two_");
+	const char *second = gantry_mint(m, m->step == 0 ? "one_" : "two_");
+
+	minted[s->runs - 1][0] = first;
+	minted[s->runs - 1][1] = second;
+	gantry_record_get(m, "space", m->step == 0 ? "a" : "b", err);
+	assert_true(gantry_now_ms(m) == s->m.received_ms);
+	return m->step == 0 ? GANTRY_NEXT : GANTRY_DONE;
+}
+
+static void test_mint(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_INLINE, do_mint);
+	s.handle[1] = do_mint;
+	shot_run(&s);
+	assert_int_equal(s.runs, 4);
+	assert_int_equal(s.m.answer.status, 200);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(minted[0][i], minted[1][i]);
+		assert_string_equal(minted[2][i], minted[3][i]);
+		assert_memory_equal(minted[0][i], "one_", 4);
+		assert_memory_equal(minted[2][i], "two_", 4);
+		assert_string_not_equal(minted[0][i] + 4, minted[2][i] + 4);
+	}
+	assert_string_not_equal(minted[0][0], minted[0][1]);
+	shot_fini(&s);
+}
+
+/* A run that asks may mint for another purpose than the one that counts. */
+static enum gantry_verdict do_mint_by_answer(struct shot *s, struct gantry_message *m,
+					     struct gantry_error *err)
+{
+	gantry_record_get(m, "space", "a", err);
+	minted[s->runs - 1][0] = gantry_mint(m, gantry_asking(m) ? "a_" : "b_");
+	return GANTRY_DONE;
+}
+
+static void test_mint_by_answer(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_INLINE, do_mint_by_answer);
+	shot_run(&s);
+	assert_int_equal(s.runs, 2);
+	assert_memory_equal(minted[1][0], "b_", 2);
+	shot_fini(&s);
+}
+
+static enum gantry_verdict do_ask_on(struct shot *s, struct gantry_message *m,
+				     struct gantry_error *err)
+{
+	gantry_record_get(m, "space", gantry_format(m, "%u", s->runs), err);
+	return s->number != 0 && s->runs == s->number ? GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void test_runs(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_INLINE, do_ask_on);
+	s.m.correlation_id = "cor_1";
+	shot_run(&s);
+	assert_int_equal(s.runs, 16);
+	assert_int_equal(s.m.answer.status, 500);
+	assert_int_equal(s.m.answer.verdict, GANTRY_FAILED);
+	assert_string_equal(s.m.answer.text,
+		"{\"success\":false,\"error\":{\"code\":\"INTERNAL_ERROR\","
+		"\"message\":\"inline.step: still asking after 16 runs\","
+		"\"retryable\":false,\"correlationId\":\"cor_1\"}}");
+	shot_fini(&s);
+}
+
+static enum gantry_verdict do_find(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	const struct gantry_page *page =
+		gantry_find(m, &GANTRY_QUERY(.name = s->text, .key = "inv_1"), err);
+
+	if (page == NULL)
+		return GANTRY_FAILED;
+	return gantry_reply(m, 200, page->rows, err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void test_find(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	world_item(&world, "inv_1", 10);
+	shot_init(&world, &s, GANTRY_INLINE, do_find);
+	s.text = "item";
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	assert_non_null(strstr(s.m.answer.text, "\"id\":\"inv_1\""));
+	shot_fini(&s);
+	shot_init(&world, &s, GANTRY_INLINE, do_find);
+	s.text = "everything";
+	shot_run(&s);
+	assert_string_equal(s.m.error.message, "there is no query \"everything\"");
+	assert_int_equal(s.runs, 1);
+	shot_fini(&s);
+}
+
+static enum gantry_verdict do_read(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	const json_t *value = gantry_record_get(m, "space", "a", err);
+
+	(void)s;
+	return value == NULL && m->error.message[0] != '\0' ? GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void test_read_away(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	world_fail(&world, WORLD_READ, GANTRY_AWAY, 1);
+	shot_init(&world, &s, GANTRY_INLINE, do_read);
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 503);
+	assert_int_equal(s.m.error.dependency, GANTRY_DEPENDS_ON_STORAGE);
+	assert_string_equal(s.m.error.message, "told to fail");
+	assert_string_equal(shot_header(&s, "Retry-After"), "1");
+	shot_fini(&s);
+	shot_init(&world, &s, GANTRY_INLINE, do_read);
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	shot_fini(&s);
+}
+
+static enum gantry_verdict do_nine(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	(void)s;
+	(void)m;
+	(void)err;
+	return (enum gantry_verdict)9;
+}
+
+static void test_bad_verdict(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_SERIAL, do_nine);
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 500);
+	assert_string_equal(s.m.error.message, "serial.step gave verdict 9");
+	shot_fini(&s);
+}
+
+/* Bounds of effects. */
+
+static int too_many(struct shot *s, struct gantry_message *m, struct gantry_error *err)
+{
+	int done = 0, n = 0;
+
+	while (done >= 0 && n < 2000) {
+		done = s->text[0] == 'c' ?
+			gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_ORDER_OPEN,
+							  .order_id = "o"), err) :
+			s->text[0] == 'e' ?
+			gantry_publish(m, &GANTRY_EVENT(.exchange = "x",
+				.routing_key = "k", .payload_text = "{}",
+				.payload_len = 2), err) :
+			s->text[0] == 'r' ?
+			gantry_record_put(m, "s", gantry_format(m, "%d", n), NULL, err) :
+			gantry_reply_header(m, "X-Test", "a", err);
+		n += done >= 0;
+	}
+	return n;
+}
+
+static enum gantry_verdict do_too_many(struct shot *s, struct gantry_message *m,
+				       struct gantry_error *err)
+{
+	s->number = too_many(s, m, err);
+	return GANTRY_FAILED;
+}
+
+static void check_bound(const char *what, int64_t most)
+{
+	struct shot s;
+	AUTO_FREE char *text = memory_format(
+		"too many effects of one kind (at most %d)", (int)most);
+
+	shot_init(&world, &s, GANTRY_INLINE, do_too_many);
+	s.text = what;
+	shot_run(&s);
+	assert_int_equal(s.number, most);
+	assert_string_equal(s.m.error.message, text);
+	shot_fini(&s);
+}
+
+static enum gantry_verdict do_heavy(struct shot *s, struct gantry_message *m,
+				    struct gantry_error *err)
+{
+	char *text = memory_new(1 << 20);
+	int first, second;
+
+	(void)s;
+	memset(text, ' ', 1 << 20);
+	first = gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
+				.payload_text = text, .payload_len = 1 << 20), err);
+	second = gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
+				.payload_text = text, .payload_len = 1 << 19), err);
+	assert_int_equal(first, -1);
+	assert_int_equal(second, 0);
+	free(text);
+	assert_int_equal(m->effects.n_events, 1);
+	return GANTRY_FAILED;
+}
+
+static enum gantry_verdict do_no_payload(struct shot *s, struct gantry_message *m,
+					 struct gantry_error *err)
+{
+	(void)s;
+	return gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
+				.payload_text = "{}"), err) < 0 ?
+		       GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void test_bounds(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	check_bound("command", 1000);
+	check_bound("event", 64);
+	check_bound("record", 64);
+	check_bound("header", 8);
+	shot_init(&world, &s, GANTRY_INLINE, do_heavy);
+	shot_run(&s);
+	assert_string_equal(s.m.error.message, "effects of more than 1048576 bytes");
+	shot_fini(&s);
+	shot_init(&world, &s, GANTRY_INLINE, do_no_payload);
+	shot_run(&s);
+	assert_string_equal(s.m.error.message, "an event's payload is empty");
+	shot_fini(&s);
+}
+
+/* Threads. */
+
+static _Atomic int inside, most_inside;
+
+static void go_in(void)
+{
+	int now = atomic_fetch_add(&inside, 1) + 1, most = atomic_load(&most_inside);
+
+	while (now > most && !atomic_compare_exchange_weak(&most_inside, &most, now))
+		;
+	nap(200);
+	atomic_fetch_sub(&inside, 1);
+}
+
+static enum gantry_verdict do_overlap(struct shot *s, struct gantry_message *m,
+				      struct gantry_error *err)
+{
+	(void)s;
+	(void)m;
+	(void)err;
+	go_in();
+	return GANTRY_DONE;
+}
+
+#define PER_THREAD 25
+
+struct submitter {
+	pthread_t thread;
+	enum gantry_threads threads;
+	struct shot shots[PER_THREAD];
+};
+
+static void *submitter_main(void *arg)
+{
+	struct submitter *sub = arg;
+
+	for (int i = 0; i < PER_THREAD; i++) {
+		shot_init(&world, &sub->shots[i], sub->threads, do_overlap);
+		shot_fire(&sub->shots[i]);
+	}
+	return NULL;
+}
+
+static int overlap(enum gantry_threads threads)
+{
+	static struct submitter subs[8];
+
+	atomic_store(&most_inside, 0);
+	for (int i = 0; i < 8; i++) {
+		subs[i].threads = threads;
+		pthread_create(&subs[i].thread, NULL, submitter_main, &subs[i]);
+	}
+	for (int i = 0; i < 8; i++) {
+		pthread_join(subs[i].thread, NULL);
+		for (int j = 0; j < PER_THREAD; j++) {
+			shot_wait(&subs[i].shots[j]);
+			shot_fini(&subs[i].shots[j]);
+		}
+	}
+	assert_int_equal(engine_waiting(world.engine), 0);
+	return atomic_load(&most_inside);
+}
+
+static void test_overlap(void **state)
+{
+	(void)state;
+	assert_int_equal(overlap(GANTRY_SERIAL), 1);
+	assert_true(overlap(GANTRY_PARALLEL) > 1);
+}
+
+static enum gantry_verdict do_slow(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	(void)m;
+	(void)err;
+	nap(s->number);
+	return GANTRY_DONE;
+}
+
+/* What one thread hands to a strand runs in that order. */
+static void test_strand_order(void **state)
+{
+	static struct shot shots[200];
+
+	(void)state;
+	for (int i = 0; i < 200; i++) {
+		shot_init(&world, &shots[i], GANTRY_SERIAL, do_slow);
+		shots[i].number = i % 7 * 20;
+		shot_fire(&shots[i]);
+		if (i % 10 == 0)
+			nap(100);
+	}
+	for (int i = 0; i < 200; i++) {
+		shot_wait(&shots[i]);
+		assert_int_equal(shots[i].place, i);
+		shot_fini(&shots[i]);
+	}
+}
+
+/* Events by POST. */
+
+static enum gantry_verdict event_handle(void *self, struct gantry_message *m,
+					struct gantry_error *err)
+{
+	const json_t *event = gantry_json(m, err);
+	const char *mode = json_string_value(json_object_get(event, m->route->queue));
+
+	(void)self;
+	if (mode == NULL)
+		return gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
+			.type = m->route->queue, .payload_text = "{}",
+			.payload_len = 2), err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
+	if (strcmp(mode, "refuse") == 0)
+		return gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_ALLOCATE,
+			.order_id = "ord_1", .order_item_id = "oi_1",
+			.item_id = "inv_none", .quantity = 1), err) < 0 ?
+			       GANTRY_FAILED : GANTRY_DONE;
+	if (strcmp(mode, "reject") == 0)
+		return gantry_reject(err, "ORDER_UNKNOWN");
+	gantry_fail(err, "not today");
+	return GANTRY_FAILED;
+}
+
+static const struct gantry_handler event_handler = {
+	.size = sizeof(event_handler), .name = "event", .handle = event_handle,
+};
+
+static void inject(struct shot *s, const char *key, const char *body)
+{
+	static struct route_binding bindings[2] = { { "orders", "order.#" },
+						    { "orders", "order.made.*" } };
+	static struct route_step step;
+	static struct message_pair params[2];
+	static struct route route;
+
+	step = (struct route_step){ &world.instances[GANTRY_INLINE], &event_handler };
+	for (int i = 0; i < 2; i++) {
+		world.routes[3 + i] = (struct route){
+			.source = GANTRY_SOURCE_AMQP,
+			.address = i ? "queue two" : "queue one",
+			.queue = i ? "two" : "one", .bindings = &bindings[i],
+			.n_bindings = 1, .steps = &step, .n_steps = 1 };
+	}
+	world.graph.n_routes = 5;
+	route = (struct route){ .source = GANTRY_SOURCE_HTTP, .inject = true,
+				.address = "POST /events/{exchange}/{routingKey}" };
+	params[0] = (struct message_pair){ "exchange", "orders" };
+	params[1] = (struct message_pair){ "routingKey", key };
+	shot_init(&world, s, GANTRY_INLINE, shot_reject);
+	s->m.route = &route;
+	s->m.params = params;
+	s->m.n_params = 2;
+	s->m.body = body;
+	s->m.body_len = strlen(body);
+	engine_submit(world.engine, &s->m);
+	shot_wait(s);
+}
+
+static void check_inject(const char *key, const char *body, int status,
+			 const char *answer)
+{
+	struct shot s;
+
+	inject(&s, key, body);
+	assert_int_equal(s.m.answer.status, status);
+	assert_string_equal(s.m.answer.text, answer);
+	shot_fini(&s);
+	assert_int_equal(engine_waiting(world.engine), 0);
+}
+
+#define OUTCOME(id, outcome) "{\"success\":true,\"data\":{\"eventId\":\"" id \
+	"\",\"outcome\":\"" outcome "\"}}"
+#define EVENT(id, more) "{\"eventId\":\"" id "\"" more \
+	",\"metadata\":{\"correlationId\":\"cor_9\"}}"
+#define ERROR(code, message, retryable) "{\"success\":false,\"error\":{\"code\":\"" \
+	code "\",\"message\":\"" message "\",\"retryable\":" retryable \
+	",\"correlationId\":\"cor_9\"}}"
+
+static void test_inject(void **state)
+{
+	(void)state;
+	check_inject("order.made.x", EVENT("e1", ""), 200, OUTCOME("e1", "applied"));
+	assert_int_equal(world_count(&world, COMMIT_INBOX), 2);
+	assert_int_equal(world_count_text(&world, COMMIT_INBOX, "key", "one:e1"), 1);
+	assert_int_equal(world_count_text(&world, COMMIT_INBOX, "key", "two:e1"), 1);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "type", "two"), 1);
+	check_inject("order.made.x", EVENT("e1", ""), 200, OUTCOME("e1", "duplicate"));
+	check_inject("order.other", EVENT("e2", ""), 200, OUTCOME("e2", "applied"));
+	/* the queue that has it already is the one that is not "applied" */
+	check_inject("order.made.x", EVENT("e2", ""), 200, OUTCOME("e2", "duplicate"));
+	check_inject("order.made.x", EVENT("e3", ",\"two\":\"refuse\""), 200,
+		     OUTCOME("e3", "refused"));
+	assert_int_equal(world_count(&world, COMMIT_INBOX), 6);
+}
+
+static void test_inject_failures(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	check_inject("order.made.x", EVENT("e1", ",\"one\":\"reject\""), 409,
+		     ERROR("ORDER_UNKNOWN", "The order is not known", "false"));
+	check_inject("order.made.x", EVENT("e2", ",\"one\":\"reject\",\"two\":\"fail\""),
+		     503, ERROR("OVERLOADED", "not today", "true"));
+	/* what was applied stays, and the event can come again */
+	check_inject("order.made.x", EVENT("e1", ""), 200, OUTCOME("e1", "duplicate"));
+	inject(&s, "nobody", EVENT("e4", ""));
+	assert_int_equal(s.m.answer.status, 404);
+	assert_string_equal(s.m.error.message,
+		"No event route is bound to exchange orders with key nobody");
+	shot_fini(&s);
+	inject(&s, "order.made.x", "{\"eventId\":7}");
+	assert_int_equal(s.m.answer.status, 400);
+	assert_string_equal(s.m.error.message, "The event has no eventId");
+	assert_non_null(strstr(s.m.answer.text, "\"details\":[{\"field\":\"eventId\","
+				"\"problem\":\"not 1 to 128 printable bytes\"}]"));
+	shot_fini(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_mint),
+		TEST(test_mint_by_answer),
+		TEST(test_runs),
+		TEST(test_find),
+		TEST(test_read_away),
+		TEST(test_bad_verdict),
+		TEST(test_bounds),
+		TEST(test_overlap),
+		TEST(test_strand_order),
+		TEST(test_inject),
+		TEST(test_inject_failures),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
