@@ -29,7 +29,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py
-EXTRA_DIST += demo check .ci/run scripts/setup.sh scripts/count_tests.py \
+EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	scripts/demo/day.py scripts/demo/invoices.py scripts/demo/traffic.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
 
@@ -38,3 +38,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
+
+# ./check is a file, and "check" is not: make must not take one for the other.
+dist-hook:
+	cp -p $(srcdir)/check $(distdir)/check

@@ -8,11 +8,14 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdbool.h>
+
 #include <gantry/error.h>
 
 struct gantry_error {
 	const char *code;	/* NULL: none yet; points into code_text */
 	enum gantry_dependency dependency;
+	bool permanent;		/* trying again is in vain, whoever fails by it */
 	char message[512];
 	char code_text[64];
 	char *details;		/* JSON text or NULL; malloc */

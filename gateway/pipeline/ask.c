@@ -86,8 +86,10 @@ static bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
 	if (ask->error == NULL)
 		return true;
 	error_depends(err, ask->error->dependency, "%s", ask->error->message);
-	if (ask->error->code != NULL)
+	if (ask->error->code != NULL) {
 		gantry_reject(err, ask->error->code);
+		err->permanent = true;
+	}
 	return false;
 }
 

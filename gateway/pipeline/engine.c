@@ -272,6 +272,9 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 			  (int)m->verdict);
 		m->verdict = GANTRY_FAILED;
 	}
+	/* a query that cannot be is the sender's fault, not the moment's */
+	if (m->verdict == GANTRY_FAILED && m->error.permanent)
+		m->verdict = GANTRY_REJECTED;
 	message_flush_logs(m);
 }
 

@@ -35,6 +35,8 @@ static int sqlite_open(void *self, const struct gantry_instance *instance,
 		return gantry_fail(err, "max_size: must be 0 or at least 1M");
 	if (sqlite3_threadsafe() == 0)
 		return gantry_fail(err, "sqlite: this SQLite was built without threads");
+	/* its statistics lock at every allocation; refused once it is in use */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	s->lock_fd = -1;
 	s->writer = connection_memory(sizeof(*s->writer));
 	pthread_mutex_init(&s->lock, NULL);

@@ -68,7 +68,24 @@ static void text_equal(FILE *f, const struct gantry_table *t, uint8_t index,
 			i == 0 && first != NULL ? first : "=?");
 }
 
-/* " IN (SELECT column FROM table WHERE ...)"; malloc. */
+/* Whether a sub-select and those inside it find one row at most. */
+static bool text_is_single(const struct sqlite *s, const struct shape *shape, unsigned at)
+{
+	for (; at < shape->n_via; at++) {
+		const struct gantry_table *t = text_table(s, shape->via[at].table);
+		uint8_t index = shape->via[at].index;
+
+		if (index != BY_REF && !(t->indexes[index]->unique &&
+					 t->indexes[index]->n_columns == shape->via[at].n))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * " IN (SELECT column FROM table WHERE ...)"; malloc. For a single row "=": IN
+ * makes a table of its own for each look-up, which costs more than all the rest.
+ */
 static char *text_via(const struct sqlite *s, const struct shape *shape, unsigned at)
 {
 	const struct gantry_table *t;
@@ -81,7 +98,8 @@ static char *text_via(const struct sqlite *s, const struct shape *shape, unsigne
 	f = open_memstream(&text, &len);
 	assert(f != NULL);
 	t = text_table(s, shape->via[at].table);
-	fprintf(f, " IN (SELECT \"%s\"", t->columns[shape->via[at].column]->name);
+	fprintf(f, " %s (SELECT \"%s\"", text_is_single(s, shape, at) ? "=" : "IN",
+		t->columns[shape->via[at].column]->name);
 	text_from(f, t, shape->via[at].index);
 	first = text_via(s, shape, at + 1);
 	text_equal(f, t, shape->via[at].index, shape->via[at].n, first);

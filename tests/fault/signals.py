@@ -162,7 +162,7 @@ def test_term_with_requests_nobody_has_looked_at(g):
     g.configure()
     g.start()
     item = g.item(10**6)
-    senders = [Sender(g, n, item, True) for n in range(64)]
+    senders = [Sender(g, n, item, True) for n in range(200)]
     g.process.send_signal(signal.SIGSTOP)
     for s in senders:
         s.send()
@@ -177,7 +177,7 @@ def test_term_with_requests_nobody_has_looked_at(g):
         s.hang_up()
     assert g.process.wait(20) == 0
     g.process = None
-    assert not silent, "%d of 64: %s" % (len(silent), silent[:2])
+    assert not silent, "%d of 200: %s" % (len(silent), silent[:2])
     assert {s.sent[0][1] for s in senders} == {201}
     g.start()
     assert not fault.lost(g, [s.sent[0][2] for s in senders])

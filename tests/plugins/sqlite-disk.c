@@ -202,6 +202,79 @@ static void test_moved(void **state)
 		assert_int_equal(kit_count(&b->kit, HOLDERS, i), i == 4);
 }
 
+/* Without any error, too: nothing is stored where no start would find it. */
+static void test_moved_in_use(void **state)
+{
+	static const char *const ends[] = { "", "-wal" };
+	struct bench *b = *state;
+	char path[80], away[80], wanted[150];
+
+	bench_open(b);
+	for (int64_t i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s%s", b->path, ends[i]);
+		snprintf(away, sizeof(away), "%s.copy", b->path);
+		assert_int_equal(bench_big(b, 10 * i + 1), GANTRY_STORED);
+		assert_int_equal(rename(path, away), 0);
+		assert_int_equal(bench_big(b, 10 * i + 2), GANTRY_AWAY);
+		snprintf(wanted, sizeof(wanted), "%s: No such file or directory", path);
+		assert_string_equal(b->kit.err.message, wanted);
+		assert_int_equal(rename(away, path), 0);
+		assert_int_equal(bench_big(b, 10 * i + 3), GANTRY_STORED);
+		assert_int_equal(kit_count(&b->kit, HOLDERS, 10 * i + 2), 0);
+	}
+}
+
+/* A unit that changes nothing. */
+static enum gantry_stored disk_probe(struct bench *b)
+{
+	const struct gantry_storage *st = b->kit.st;
+	enum gantry_stored stored;
+	void *unit;
+
+	stored = st->begin(b->kit.self, 0, &unit, &b->kit.err);
+	if (stored != GANTRY_STORED)
+		return stored;
+	assert_int_equal(st->store(unit, NULL, 0, &b->kit.err), GANTRY_STORED);
+	return st->commit(unit, &b->kit.err);
+}
+
+/* Whoever waits for room must not hear of it before it is there. */
+static void test_probe(void **state)
+{
+	struct bench *b = *state;
+	int64_t n = 0;
+
+	signal(SIGXFSZ, SIG_IGN);
+	bench_open(b);
+	disk_limit(100000);
+	assert_int_equal(disk_probe(b), GANTRY_STORED);
+	while (bench_big(b, ++n) == GANTRY_STORED)
+		assert_true(n < 100);
+	disk_limit(4096);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(disk_probe(b), GANTRY_AWAY);
+	disk_limit(RLIM_INFINITY);
+	assert_int_equal(disk_probe(b), GANTRY_STORED);
+	assert_int_equal(bench_big(b, ++n), GANTRY_STORED);
+}
+
+static void test_probe_of_a_full_file(void **state)
+{
+	struct bench *b = *state;
+	int64_t n = 0;
+
+	b->options[1] = "max_size=1048576";
+	bench_open(b);
+	while (bench_big(b, ++n) == GANTRY_STORED)
+		assert_true(n < 100);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(disk_probe(b), GANTRY_FULL);
+	kit_close(&b->kit);
+	b->options[1] = "max_size=2097152";
+	bench_open(b);
+	assert_int_equal(disk_probe(b), GANTRY_STORED);
+}
+
 /* Pages of rows go bad under a running storage: that does not mend itself. */
 static void test_rotten(void **state)
 {
@@ -238,6 +311,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(each_commit), TEST(unsafe), TEST(failed_sync),
 		TEST(failed_syncs_and_back), TEST(no_write), TEST(moved),
+		TEST(moved_in_use), TEST(probe), TEST(probe_of_a_full_file),
 		TEST(rotten),
 	};
 

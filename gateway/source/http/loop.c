@@ -8,6 +8,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -184,8 +185,11 @@ static void loop_sweep(struct http_loop *loop)
 
 static void loop_quiesce(struct http_loop *loop)
 {
-	/* what the kernel has accepted for us is served */
-	MHD_run(loop->daemon);
+	struct pollfd more = { .fd = loop->listen_fd, .events = POLLIN };
+
+	/* what the kernel has accepted for us is served; one turn takes a few */
+	for (int i = 0; i < LOOP_LAST_TURNS && poll(&more, 1, 0) > 0; i++)
+		MHD_run(loop->daemon);
 	if (MHD_quiesce_daemon(loop->daemon) != MHD_INVALID_SOCKET)
 		close(loop->listen_fd);
 	loop->listen_fd = -1;
