@@ -13,3 +13,4 @@ pkgconfig_DATA = sdk/gantry.pc
 noinst_LIBRARIES += sdk/libtesthost.a
 sdk_libtesthost_a_SOURCES = sdk/testhost/testhost.c sdk/testhost/testhost.h
 sdk_libtesthost_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
+dist_man3_MANS = sdk/gantry-plugin.3
