@@ -54,7 +54,7 @@ static int readers_record(void *context, size_t key, const struct gantry_value *
 	ask->version = values[1].is.number;
 	if (ask->value == NULL)
 		ask->value = json_loadb(value->is.text, value->len,
-					JSON_DECODE_ANY, NULL);
+					JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
 	return 0;
 }
 

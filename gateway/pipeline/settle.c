@@ -62,8 +62,10 @@ static enum gantry_verdict settle_one(struct gantry_message *m,
 enum gantry_verdict engine_settle(struct gantry_message *m)
 {
 	enum gantry_verdict verdict = GANTRY_DONE;
-	unsigned last = m->step;
+	unsigned last = m->step, minted = m->next_minted;
 
+	/* a unit that is tried again settles again: the same ids, one log */
+	m->logs = NULL;
 	m->settling = true;
 	for (m->step = 0; m->step <= last && m->step < m->route->n_steps; m->step++) {
 		const struct route_step *step = &m->route->steps[m->step];
@@ -75,6 +77,7 @@ enum gantry_verdict engine_settle(struct gantry_message *m)
 			break;
 	}
 	m->step = last;
+	m->next_minted = minted;
 	m->settling = false;
 	return verdict;
 }

@@ -84,13 +84,15 @@ static int stage_check_event(const struct gantry_event *e, struct gantry_error *
 int gantry_publish(struct gantry_message *m, const struct gantry_event *event,
 		   struct gantry_error *err)
 {
-	struct effect effect = { .kind = EFFECT_EVENT, .as.event = *event };
+	struct effect effect = { .kind = EFFECT_EVENT };
 	struct gantry_event *e = &effect.as.event;
+	size_t n = event->size < sizeof(*e) ? event->size : sizeof(*e);
 	char *text;
 	int done;
 
-	if (stage_check_event(event, err) < 0 ||
-	    stage_dump(event->payload, &text, err) < 0)
+	memcpy(e, event, n);
+	e->size = sizeof(*e);
+	if (stage_check_event(e, err) < 0 || stage_dump(e->payload, &text, err) < 0)
 		return -1;
 	if (text != NULL) {
 		e->payload_text = text;

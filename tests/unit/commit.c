@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "gateway/base/memory.h"
 #include "tests/unit/commit_world.h"
 
 static struct world world;
@@ -46,10 +45,12 @@ static enum gantry_verdict do_all(struct shot *s, struct gantry_message *m,
 	return shot_allocate(s, m, err);
 }
 
+static const char *minted[3];
+
 static enum gantry_verdict settle_reject(struct shot *s, struct gantry_message *m,
 					 struct gantry_error *err)
 {
-	(void)m;
+	minted[s->settled - 1] = gantry_mint(m, "id_");
 	gantry_problem(err, "a", "is wrong");
 	return gantry_reject(err, s->text);
 }
@@ -170,6 +171,8 @@ static void test_settle_again(void **state)
 	shot_wait(&s);
 	shot_wait(&other);
 	assert_int_equal(s.settled, 3);
+	assert_string_equal(minted[0], minted[1]);
+	assert_string_equal(minted[0], minted[2]);
 	assert_string_equal(s.m.answer.text,
 		"{\"success\":false,\"error\":{\"code\":\"ORDER_CANCELLED\","
 		"\"message\":\"The order is cancelled\","
@@ -387,209 +390,6 @@ static void test_inbox(void **state)
 					  "InsufficientStock"), 1);
 }
 
-/* Outbox rows. */
-
-static json_t *outbox_row(const char *type)
-{
-	json_t *rows = world_rows(&world, COMMIT_OUTBOX), *row, *found = NULL;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-		if (strcmp(json_string_value(json_object_get(row, "type")), type) == 0)
-			found = json_incref(row);
-	json_decref(rows);
-	assert_non_null(found);
-	return found;
-}
-
-static const char *member(json_t *row, const char *name)
-{
-	return json_string_value(json_object_get(row, name));
-}
-
-static void test_outbox_envelope(void **state)
-{
-	struct shot s;
-	json_t *row, *body;
-	AUTO_FREE char *expected = NULL;
-
-	(void)state;
-	shot_init(&world, &s, GANTRY_INLINE, shot_publish);
-	shot_is_event(&s, "evt_7");
-	s.m.correlation_id = "cor_7";
-	s.text = "Told";
-	shot_run(&s);
-	shot_fini(&s);
-	row = outbox_row("Told");
-	body = json_loads(member(row, "body"), 0, NULL);
-	assert_non_null(body);
-	expected = memory_format("{\"eventId\":\"%s\",\"eventType\":\"Told\","
-		"\"eventVersion\":\"1.0.0\",\"aggregateId\":\"evt_7\","
-		"\"aggregateType\":\"Message\",\"timestamp\":\"%s\",\"metadata\":{"
-		"\"correlationId\":\"cor_7\",\"source\":\"test-service\","
-		"\"causationId\":\"evt_7\"},\"payload\":{}}",
-		member(row, "event_id"), member(body, "timestamp"));
-	assert_string_equal(member(row, "body"), expected);
-	assert_int_equal(strlen(member(body, "timestamp")), 20);
-	assert_string_equal(member(row, "owner"), "gantry");
-	assert_string_equal(member(row, "exchange"), "x");
-	assert_string_equal(member(row, "routing_key"), "k");
-	assert_string_equal(member(row, "correlation_id"), "cor_7");
-	assert_true(json_is_null(json_object_get(row, "after")));
-	json_decref(body);
-	json_decref(row);
-}
-
-static enum gantry_verdict do_order(struct shot *s, struct gantry_message *m,
-				    struct gantry_error *err)
-{
-	gantry_command(m, &GANTRY_COMMAND(.kind = (enum gantry_command_kind)s->number,
-					  .order_id = s->text), err);
-	return GANTRY_DONE;
-}
-
-static void run_order(enum gantry_command_kind kind, const char *order)
-{
-	struct shot s;
-
-	shot_init(&world, &s, GANTRY_INLINE, do_order);
-	s.text = order;
-	s.number = kind;
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 200);
-	shot_fini(&s);
-}
-
-static void allocate(const char *order, int64_t quantity)
-{
-	struct shot s;
-
-	shot_init(&world, &s, GANTRY_INLINE, shot_allocate);
-	s.text = order;
-	s.number = quantity;
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 200);
-	shot_fini(&s);
-}
-
-static json_int_t number(json_t *row, const char *name)
-{
-	return json_integer_value(json_object_get(row, name));
-}
-
-/* I5: Created, Confirmed, Cancelled of one allocation hang on each other. */
-static void test_outbox_chain(void **state)
-{
-	json_t *created, *confirmed, *cancelled, *rows;
-
-	(void)state;
-	allocate("ord_1", 2);
-	run_order(GANTRY_ORDER_CONFIRM, "ord_1");
-	created = outbox_row("AllocationCreated");
-	confirmed = outbox_row("AllocationConfirmed");
-	assert_true(json_is_null(json_object_get(created, "after")));
-	assert_int_equal(number(confirmed, "after"), number(created, "ref"));
-	assert_true(number(confirmed, "ref") > number(created, "ref"));
-	/* what was published meanwhile is waited for no more */
-	world_change(&world, &(struct gantry_change){
-		.size = sizeof(struct gantry_change), .kind = GANTRY_GONE,
-		.table = COMMIT_OUTBOX, .values = (struct gantry_value[]){
-			value_number(number(confirmed, "ref")) } });
-	run_order(GANTRY_ORDER_CANCEL, "ord_1");
-	cancelled = outbox_row("AllocationCancelled");
-	assert_true(json_is_null(json_object_get(cancelled, "after")));
-	assert_string_equal(member(cancelled, "correlation_id"), "ord_1");
-	rows = world_rows(&world, STOCK_ALLOCATIONS);
-	assert_int_equal(number(json_array_get(rows, 0), "last_event"),
-			 number(cancelled, "ref"));
-	json_decref(rows);
-	json_decref(created);
-	json_decref(confirmed);
-	json_decref(cancelled);
-}
-
-/* Which correlation id events and answers have (D14). */
-
-static const char *ids[2];
-
-static enum gantry_verdict do_cancel_both(struct shot *s, struct gantry_message *m,
-					  struct gantry_error *err)
-{
-	(void)s;
-	for (int i = 0; i < 2; i++)
-		gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_CANCEL,
-			.allocation_id = ids[i]), err);
-	return GANTRY_DONE;
-}
-
-static void test_correlation_of_several(void **state)
-{
-	json_t *rows;
-	struct shot s;
-
-	(void)state;
-	allocate("ord_1", 1);
-	allocate("ord_2", 2);
-	rows = world_rows(&world, STOCK_ALLOCATIONS);
-	for (int i = 0; i < 2; i++)
-		ids[i] = member(json_array_get(rows, (size_t)i), "id");
-	shot_init(&world, &s, GANTRY_INLINE, do_cancel_both);
-	s.m.source = GANTRY_SOURCE_SCHEDULE;
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 200);
-	shot_fini(&s);
-	/* of each order Created and Cancelled */
-	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
-					  "ord_1"), 2);
-	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
-					  "ord_2"), 2);
-	json_decref(rows);
-}
-
-static enum gantry_verdict do_cancel_one(struct shot *s, struct gantry_message *m,
-					 struct gantry_error *err)
-{
-	gantry_command(m, &GANTRY_COMMAND(.kind = GANTRY_CANCEL,
-					  .allocation_id = s->text), err);
-	return GANTRY_DONE;
-}
-
-static void test_correlation(void **state)
-{
-	json_t *rows;
-	struct shot s;
-
-	(void)state;
-	allocate("ord_1", 1);
-	rows = world_rows(&world, STOCK_ALLOCATIONS);
-	shot_init(&world, &s, GANTRY_INLINE, do_cancel_one);
-	s.text = member(json_array_get(rows, 0), "id");
-	shot_run(&s);
-	/* by its allocation a request is known to concern the order */
-	assert_string_equal(s.m.correlation_id, "ord_1");
-	shot_fini(&s);
-	json_decref(rows);
-	/* an id that no header can carry */
-	shot_init(&world, &s, GANTRY_INLINE, shot_allocate);
-	s.text = "ordre_\xc3\xa9";
-	s.number = 1;
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 200);
-	assert_memory_equal(s.m.correlation_id, "cor_", 4);
-	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
-					  s.m.correlation_id), 1);
-	shot_fini(&s);
-	/* what came with the request goes through */
-	shot_init(&world, &s, GANTRY_INLINE, shot_allocate);
-	s.m.correlation_id = "mine";
-	s.text = "ord_2";
-	s.number = 1;
-	shot_run(&s);
-	shot_fini(&s);
-	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "correlation_id",
-					  "mine"), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -604,10 +404,6 @@ int main(void)
 		TEST(test_bad_argument),
 		TEST(test_next_of_all),
 		TEST(test_inbox),
-		TEST(test_outbox_envelope),
-		TEST(test_outbox_chain),
-		TEST(test_correlation_of_several),
-		TEST(test_correlation),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,37 @@ static void test_put_and_get(void **state)
 	assert_int_equal(world_count(&world, COMMIT_RECORDS), 1);
 }
 
+/* Any JSON comes back as it was put. */
+static enum gantry_verdict do_round_trip(struct shot *s, struct gantry_message *m,
+					 struct gantry_error *err)
+{
+	json_t *odd = json_pack("[o, n, b, I, f, {s:s}]", json_stringn("a\0b", 3), 1,
+				(json_int_t)INT64_MAX, 0.1, "k", "\xc3\xa9\x1f");
+	const json_t *is = gantry_record_get(m, "odd", "a", err);
+
+	if (!gantry_asking(m) && s->number == 0)
+		gantry_record_put(m, "odd", "a", odd, err);
+	else if (!gantry_asking(m))
+		s->number += is != NULL && json_equal((json_t *)is, odd);
+	json_decref(odd);
+	return GANTRY_DONE;
+}
+
+static void test_round_trip(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	for (int64_t i = 0; i < 2; i++) {
+		shot_init(&world, &s, GANTRY_INLINE, do_round_trip);
+		s.number = i;
+		shot_run(&s);
+		assert_int_equal(s.m.answer.status, 200);
+		assert_int_equal(s.number, 2 * i);
+		shot_fini(&s);
+	}
+}
+
 /* Another instance's record under the same name is another record. */
 static void test_instances(void **state)
 {
@@ -336,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_put_and_get),
+		TEST(test_round_trip),
 		TEST(test_instances),
 		TEST(test_one_unit),
 		TEST(test_many_inline),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * allocations - the API's handlers in the test host: answers word for word,
- * what they leave in the tables, and that each of them is pure.
+ * allocations_life - an allocation from the request to the shipment, and the
+ * other ways it may end, by the API's handlers in the test host.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,30 +17,15 @@
 #include "sdk/testhost/testhost.h"
 
 #define HOUR INT64_C(3600000)
-#define NOW INT64_C(4000000000000)	/* ahead of any clock */
 
 static struct testhost *host;
-
-static int open_with(const char *const *options)
-{
-	host = testhost_open(&TESTHOST(.plugin = PLUGINS "/allocations/.libs/allocations.so",
-				       .memory = PLUGINS "/memory/.libs/memory.so",
-				       .options = options), NULL);
-	return host == NULL || testhost_stock(host, "inv_1", 10) < 0 ? -1 : 0;
-}
 
 static int setup(void **state)
 {
 	(void)state;
-	return open_with(NULL);
-}
-
-static int setup_quiet(void **state)
-{
-	static const char *const quiet[] = { "insufficient_stock_events=events", NULL };
-
-	(void)state;
-	return open_with(quiet);
+	host = testhost_open(&TESTHOST(.plugin = PLUGINS "/allocations/.libs/allocations.so",
+				       .memory = PLUGINS "/memory/.libs/memory.so"), NULL);
+	return host == NULL || testhost_stock(host, "inv_1", 10) < 0 ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -124,57 +109,6 @@ static void test_life(void **state)
 	free(id);
 }
 
-static void test_shortage(void **state)
-{
-	struct testhost_answer a;
-
-	(void)state;
-	a = SEND(409, .handler = "create", .body = BODY("11"));
-	assert_string_equal(a.text,
-		"{\"success\":false,\"error\":{\"code\":\"INSUFFICIENT_STOCK\","
-		"\"message\":\"Not enough inventory available\",\"details\":{"
-		"\"inventoryItemId\":\"inv_1\",\"warehouseId\":\"wh_1\","
-		"\"requested\":11,\"available\":10},\"retryable\":false,"
-		"\"correlationId\":\"cor_1\"}}");
-	assert_cell("outbox", "type", "InsufficientStock");
-	assert_cell("outbox", "exchange", "inventory.notifications");
-	assert_cell("outbox", "routing_key", "inventory.insufficientstock.inventoryitem");
-	assert_int_equal(testhost_count(host, "orders"), 0);
-}
-
-static void test_quiet_shortage(void **state)
-{
-	(void)state;
-	SEND(409, .handler = "create", .body = BODY("11"));
-	assert_int_equal(testhost_count(host, "outbox"), 0);
-}
-
-/* All that is wrong, in one go. */
-static void test_invalid(void **state)
-{
-	struct testhost_answer a;
-
-	(void)state;
-	a = SEND(400, .handler = "create", .now_ms = NOW,
-		 .body = "{\"orderId\":7,\"orderItemId\":\"\",\"quantity\":0,"
-			 "\"expiresAt\":\"2026-01-01T00:00:00Z\"}");
-	assert_string_equal(a.text,
-		"{\"success\":false,\"error\":{\"code\":\"VALIDATION_ERROR\","
-		"\"message\":\"The request is not valid\",\"details\":["
-		"{\"field\":\"orderId\",\"problem\":\"must be text of 1 to 128 "
-		"bytes without control characters\"},"
-		"{\"field\":\"orderItemId\",\"problem\":\"must be text of 1 to 128 "
-		"bytes without control characters\"},"
-		"{\"field\":\"inventoryItemId\",\"problem\":\"is required\"},"
-		"{\"field\":\"quantity\",\"problem\":\"must be a whole number from 1 to "
-		"1000000000\"},"
-		"{\"field\":\"expiresAt\",\"problem\":\"must lie in the future\"}],"
-		"\"retryable\":false,\"correlationId\":\"cor_1\"}}");
-	SEND(400, .handler = "create", .body = "[]");
-	SEND(400, .handler = "create", .body = "");
-	assert_int_equal(testhost_count(host, "allocations"), 0);
-}
-
 #define ITEM(item, quantity) "{\"orderItemId\":\"oi_" item "\"," \
 	"\"inventoryItemId\":\"inv_1\",\"quantity\":" quantity "}"
 
@@ -199,29 +133,6 @@ static void test_bulk(void **state)
 	a = SEND(200, .handler = "by_order", .method = "GET", .params = "orderId=ord_1");
 	assert_non_null(strstr(a.text, "\"quantity\":4"));
 	assert_cell("stock", "reserved", "4");
-}
-
-static void test_items(void **state)
-{
-	struct testhost_answer a;
-
-	(void)state;
-	a = SEND(201, .handler = "item_create", .body = "{\"id\":\"inv_2\",\"sku\":\"S\","
-		 "\"productId\":\"p\",\"warehouseId\":\"wh_2\",\"availableQuantity\":5}");
-	assert_non_null(strstr(a.text, "\"data\":{\"id\":\"inv_2\",\"sku\":\"S\","
-		"\"productId\":\"p\",\"warehouseId\":\"wh_2\",\"availableQuantity\":5,"
-		"\"reservedQuantity\":0,\"version\":1,"));
-	a = SEND(200, .handler = "item_adjust", .params = "id=inv_2",
-		 .body = "{\"delta\":-5,\"reason\":\"lost\"}");
-	assert_non_null(strstr(a.text, "\"availableQuantity\":0"));
-	a = SEND(409, .handler = "item_adjust", .params = "id=inv_2",
-		 .body = "{\"delta\":-1,\"reason\":\"lost\"}");
-	assert_string_equal(a.code, "ADJUSTMENT_BELOW_RESERVED");
-	a = SEND(404, .handler = "item_get", .method = "GET", .params = "id=inv_3");
-	assert_string_equal(a.code, "INVENTORY_ITEM_NOT_FOUND");
-	a = SEND(200, .handler = "item_list", .method = "GET", .query = "limit=1");
-	assert_non_null(strstr(a.text, "\"id\":\"inv_1\""));
-	assert_null(strstr(a.text, "\"id\":\"inv_2\""));
 }
 
 /* What was allocated for a day, 25 hours ago, is cancelled; then it is too late. */
@@ -255,11 +166,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_life),
-		TEST(test_shortage),
-		cmocka_unit_test_setup_teardown(test_quiet_shortage, setup_quiet, teardown),
-		TEST(test_invalid),
 		TEST(test_bulk),
-		TEST(test_items),
 		TEST(test_expire),
 	};
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* order_events - the order's life in the test host (D17 to D20). */
+/* orders_life - what events make of an order, from table to table (D18). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,27 +13,13 @@
 
 static struct testhost *host;
 
-static int open_with(const char *const *options)
-{
-	host = testhost_open(&TESTHOST(
-		.plugin = PLUGINS "/order-events/.libs/order-events.so",
-		.memory = PLUGINS "/memory/.libs/memory.so",
-		.options = options), NULL);
-	return host == NULL || testhost_stock(host, "inv_1", 10) < 0 ? -1 : 0;
-}
-
 static int setup(void **state)
 {
 	(void)state;
-	return open_with(NULL);
-}
-
-static int setup_off(void **state)
-{
-	static const char *const off[] = { "auto_allocate=false", NULL };
-
-	(void)state;
-	return open_with(off);
+	host = testhost_open(&TESTHOST(
+		.plugin = PLUGINS "/order-events/.libs/order-events.so",
+		.memory = PLUGINS "/memory/.libs/memory.so"), NULL);
+	return host == NULL || testhost_stock(host, "inv_1", 10) < 0 ? -1 : 0;
 }
 
 static int teardown(void **state)
@@ -118,74 +104,12 @@ static void test_partial(void **state)
 	assert_int_equal(count("outbox", "type", "AllocationCreated"), 1);
 }
 
-/* What comes in the wrong order (D20). */
-static void test_reordered(void **state)
-{
-	struct testhost_answer a;
-
-	(void)state;
-	a = event("confirmed", "OrderConfirmed", "e2", ORDER);
-	assert_int_equal(a.verdict, GANTRY_FAILED);
-	assert_string_equal(a.code, "ORDER_UNKNOWN");
-	assert_int_equal(testhost_count(host, "inbox"), 0);
-	apply("cancelled", "OrderCancelled", "e3", ORDER, "applied");
-	apply("created", "OrderCreated", "e1", CREATED(ITEM("1", "2")), "applied");
-	assert_int_equal(testhost_count(host, "allocations"), 0);
-	a = event("return_initiated", "OrderReturnInitiated", "e4", ORDER);
-	assert_int_equal(a.verdict, GANTRY_FAILED);
-	assert_string_equal(a.code, "ORDER_NOT_FULFILLED");
-	assert_string_equal(a.message, "the event came before what it rests on");
-}
-
-static void test_not_wanted(void **state)
-{
-	(void)state;
-	apply("created", "OrderCreated", "e1",
-	      "{\"orderId\":\"ord_1\",\"requiresPreAllocation\":false,\"items\":["
-	      ITEM("1", "2") "]}", "applied");
-	assert_int_equal(testhost_count(host, "allocations"), 0);
-	assert_int_equal(count("orders", "state", "OPEN"), 1);
-}
-
-static void test_off(void **state)
-{
-	(void)state;
-	apply("created", "OrderCreated", "e1", CREATED(ITEM("1", "2")), "applied");
-	assert_int_equal(testhost_count(host, "allocations"), 0);
-}
-
-static void test_invalid(void **state)
-{
-	struct testhost_answer a;
-
-	(void)state;
-	a = event("created", "OrderCreated", "e1",
-		  CREATED(ITEM("1", "0") ",7," "{\"orderItemId\":\"oi_3\",\"quantity\":1}"));
-	assert_int_equal(a.verdict, GANTRY_REJECTED);
-	assert_string_equal(a.code, "VALIDATION_ERROR");
-	assert_non_null(strstr(a.text, "\"details\":["
-		"{\"field\":\"payload.items[0].quantity\",\"problem\":\"must be a whole "
-		"number from 1 to 1000000000\"},"
-		"{\"field\":\"payload.items[1]\",\"problem\":\"must be an object\"},"
-		"{\"field\":\"payload.items[2].inventoryItemId\",\"problem\":\"is required\"}]"));
-	a = event("confirmed", "OrderCancelled", "e1", ORDER);
-	assert_int_equal(a.verdict, GANTRY_REJECTED);
-	assert_non_null(strstr(a.text, "{\"field\":\"eventType\",\"problem\":"
-		"\"is OrderCancelled, but OrderConfirmed belongs here\"}"));
-	assert_int_equal(testhost_count(host, "inbox"), 0);
-	assert_int_equal(testhost_count(host, "orders"), 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_life),
 		TEST(test_partial),
-		TEST(test_reordered),
-		TEST(test_not_wanted),
-		cmocka_unit_test_setup_teardown(test_off, setup_off, teardown),
-		TEST(test_invalid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
