@@ -235,6 +235,8 @@ static void apply_done(struct unit *u, struct gantry_message *m,
 		return;
 	}
 	m->answer.outcome = state;
+	if (m->source == GANTRY_SOURCE_AMQP)
+		envelope_outcome(m, state);
 	idempotency_keep(u, m);
 }
 
@@ -246,8 +248,8 @@ static bool apply_seen(struct unit *u, struct gantry_message *m)
 	    rowset_find(&u->rows, COMMIT_INBOX, 0, &value, 1) == NULL)
 		return false;
 	message_correlate(m);
-	m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200,
-					     .text = "", .outcome = "duplicate" };
+	envelope_outcome(m, "duplicate");
+	idempotency_keep(u, m);
 	return true;
 }
 

@@ -150,3 +150,21 @@ void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict)
 					m->correlation_id, &m->answer.len);
 	envelope_headers(m, m->answer.status);
 }
+
+void envelope_outcome(struct gantry_message *m, const char *outcome)
+{
+	struct writer w;
+
+	writer_init(&w, &m->arena, 256);
+	writer_object(&w, NULL);
+	writer_bool(&w, "success", true);
+	writer_object(&w, "data");
+	writer_text(&w, "eventId", m->id);
+	writer_text(&w, "outcome", outcome);
+	writer_end(&w);
+	writer_end(&w);
+	m->answer = (struct message_answer){ .verdict = GANTRY_DONE,
+					     .status = 200,
+					     .outcome = outcome };
+	m->answer.text = writer_done(&w, &m->answer.len);
+}

@@ -30,6 +30,12 @@ int envelope_status(const char *code);
 void envelope_fail(struct gantry_message *m, enum gantry_verdict verdict);
 
 /*
+ * The answer to an event that is through (D25): 200 with its id and its
+ * outcome, "applied", "duplicate" or "refused".
+ */
+void envelope_outcome(struct gantry_message *m, const char *outcome);
+
+/*
  * The error envelope as text in arena, for refusals before there is a
  * message. details is JSON text or NULL.
  */

@@ -2,22 +2,18 @@
 /* inject - see inject.h. */
 #include "gateway/pipeline/inject.h"
 
-#include <pthread.h>
 #include <string.h>
 
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
-#include "gateway/base/writer.h"
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/envelope.h"
 
 struct inject {
 	struct engine *engine;
 	struct gantry_message *request;
-	struct gantry_message *events;	/* an array */
-	unsigned n_events;
-	pthread_mutex_t lock;		/* of waiting */
-	unsigned waiting;
+	struct gantry_message *events;	/* an array, carried one by one */
+	unsigned n_events, next;
 };
 
 /* The id that the inbox knows it by (D20). */
@@ -62,41 +58,38 @@ static const char *inject_correlation(const struct gantry_message *request)
 /* The first outcome that is not "applied"; a failure before a refusal. */
 static const struct gantry_message *inject_worst(const struct inject *in)
 {
-	static const char *const order[] = { "applied", "duplicate", "refused" };
 	const struct gantry_message *worst = &in->events[0];
 
-	for (unsigned i = 0; i < in->n_events; i++)
+	for (unsigned i = 0; i < in->next; i++)
 		if (in->events[i].answer.verdict == GANTRY_FAILED)
 			return &in->events[i];
-	for (unsigned i = 0; i < in->n_events; i++)
+	for (unsigned i = 0; i < in->next; i++)
 		if (in->events[i].answer.verdict == GANTRY_REJECTED)
 			return &in->events[i];
-	for (unsigned i = 0; i < in->n_events; i++) {
+	for (unsigned i = 0; i < in->next; i++) {
 		worst = &in->events[i];
 		if (worst->answer.outcome != NULL &&
-		    strcmp(worst->answer.outcome, order[0]) != 0)
+		    strcmp(worst->answer.outcome, "applied") != 0)
 			break;
 	}
 	return worst;
 }
 
-static void inject_answer_outcome(struct gantry_message *request,
-				  const struct gantry_message *event)
+/* Everything of it lives in the event's arena, which goes before the request. */
+static void inject_copy_answer(struct gantry_message *request,
+			       const struct message_answer *answer)
 {
-	const char *outcome = event->answer.outcome;
-	struct writer w;
+	struct message_pair *headers;
 
-	writer_init(&w, &request->arena, 256);
-	writer_object(&w, NULL);
-	writer_bool(&w, "success", true);
-	writer_object(&w, "data");
-	writer_text(&w, "eventId", event->id);
-	writer_text(&w, "outcome", outcome != NULL ? outcome : "applied");
-	writer_end(&w);
-	writer_end(&w);
-	request->answer = (struct message_answer){ .verdict = GANTRY_DONE,
-						   .status = 200 };
-	request->answer.text = writer_done(&w, &request->answer.len);
+	request->answer = *answer;
+	request->answer.text = arena_text_n(&request->arena, answer->text, answer->len);
+	headers = arena_zero(&request->arena, (answer->n_headers + 1) * sizeof(*headers));
+	for (unsigned i = 0; i < answer->n_headers; i++)
+		headers[i] = (struct message_pair){
+			arena_text(&request->arena, answer->headers[i].name),
+			arena_text(&request->arena, answer->headers[i].value),
+		};
+	request->answer.headers = headers;
 }
 
 /* A rejected event gives its 4xx to the caller, who has it: no dead letter. */
@@ -109,32 +102,37 @@ static void inject_answer(struct inject *in)
 		request->correlation_id =
 			arena_text(&request->arena, event->correlation_id);
 	message_correlate(request);
-	if (event->answer.verdict == GANTRY_DONE) {
-		inject_answer_outcome(request, event);
-	} else {
-		request->answer = event->answer;
-		request->answer.text = arena_text_n(&request->arena, event->answer.text,
-						    event->answer.len);
-	}
-	/* headers of failures are constant */
+	inject_copy_answer(request, &event->answer);
 	for (unsigned i = 0; i < in->n_events; i++)
 		message_fini(&in->events[i]);
-	pthread_mutex_destroy(&in->lock);
 	free(in->events);
 	engine_finish(in->engine, request);
 	free(in);
 }
 
+/*
+ * The first event has the request's key (D6): if that gave an answer of its
+ * own, nothing else is to happen.
+ */
+static bool inject_is_over(const struct inject *in)
+{
+	const struct message_answer *first = &in->events[0].answer;
+
+	if (in->next == in->n_events)
+		return true;
+	return in->request->idempotency_key != NULL && in->next == 1 &&
+	       first->outcome == NULL;
+}
+
 static void inject_event_answered(struct gantry_message *event)
 {
 	struct inject *in = event->home_data;
-	unsigned left;
 
-	pthread_mutex_lock(&in->lock);
-	left = --in->waiting;
-	pthread_mutex_unlock(&in->lock);
-	if (left == 0)
+	in->next++;
+	if (inject_is_over(in))
 		inject_answer(in);
+	else
+		engine_submit(in->engine, &in->events[in->next]);
 }
 
 static const struct message_home inject_home = { inject_event_answered };
@@ -158,6 +156,14 @@ static void inject_event(struct inject *in, unsigned n, const struct route *rout
 	m->body_len = request->body_len;
 	m->json = json_incref(request->json);
 	m->received_ms = request->received_ms;
+	if (n > 0)
+		return;
+	m->method = request->method;
+	m->idempotency_key = request->idempotency_key;
+	m->issuer = request->issuer;
+	m->subject = request->subject;
+	m->n_roles = request->n_roles;
+	memcpy(m->roles, request->roles, sizeof(m->roles));
 }
 
 static unsigned inject_count(const struct gantry_message *request,
@@ -201,13 +207,11 @@ void inject_run(struct engine *engine, struct gantry_message *request)
 	in->engine = engine;
 	in->request = request;
 	in->events = memory_new_array(n, sizeof(*in->events));
-	in->n_events = in->waiting = n;
-	pthread_mutex_init(&in->lock, NULL);
+	in->n_events = n;
 	n = 0;
 	for (unsigned i = 0; i < request->graph->n_routes; i++)
 		if (inject_route_fits(request->graph->routes[i], exchange, key))
 			inject_event(in, n++, request->graph->routes[i], event_id);
-	/* The last answer frees in, also from inside the last submit. */
-	for (unsigned i = 0; i < n; i++)
-		engine_submit(engine, &in->events[i]);
+	/* The last answer frees in, also from inside this. */
+	engine_submit(engine, &in->events[0]);
 }

@@ -129,7 +129,7 @@ const char *gantry_correlation_id(const struct gantry_message *m)
 
 const char *gantry_method(const struct gantry_message *m)
 {
-	return m->method;
+	return m->source == GANTRY_SOURCE_HTTP ? m->method : "";
 }
 
 const char *gantry_path(const struct gantry_message *m)

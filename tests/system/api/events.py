@@ -115,6 +115,27 @@ def test_confirmed_of_an_unknown_order_may_be_tried_again(g):
     assert state(g, "ord_unknown") is None
 
 
+def test_a_keyed_event_gets_its_first_answer(g):
+    """D6 holds for events that enter by POST, too."""
+    item, order = g.item(10), g.fresh("ord")
+    event = {"eventId": g.fresh("evt"), "eventType": "OrderCreated",
+             "eventVersion": "1.0.0", "payload": {
+                 "orderId": order, "requiresPreAllocation": True,
+                 "items": [line(item)]}}
+    path = "/events/order.events/order.ordercreated.order"
+    key = {"Idempotency-Key": g.fresh("key")}
+    first = g.events.post(path, event, headers=key)
+    outcome(first, "applied")
+    again = g.events.post(path, event, headers=key)
+    outcome(again, "applied")
+    assert again.header("Idempotent-Replayed") == "true", again.headers
+    outcome(g.events.post(path, event), "duplicate")
+    other = dict(event, eventId=g.fresh("evt"))
+    refused(g.events.post(path, other, headers=key), 422,
+            "IDEMPOTENCY_KEY_REUSED", "another event")
+    assert g.quantities(item) == (10, 2)
+
+
 def test_an_event_that_failed_is_no_duplicate(g):
     item, order = g.item(10), g.fresh("ord")
     payload = {"orderId": order}
