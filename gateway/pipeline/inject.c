@@ -55,7 +55,10 @@ static const char *inject_correlation(const struct gantry_message *request)
 	return id != NULL && message_is_correlation_id(id) ? id : NULL;
 }
 
-/* The first outcome that is not "applied"; a failure before a refusal. */
+/*
+ * The first outcome that is not "applied"; a failure before a refusal, and an
+ * answer that was kept, which has no outcome, before all others.
+ */
 static const struct gantry_message *inject_worst(const struct inject *in)
 {
 	const struct gantry_message *worst = &in->events[0];
@@ -66,6 +69,8 @@ static const struct gantry_message *inject_worst(const struct inject *in)
 	for (unsigned i = 0; i < in->next; i++)
 		if (in->events[i].answer.verdict == GANTRY_REJECTED)
 			return &in->events[i];
+	if (worst->answer.outcome == NULL)
+		return worst;
 	for (unsigned i = 0; i < in->next; i++) {
 		worst = &in->events[i];
 		if (worst->answer.outcome != NULL &&
@@ -111,17 +116,17 @@ static void inject_answer(struct inject *in)
 }
 
 /*
- * The first event has the request's key (D6): if that gave an answer of its
- * own, nothing else is to happen.
+ * The first event has the request's key (D6). If that was used for something
+ * else, nothing else is to happen; but a kept answer says nothing of the other
+ * events, which may have failed when it was given.
  */
 static bool inject_is_over(const struct inject *in)
 {
-	const struct message_answer *first = &in->events[0].answer;
+	const char *code = in->events[0].error.code;
 
-	if (in->next == in->n_events)
-		return true;
-	return in->request->idempotency_key != NULL && in->next == 1 &&
-	       first->outcome == NULL;
+	return in->next == in->n_events ||
+	       (in->events[0].answer.verdict == GANTRY_REJECTED && code != NULL &&
+		strcmp(code, "IDEMPOTENCY_KEY_REUSED") == 0);
 }
 
 static void inject_event_answered(struct gantry_message *event)

@@ -389,6 +389,8 @@ static void test_strand_order(void **state)
 
 /* Events by POST. */
 
+static bool two_fails;
+
 static enum gantry_verdict event_handle(void *self, struct gantry_message *m,
 					struct gantry_error *err)
 {
@@ -396,6 +398,10 @@ static enum gantry_verdict event_handle(void *self, struct gantry_message *m,
 	const char *mode = json_string_value(json_object_get(event, m->route->queue));
 
 	(void)self;
+	if (two_fails && strcmp(m->route->queue, "two") == 0) {
+		gantry_fail(err, "not today");
+		return GANTRY_FAILED;
+	}
 	if (mode == NULL)
 		return gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
 			.type = m->route->queue, .payload_text = "{}",
@@ -414,6 +420,8 @@ static enum gantry_verdict event_handle(void *self, struct gantry_message *m,
 static const struct gantry_handler event_handler = {
 	.size = sizeof(event_handler), .name = "event", .handle = event_handle,
 };
+
+static const char *inject_key;
 
 static void inject(struct shot *s, const char *key, const char *body)
 {
@@ -438,6 +446,7 @@ static void inject(struct shot *s, const char *key, const char *body)
 	params[1] = (struct message_pair){ "routingKey", key };
 	shot_init(&world, s, GANTRY_INLINE, shot_reject);
 	s->m.route = &route;
+	s->m.idempotency_key = inject_key;
 	s->m.params = params;
 	s->m.n_params = 2;
 	s->m.body = body;
@@ -507,6 +516,36 @@ static void test_inject_failures(void **state)
 	shot_fini(&s);
 }
 
+/* A kept answer of the first queue must not stand for the second. */
+static void test_inject_with_key(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	inject_key = "k";
+	two_fails = true;
+	check_inject("order.made.x", EVENT("e1", ""), 503,
+		     ERROR("OVERLOADED", "not today", "true"));
+	check_inject("order.made.x", EVENT("e1", ""), 503,
+		     ERROR("OVERLOADED", "not today", "true"));
+	two_fails = false;
+	for (int i = 0; i < 2; i++) {
+		inject(&s, "order.made.x", EVENT("e1", ""));
+		assert_int_equal(s.m.answer.status, 200);
+		assert_string_equal(s.m.answer.text, OUTCOME("e1", "applied"));
+		assert_string_equal(shot_header(&s, "Idempotent-Replayed"), "true");
+		shot_fini(&s);
+	}
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "type", "one"), 1);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "type", "two"), 1);
+	/* the key with another event: nothing happens */
+	check_inject("order.made.x", EVENT("e2", ""), 422,
+		     ERROR("IDEMPOTENCY_KEY_REUSED",
+			   "The key was used with another request", "false"));
+	assert_int_equal(world_count(&world, COMMIT_INBOX), 2);
+	inject_key = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,6 +561,7 @@ int main(void)
 		TEST(test_strand_order),
 		TEST(test_inject),
 		TEST(test_inject_failures),
+		TEST(test_inject_with_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
