@@ -10,6 +10,9 @@
 
 #include "plugins/sqlite/sqlite.h"
 
+#define LOOKASIDE_SLOT 1200
+#define LOOKASIDE_SLOTS 400
+
 void *connection_memory(size_t size)
 {
 	void *p = calloc(1, size);
@@ -65,6 +68,9 @@ static int connection_set_up(const struct sqlite *s, struct connection *c,
 
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, (int)s->busy_timeout);
+	if (writer)	/* every step allocates; what has no slot goes to malloc */
+		sqlite3_db_config(c->db, SQLITE_DBCONFIG_LOOKASIDE, NULL,
+				  LOOKASIDE_SLOT, LOOKASIDE_SLOTS);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
