@@ -26,6 +26,8 @@
 
 /* What requests under way get to finish before the daemon stops anyway. */
 #define SERVE_DRAIN_S 25
+/* And what is left of them then. */
+#define SERVE_LAST_S 3
 
 static const char serve_help[] =
 	"Usage: gantry serve [--config FILE] [--presets DIR] [--plugins DIR]\n"
@@ -188,6 +190,23 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	return 0;
 }
 
+/*
+ * What the sources have given up may still be under way. A handler that hangs
+ * cannot be ended as a thread: then the process ends without its floors, and
+ * storage keeps what was committed.
+ */
+static void serve_wait_for_engine(const struct serve *s, int64_t deadline)
+{
+	while (s->engine != NULL && engine_waiting(s->engine) > 0) {
+		if (clock_steady_ns() > deadline) {
+			log_error("%zu messages hang: stopping without them",
+				  engine_waiting(s->engine));
+			_exit(COMMON_FAILED);
+		}
+		usleep(1000);
+	}
+}
+
 /* From the top down: nothing comes in any more before its floor goes. */
 static void serve_stop(struct serve *s)
 {
@@ -203,6 +222,7 @@ static void serve_stop(struct serve *s)
 	}
 	http_free(&s->api);
 	http_free(&s->admin);
+	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	engine_free(&s->engine);
 	committer_free(&s->committer);
 	if (s->graph != NULL)

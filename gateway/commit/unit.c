@@ -133,7 +133,7 @@ static enum gantry_stored unit_try(struct unit *u, struct queue *back,
 static void unit_pause(unsigned attempt)
 {
 	struct timespec t = { 0 };
-	uint16_t random;
+	uint32_t random;
 
 	ids_random(&random, sizeof(random));
 	t.tv_nsec = (long)random % (1000000L << attempt);
