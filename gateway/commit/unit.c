@@ -226,16 +226,32 @@ static void unit_one_by_one(struct unit *u, struct queue *back)
 	}
 }
 
+/* Its caller has long gone, or asks again: nothing is begun for it. */
+static bool unit_is_late(struct gantry_message *m, int64_t now_ms)
+{
+	if (m->deadline_ms == 0 || now_ms <= m->deadline_ms)
+		return false;
+	error_reset(&m->error);
+	error_set(&m->error, "OVERLOADED", "It waited too long for its turn");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_FAILED);
+	engine_finish(m->engine, m);
+	return true;
+}
+
 /*
  * A message that read what an earlier one of the batch puts runs again after
  * the unit: the first in arrival order always gets through.
  */
 static void unit_gather(struct unit *u, struct queue *batch, struct queue *later)
 {
+	int64_t now_ms = clock_steady_ns() / 1000000;
 	struct gantry_message *m;
 
 	u->n_members = 0;
 	while ((m = queue_pop(batch)) != NULL) {
+		if (unit_is_late(m, now_ms))
+			continue;
 		if (record_waits(u->members, u->n_members, m)) {
 			queue_push(later, m);
 			continue;

@@ -68,7 +68,8 @@ struct gantry_message {
 	size_t credential_len;
 	const char *idempotency_key;	/* or NULL */
 	int64_t received_ms;		/* wall clock; the message's now */
-	int64_t deadline_ms;		/* steady clock; 0: none */
+	int64_t deadline_ms;		/* steady clock; 0: none. A unit that has
+					   not begun by then leaves it out: 503 */
 
 	/* answer, valid when home->answer is called */
 	struct message_answer answer;
@@ -96,7 +97,6 @@ struct gantry_message {
 	const struct gantry_outcome *const *outcomes;	/* by step of command */
 	unsigned n_outcomes;
 	unsigned moved;			/* times its read set had moved */
-	unsigned char fingerprint[32];	/* of a keyed request (D6) */
 };
 
 /* In place, empty; the arena is kept if it has one. */

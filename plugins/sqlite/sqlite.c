@@ -283,7 +283,7 @@ static const struct gantry_option *const sqlite_options[] = {
 		      .choices = sqlite_synchronous,
 		      .summary = "what a commit waits for; only full keeps the "
 				 "promise of durability"),
-	GANTRY_INTEGER(struct sqlite, checkpoint_pages, .fallback = "1000",
+	GANTRY_INTEGER(struct sqlite, checkpoint_pages, .fallback = "4000",
 		       .min = 100, .max = 1000000,
 		       .summary = "pages of 4 KiB in the WAL before they go into "
 				  "the file"),

@@ -358,6 +358,27 @@ static void test_queue_full(void **state)
 	world_close(&world);
 }
 
+/* What waited longer than its caller does is not begun; the others are. */
+static void test_late(void **state)
+{
+	struct shot plug;
+
+	(void)state;
+	open_with(128, 100);
+	world_hold(&world, &plug);
+	fire_unit(3);
+	shots[1].m.deadline_ms = 1;
+	shots[2].m.deadline_ms = INT64_MAX;
+	world_release(&world, &plug);
+	check(0, 200);
+	check(1, 503);
+	assert_string_equal(shots[1].m.error.code, "OVERLOADED");
+	assert_string_equal(shots[1].m.error.message, "It waited too long for its turn");
+	check(2, 200);
+	drop(3);
+	world_close(&world);
+}
+
 static void test_batch_of_one(void **state)
 {
 	struct shot plug;
@@ -409,6 +430,7 @@ int main(void)
 		TEST(test_orders),
 		TEST(test_orders_and_conflict),
 		cmocka_unit_test(test_queue_full),
+		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_batch_of_one),
 		cmocka_unit_test(test_stop),
 	};
