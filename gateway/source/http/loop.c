@@ -18,7 +18,8 @@
 #include "gateway/base/memory.h"
 #include "gateway/source/http/request.h"
 
-#define LOOP_MIN_POOL 32768u
+/* Above 32 KiB the library maps a connection's memory, and gives it back. */
+#define LOOP_MIN_POOL 36864u
 #define LOOP_LAST_TURNS 100
 
 static void loop_set_limits(struct http_loop *loop)
@@ -39,7 +40,7 @@ static void loop_set_limits(struct http_loop *loop)
 
 static struct MHD_Daemon *loop_daemon(struct http_loop *loop)
 {
-	size_t pool = (size_t)loop->http->options.max_head * 2;
+	size_t pool = (size_t)loop->http->options.max_head * 2 + 4096;
 	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
 
 	if (pool < LOOP_MIN_POOL)
