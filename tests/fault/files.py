@@ -217,7 +217,8 @@ def test_replaced_while_running(g):
     g.start()
     with Crowd(g, 8, item) as crowd:
         crowd.wait_for(201, 8)
-        os.rename(g.path("gantry.db"), g.path("right"))
+        # in one step: the daemon may look at any moment
+        os.link(g.path("gantry.db"), g.path("right"))
         os.rename(g.path("backup"), g.path("gantry.db"))
         unavailable_while(g, item, crowd)
         assert ("gantry.db: another file stands in its place now: restart with "

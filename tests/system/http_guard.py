@@ -435,9 +435,13 @@ def test_many(driver_options=("loops=1",)):
         check(good == 600, "600 connections, turn %d: %d answers" % (turn, good))
         check(time.monotonic() - begin < 3 * SLOW, "600 connections without a stall")
     check(driver.seen() == 1800, "600 connections: each once")
-    before = int(driver.tell("cpu"))
-    time.sleep(1)
-    used = int(driver.tell("cpu")) - before
+    # the first second may still hold the end of the work; a spin is in each
+    for _ in range(3):
+        before = int(driver.tell("cpu"))
+        time.sleep(1)
+        used = int(driver.tell("cpu")) - before
+        if used <= 10:
+            break
     check(used <= 10, "600 resting connections use %d ms of a second" % used)
     for s in sockets:
         s.close()
