@@ -11,6 +11,7 @@ import subprocess
 import time
 
 import fault
+import tap
 from fault import Crowd, is_unavailable
 
 CLIENTS = 8
@@ -154,7 +155,7 @@ def small_disk(g, size):
         subprocess.run(command, check=True)
     try:
         g.write("jwt.key", g.key, 0o600)
-        g.configure()
+        g.configure("checkpoint_pages: 100")
         yield g.path("filler")
     finally:
         if g.process is not None:
@@ -175,10 +176,11 @@ def fill(path):
 
 
 def test_a_full_disk(g):
-    with small_disk(g, 8 * MIB) as filler:
+    # the filler fills it: the log is small beside it, and has little room of
+    # its own in which writes could still go
+    with small_disk(g, 64 * MIB) as filler:
         if filler is None:
-            print("# skipped: no mount namespaces here")
-            return
+            raise tap.Skip("no mount namespaces here")
         g.start()
         item = g.item(10**7)
         with Crowd(g, CLIENTS, item) as crowd:
