@@ -69,7 +69,8 @@ struct config_amqp {
 	const char *const *retry;	/* as it was written; NULL: default */
 	int64_t delivery_limit;
 	int64_t max_body;		/* bytes */
-	bool declare_exchanges;
+	bool declare_exchanges;		/* those of bindings */
+	const char *const *exchanges;	/* that we publish to */
 	/* what url and retry say */
 	bool tls;
 	const char *vhost;
