@@ -99,10 +99,11 @@ static const char *login_connect_text(const struct login *l, int status)
 			       "no TLS with it, or no CA known here signed its "
 			       "certificate";
 	case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
-		return "its certificate is for another name";
+		return "its certificate is for another name, or names no "
+		       "host but an address";
 	case AMQP_STATUS_SOCKET_ERROR:
 	case AMQP_STATUS_TCP_ERROR:
-		return "nothing listens there";
+		return "cannot connect";
 	default:
 		return amqp_error_string2(status);
 	}
