@@ -493,13 +493,6 @@ static void test_unit_lost(void **state)
 	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 1);
 }
 
-static void go_ahead(int64_t ms)
-{
-	pthread_mutex_lock(&world.lock);
-	world.ahead_ms += ms;
-	pthread_mutex_unlock(&world.lock);
-}
-
 static void add_inbox(int64_t ref, const char *inbox_state)
 {
 	struct gantry_value values[INBOX_COLUMNS];
