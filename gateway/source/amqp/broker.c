@@ -166,10 +166,7 @@ int broker_status(struct broker *b, const char *what, int status,
 {
 	if (status == AMQP_STATUS_OK && !b->late)
 		return 0;
-	if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
-		return broker_fail(b, what, "no sign of life from the broker",
-				   err);
-	return broker_fail(b, what, amqp_error_string2(status), err);
+	return broker_fail(b, what, login_status_text(status), err);
 }
 
 int broker_give_up(struct broker *b, const char *what, struct gantry_error *err)
