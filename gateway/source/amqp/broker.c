@@ -17,6 +17,7 @@
 #define BROKER_CLOSE_MS 1000
 #define BROKER_BACKOFF_MS 100
 #define BROKER_BACKOFF_MAX_MS 10000
+#define BROKER_KEPT 64
 /* A connection that held for this long counts as a success. */
 #define BROKER_HELD_MS 10000
 
@@ -35,6 +36,8 @@ struct broker {
 	int64_t opened_ns;
 	int64_t beat_ns;	/* when the next heartbeat is due */
 	int64_t half_ns;	/* of its interval */
+	amqp_frame_t kept[BROKER_KEPT];	/* read, but not asked for yet */
+	unsigned n_kept;
 };
 
 struct broker *broker_new(const struct broker_options *options)
@@ -61,6 +64,7 @@ static void broker_drop(struct broker *b)
 		shutdown(fd, SHUT_RDWR);
 	amqp_destroy_connection(b->connection);
 	b->connection = NULL;
+	b->n_kept = 0;
 }
 
 void broker_free(struct broker **broker)
@@ -121,7 +125,16 @@ int64_t broker_pause_ms(const struct broker *b)
 
 void broker_release(struct broker *b)
 {
-	amqp_maybe_release_buffers(b->connection);
+	if (b->n_kept == 0)
+		amqp_maybe_release_buffers(b->connection);
+}
+
+void broker_release_channel(struct broker *b, amqp_channel_t channel)
+{
+	for (unsigned i = 0; i < b->n_kept; i++)
+		if (b->kept[i].channel == channel)
+			return;
+	amqp_maybe_release_buffers_on_channel(b->connection, channel);
 }
 
 void broker_guard(struct broker *b, int64_t ms)
@@ -153,10 +166,12 @@ int broker_status(struct broker *b, const char *what, int status,
 {
 	if (status == AMQP_STATUS_OK && !b->late)
 		return 0;
-	if (status == AMQP_STATUS_HEARTBEAT_TIMEOUT)
-		return broker_fail(b, what, "no sign of life from the broker",
-				   err);
-	return broker_fail(b, what, amqp_error_string2(status), err);
+	return broker_fail(b, what, login_status_text(status), err);
+}
+
+int broker_give_up(struct broker *b, const char *what, struct gantry_error *err)
+{
+	return broker_fail(b, "it sent", what, err);
 }
 
 /* Confirm the close, so that the channel can be opened again. */
@@ -375,8 +390,8 @@ static int broker_read(struct broker *b, int64_t ms, amqp_frame_t *frame,
 	return 1;
 }
 
-int broker_wait(struct broker *b, int64_t timeout_ms, amqp_frame_t *frame_out,
-		struct gantry_error *err)
+static int broker_fetch(struct broker *b, int64_t timeout_ms,
+			amqp_frame_t *frame_out, struct gantry_error *err)
 {
 	int64_t now_ns = clock_steady_ns();
 	int64_t end_ns = now_ns + timeout_ms * 1000000;
@@ -400,6 +415,47 @@ int broker_wait(struct broker *b, int64_t timeout_ms, amqp_frame_t *frame_out,
 			return 0;
 		if (now_ns > end_ns)
 			now_ns = end_ns;
+	}
+}
+
+/* The first frame kept of a channel, or of any (-1). */
+static bool broker_take(struct broker *b, int channel, amqp_frame_t *frame_out)
+{
+	for (unsigned i = 0; i < b->n_kept; i++) {
+		if (channel >= 0 && b->kept[i].channel != channel)
+			continue;
+		*frame_out = b->kept[i];
+		b->n_kept--;
+		memmove(&b->kept[i], &b->kept[i + 1],
+			(b->n_kept - i) * sizeof(*b->kept));
+		return true;
+	}
+	return false;
+}
+
+int broker_wait(struct broker *b, int64_t timeout_ms, amqp_frame_t *frame_out,
+		struct gantry_error *err)
+{
+	if (broker_take(b, -1, frame_out))
+		return 1;
+	return broker_fetch(b, timeout_ms, frame_out, err);
+}
+
+int broker_next(struct broker *b, amqp_channel_t channel, int64_t timeout_ms,
+		amqp_frame_t *frame_out, struct gantry_error *err)
+{
+	int result;
+
+	if (broker_take(b, channel, frame_out))
+		return 1;
+	for (;;) {
+		result = broker_fetch(b, timeout_ms, frame_out, err);
+		if (result <= 0 || frame_out->channel == channel)
+			return result;
+		if (b->n_kept == BROKER_KEPT)
+			return broker_give_up(b, "too much on other channels",
+					      err);
+		b->kept[b->n_kept++] = *frame_out;
 	}
 }
 

@@ -64,6 +64,14 @@ int broker_channel(struct broker *b, amqp_channel_t channel,
  */
 int broker_wait(struct broker *b, int64_t timeout_ms, amqp_frame_t *frame_out,
 		struct gantry_error *err);
+/*
+ * The same, but the next one of a channel; those of others are kept for
+ * broker_wait() (64 at most).
+ */
+int broker_next(struct broker *b, amqp_channel_t channel, int64_t timeout_ms,
+		amqp_frame_t *frame_out, struct gantry_error *err);
+/* The peer sent nonsense, "it sent WHAT": the connection is lost. -1. */
+int broker_give_up(struct broker *b, const char *what, struct gantry_error *err);
 /* Longest time between two calls of broker_wait(). */
 int64_t broker_pause_ms(const struct broker *b);
 int broker_fd(const struct broker *b);		/* -1 while closed */
@@ -71,6 +79,7 @@ int broker_fd(const struct broker *b);		/* -1 while closed */
 bool broker_is_blocked(const struct broker *b);
 /* Memory of the frames seen so far; call it when they are dealt with. */
 void broker_release(struct broker *b);
+void broker_release_channel(struct broker *b, amqp_channel_t channel);
 
 /*
  * Around each publish and each call that talks to the broker: the socket is

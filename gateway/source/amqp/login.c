@@ -85,6 +85,31 @@ static amqp_socket_t *login_tls(const struct login *l,
 	return NULL;
 }
 
+/* The library's texts differ from release to release, and say less. */
+const char *login_status_text(int status)
+{
+	switch (status) {
+	case AMQP_STATUS_SOCKET_ERROR:
+	case AMQP_STATUS_CONNECTION_CLOSED:
+	case AMQP_STATUS_SOCKET_CLOSED:
+	case AMQP_STATUS_SSL_ERROR:
+		return "the connection broke";
+	case AMQP_STATUS_BAD_AMQP_DATA:
+	case AMQP_STATUS_UNKNOWN_CLASS:
+	case AMQP_STATUS_UNKNOWN_METHOD:
+	case AMQP_STATUS_UNEXPECTED_STATE:
+	case AMQP_STATUS_WRONG_METHOD:
+	case AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION:
+		return "what came is not AMQP 0-9-1";
+	case AMQP_STATUS_HEARTBEAT_TIMEOUT:
+		return "no sign of life from the broker";
+	case AMQP_STATUS_TIMEOUT:
+		return "no answer in time";
+	default:
+		return amqp_error_string2(status);
+	}
+}
+
 static const char *login_connect_text(const struct login *l, int status)
 {
 	switch (status) {
@@ -99,12 +124,13 @@ static const char *login_connect_text(const struct login *l, int status)
 			       "no TLS with it, or no CA known here signed its "
 			       "certificate";
 	case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
-		return "its certificate is for another name";
+		return "its certificate is for another name, or names no "
+		       "host but an address";
 	case AMQP_STATUS_SOCKET_ERROR:
 	case AMQP_STATUS_TCP_ERROR:
-		return "nothing listens there";
+		return "cannot connect";
 	default:
-		return amqp_error_string2(status);
+		return login_status_text(status);
 	}
 }
 
@@ -158,7 +184,7 @@ int login_refused(const amqp_rpc_reply_t *reply, const char *what,
 	if (reply->reply_type != AMQP_RESPONSE_SERVER_EXCEPTION)
 		return error_depends(err, GANTRY_DEPENDS_ON_BROKER, "%s: %s",
 				     what,
-				     amqp_error_string2(reply->library_error));
+				     login_status_text(reply->library_error));
 	/* both kinds of close begin with code and text */
 	text = reply->reply.id == AMQP_CHANNEL_CLOSE_METHOD ?
 		       &((amqp_channel_close_t *)reply->reply.decoded)->reply_text :

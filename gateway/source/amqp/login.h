@@ -26,6 +26,9 @@ struct login {
 int login_open(const struct login *login, amqp_connection_state_t *connection_out,
 	       struct gantry_error *err);
 
+/* What came of a call of the library, for messages. */
+const char *login_status_text(int status);
+
 /* "what: ACCESS_REFUSED - ..." of a close that the broker sent; returns -1. */
 int login_refused(const amqp_rpc_reply_t *reply, const char *what,
 		  struct gantry_error *err);
