@@ -78,6 +78,7 @@ void committer_held(struct committer *committer, int64_t ref, const char *cause)
  * answered through the hand-over once it is durable. A lease saves work and
  * makes nothing correct.
  */
+#define COMMITTER_LEASE_MS 30000
 enum committer_lease_how {
 	LEASE_KEEP,		/* it is ours since epoch: keep it */
 	LEASE_TAKE,		/* if it is free, has run out or is ours */

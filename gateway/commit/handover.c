@@ -173,10 +173,17 @@ static void handover_add_gone(struct handover *h, const int64_t *gone, size_t n)
 	news->n_gone += n;
 }
 
+void handover_wake(struct handover *handover)
+{
+	const uint64_t one = 1;
+
+	if (write(handover->fd, &one, sizeof(one)) < 0)
+		return;		/* its counter is full: it is readable already */
+}
+
 void handover_give(struct handover *h, const struct handover_gift *gift)
 {
 	struct handover_event *left;
-	const uint64_t one = 1;
 
 	if (gift->first == NULL && gift->n_gone == 0 && gift->n_leases == 0)
 		return;
@@ -187,6 +194,5 @@ void handover_give(struct handover *h, const struct handover_gift *gift)
 		h->news.leases[h->news.n_leases++] = gift->leases[i];
 	pthread_mutex_unlock(&h->lock);
 	handover_free_events(left);
-	if (write(h->fd, &one, sizeof(one)) < 0)
-		return;		/* its counter is full: it is readable already */
+	handover_wake(h);
 }

@@ -37,6 +37,9 @@ void handover_free(struct handover **handover);
 /* Readable when there is news. */
 int handover_fd(const struct handover *handover);
 
+/* Make it readable without news. */
+void handover_wake(struct handover *handover);
+
 /* What came since the last call; all of it the caller's. */
 struct handover_news {
 	struct handover_event *first;	/* in the order of their units */

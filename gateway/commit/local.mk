@@ -4,8 +4,12 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/audit.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
+	gateway/commit/bounds.c \
+	gateway/commit/committer.c gateway/commit/committer.h \
+	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \
 	gateway/commit/outbox.c \
+	gateway/commit/published.c \
 	gateway/commit/record.c \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \
