@@ -15,29 +15,31 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/source/amqp/handover.h"
+#include "gateway/source/amqp/desk.h"
 
 /* Frames read before anything else is looked at. */
 #define CONSUMER_FRAMES 512
 /* What is at the engine may take so long when all stops. */
 #define CONSUMER_STOP_MS 8000
 #define CONSUMER_POLL_MS 60000
-/* One for what broker_open() opens, then some for each intake. */
-#define CONSUMER_FIRST_CHANNEL 2
+/* Some for each intake, after those of others. */
+#define CONSUMER_FIRST_CHANNEL (TOPOLOGY_CHANNEL + 1)
 
 struct consumer {
 	struct consumer_options options;
 	const struct config_amqp *amqp;
-	struct arena arena;		/* names of queues */
+	struct arena arena;
+	struct topology *topology;
 	struct broker *broker;
 	struct intake *intakes;
 	unsigned n_intakes;
-	struct handover handover;
+	struct desk desk;
 	struct tally tally;
 	struct delivery *spare;
 	struct delivery_limits limits;
 	bool said_away;
 	int64_t again_ms;		/* the broker is not tried before */
+	int64_t declare_ms;		/* nor queues looked after */
 	pthread_t thread;
 	int stop_fd;
 	bool stopped;			/* the thread was joined */
@@ -56,29 +58,20 @@ static int64_t consumer_min(int64_t a, int64_t b)
 
 /* --- what is consumed --- */
 
-static const char *consumer_tier(struct consumer *c, const char *queue, unsigned n)
-{
-	return arena_format(&c->arena, "%s.retry.%s", queue, c->amqp->retry[n]);
-}
-
 static void consumer_add(struct consumer *c, const struct route *route, bool letters)
 {
 	struct intake *in = &c->intakes[c->n_intakes];
 	amqp_channel_t channel = (amqp_channel_t)(CONSUMER_FIRST_CHANNEL +
 						  c->n_intakes * INTAKE_CHANNELS);
-	const char **tiers = arena_alloc(&c->arena, c->amqp->n_retry * sizeof(*tiers));
 
 	intake_init(in, c->broker, channel, (unsigned)c->amqp->prefetch);
-	in->handover = &c->handover;
+	in->desk = &c->desk;
 	in->queue = route->queue;
 	in->route = route;
 	in->letters = letters;
-	for (unsigned i = 0; i < c->amqp->n_retry; i++)
-		tiers[i] = consumer_tier(c, route->queue, i);
-	in->tiers = tiers;
-	in->n_tiers = c->amqp->n_retry;
-	in->dead_queue = arena_format(&c->arena, "%s.dead", route->queue);
-	in->source = letters ? in->dead_queue : route->queue;
+	in->topology = topology_queue(c->topology, route->queue);
+	assert(in->topology != NULL);
+	in->source = letters ? in->topology->dead : route->queue;
 	c->n_intakes++;
 }
 
@@ -121,8 +114,8 @@ static void consumer_drop(struct consumer *c, struct intake *in, bool politely,
 	else
 		intake_lost(in);
 	intake_back_off(in, now_ms);
-	handover_forget_stale(&c->handover);
-	c->handover.declare = true;
+	desk_forget_stale(&c->desk);
+	c->desk.declare = true;
 }
 
 static void consumer_method(struct consumer *c, struct intake *in,
@@ -151,11 +144,11 @@ static void consumer_content(struct consumer *c, struct intake *in,
 	struct delivery *d = NULL;
 
 	if (c->spare == NULL)
-		c->spare = handover_spare(&c->handover);
+		c->spare = desk_spare(&c->desk);
 	if (intake_frame(in, frame, &c->limits, &c->spare, &d, &err) < 0)
 		consumer_drop(c, in, true, err.message);
 	else if (d != NULL)
-		handover_take(&c->handover, d);
+		desk_take(&c->desk, d);
 	error_fini(&err);
 }
 
@@ -206,7 +199,7 @@ static int consumer_leave(struct consumer *c, struct intake *in, int64_t now_ms,
 	if (intake_ack(in, now_ms, err) < 0)
 		return -1;
 	intake_close(in);
-	handover_forget_stale(&c->handover);
+	desk_forget_stale(&c->desk);
 	return 0;
 }
 
@@ -220,10 +213,10 @@ static bool consumer_is_calm(const struct intake *in)
 static int consumer_tend(struct consumer *c, struct intake *in, int64_t now_ms,
 			 struct gantry_error *err)
 {
-	bool flows = c->handover.guard.state == GUARD_OPEN;
+	bool flows = c->desk.guard.state == GUARD_OPEN;
 
 	if (in->state == INTAKE_DOWN)
-		return flows && now_ms >= in->again_ms ? intake_open(in, now_ms, err) : 0;
+		return flows && in->topology->ready && now_ms >= in->again_ms ? intake_open(in, now_ms, err) : 0;
 	if (in->left > 0)
 		return consumer_leave(c, in, now_ms, err);
 	if (!flows)
@@ -245,10 +238,10 @@ static void consumer_tend_all(struct consumer *c, int64_t now_ms)
 		if (consumer_tend(c, &c->intakes[i], now_ms, &err) < 0) {
 			log_warning("amqp: queue %s: %s", c->intakes[i].source,
 				    err.message);
-			c->handover.declare = true;
+			c->desk.declare = true;
 		}
 		if (generation != c->intakes[i].generation)
-			handover_forget_stale(&c->handover);
+			desk_forget_stale(&c->desk);
 		error_fini(&err);
 	}
 }
@@ -256,7 +249,7 @@ static void consumer_tend_all(struct consumer *c, int64_t now_ms)
 /* Nothing to probe with: one is let in. Held for too long: all goes back. */
 static void consumer_mind_guard(struct consumer *c, int64_t now_ms)
 {
-	struct handover *h = &c->handover;
+	struct desk *h = &c->desk;
 
 	if (h->waiting == NULL && h->at_engine == 0 &&
 	    guard_lets_through(&h->guard, now_ms))
@@ -266,7 +259,7 @@ static void consumer_mind_guard(struct consumer *c, int64_t now_ms)
 	log_warning("amqp: what is held goes back to its queues until consuming goes on");
 	for (unsigned i = 0; i < c->n_intakes; i++)
 		intake_close(&c->intakes[i]);
-	handover_forget_stale(h);
+	desk_forget_stale(h);
 }
 
 static int consumer_ack(struct consumer *c, int64_t now_ms, struct gantry_error *err)
@@ -286,16 +279,31 @@ static void consumer_lost(struct consumer *c, int64_t now_ms, const struct gantr
 	c->said_away = true;
 	for (unsigned i = 0; i < c->n_intakes; i++)
 		intake_lost(&c->intakes[i]);
-	handover_forget_stale(&c->handover);
+	desk_forget_stale(&c->desk);
 	broker_close(c->broker);
 	c->again_ms = now_ms + broker_backoff_ms(c->broker);
 }
 
-static int consumer_declare(struct consumer *c, struct gantry_error *err)
+/* Something was missing, or went missing: look again after a while. */
+static int consumer_declare(struct consumer *c, int64_t now_ms, struct gantry_error *err)
 {
-	(void)err;
-	c->handover.declare = false;
-	return 0;
+	if (c->desk.declare)
+		topology_forget(c->topology);
+	c->desk.declare = false;
+	c->declare_ms = now_ms + TOPOLOGY_RETRY_MS;
+	return topology_declare(c->topology, c->broker, err);
+}
+
+static void consumer_mind_topology(struct consumer *c, int64_t now_ms)
+{
+	struct gantry_error err = ERROR_INIT;
+
+	if (!broker_is_open(c->broker) || now_ms < c->declare_ms ||
+	    (!c->desk.declare && topology_is_ready(c->topology)))
+		return;
+	if (consumer_declare(c, now_ms, &err) < 0)
+		consumer_lost(c, now_ms, &err);
+	error_fini(&err);
 }
 
 static void consumer_connect(struct consumer *c, int64_t now_ms)
@@ -304,7 +312,9 @@ static void consumer_connect(struct consumer *c, int64_t now_ms)
 
 	if (now_ms < c->again_ms)
 		return;
-	if (broker_open(c->broker, &err) < 0 || consumer_declare(c, &err) < 0) {
+	c->desk.declare = true;
+	if (broker_open(c->broker, &err) < 0 ||
+	    consumer_declare(c, now_ms, &err) < 0) {
 		consumer_lost(c, consumer_now_ms(), &err);
 	} else {
 		log_info("amqp: consuming from %s", broker_endpoint(c->broker));
@@ -320,9 +330,9 @@ static void consumer_tell(struct consumer *c)
 	struct tally_counts *counts = &c->tally.counts;
 
 	pthread_mutex_lock(&c->tally.lock);
-	counts->held = c->handover.n_waiting;
-	counts->passing = hopper_held(c->handover.hopper);
-	counts->paused = c->handover.guard.state != GUARD_OPEN;
+	counts->held = c->desk.n_waiting;
+	counts->passing = hopper_held(c->desk.hopper);
+	counts->paused = c->desk.guard.state != GUARD_OPEN;
 	counts->connected = broker_is_open(c->broker);
 	pthread_mutex_unlock(&c->tally.lock);
 }
@@ -331,19 +341,21 @@ static void consumer_tell(struct consumer *c)
 
 static int64_t consumer_due_ms(const struct consumer *c, int64_t now_ms)
 {
-	int64_t due = consumer_min(handover_due_ms(&c->handover),
-				   hopper_due_ms(c->handover.hopper, now_ms));
+	int64_t due = consumer_min(desk_due_ms(&c->desk),
+				   hopper_due_ms(c->desk.hopper, now_ms));
 
 	due = consumer_min(due, now_ms + CONSUMER_POLL_MS);
 	if (!broker_is_open(c->broker))
 		return consumer_min(due, c->again_ms);
 	due = consumer_min(due, now_ms + broker_pause_ms(c->broker));
+	if (c->desk.declare || !topology_is_ready(c->topology))
+		due = consumer_min(due, c->declare_ms);
 	for (unsigned i = 0; i < c->n_intakes; i++) {
 		const struct intake *in = &c->intakes[i];
 
 		if (in->state != INTAKE_DOWN)
 			due = consumer_min(due, ring_due_ms(&in->ring));
-		else if (c->handover.guard.state == GUARD_OPEN)
+		else if (c->desk.guard.state == GUARD_OPEN)
 			due = consumer_min(due, in->again_ms);
 	}
 	return due;
@@ -354,11 +366,11 @@ static void consumer_sleep(struct consumer *c, int64_t until_ms)
 	int64_t now_ms = consumer_now_ms();
 	int64_t due_ms = consumer_min(consumer_due_ms(c, now_ms), until_ms);
 	struct pollfd fds[] = {
-		{ .fd = c->handover.wake_fd, .events = POLLIN },
+		{ .fd = c->desk.wake_fd, .events = POLLIN },
 		{ .fd = atomic_load(&c->stopping) ? -1 : c->stop_fd, .events = POLLIN },
 		{ .fd = broker_is_open(c->broker) ? broker_fd(c->broker) : -1,
 		  .events = POLLIN },
-		{ .fd = hopper_fd(c->handover.hopper), .events = POLLIN },
+		{ .fd = hopper_fd(c->desk.hopper), .events = POLLIN },
 	};
 
 	if (due_ms > now_ms)
@@ -369,7 +381,7 @@ static void consumer_sleep(struct consumer *c, int64_t until_ms)
 static bool consumer_turn(struct consumer *c)
 {
 	struct gantry_error err = ERROR_INIT;
-	struct handover *h = &c->handover;
+	struct desk *h = &c->desk;
 	int64_t now_ms = consumer_now_ms();
 	bool busy = false;
 	int n = 0;
@@ -377,8 +389,8 @@ static bool consumer_turn(struct consumer *c)
 	if (broker_is_open(c->broker))
 		n = consumer_read(c, &err);
 	busy = n > 0;
-	busy |= handover_pump(h, now_ms);
-	busy |= handover_answers(h, now_ms);
+	busy |= desk_pump(h, now_ms);
+	busy |= desk_answers(h, now_ms);
 	busy |= hopper_turn(h->hopper, now_ms);
 	if (n >= 0 && broker_is_open(c->broker))
 		n = consumer_ack(c, now_ms, &err);
@@ -391,7 +403,7 @@ static bool consumer_turn(struct consumer *c)
 /* Whether something is on its way that may still end well. */
 static bool consumer_is_under_way(const struct consumer *c)
 {
-	const struct handover *h = &c->handover;
+	const struct desk *h = &c->desk;
 
 	return broker_is_open(c->broker) &&
 	       (h->at_engine > 0 || hopper_held(h->hopper) > 0 ||
@@ -407,7 +419,7 @@ static void consumer_finish(struct consumer *c)
 	for (unsigned i = 0; i < c->n_intakes; i++)
 		if (broker_is_open(c->broker) && intake_consumes(&c->intakes[i]) &&
 		    intake_pause(&c->intakes[i], consumer_now_ms(), &err) < 0)
-			handover_forget_stale(&c->handover);
+			desk_forget_stale(&c->desk);
 	while (consumer_is_under_way(c) && (now_ms = consumer_now_ms()) < end_ms)
 		if (!consumer_turn(c))
 			consumer_sleep(c, end_ms);
@@ -428,6 +440,7 @@ static void *consumer_run(void *arg)
 
 		if (!broker_is_open(c->broker))
 			consumer_connect(c, now_ms);
+		consumer_mind_topology(c, now_ms);
 		consumer_mind_guard(c, now_ms);
 		consumer_tend_all(c, now_ms);
 		if (!consumer_turn(c)) {
@@ -453,19 +466,19 @@ static struct broker *consumer_broker(struct consumer *c, const char *what, bool
 
 static void consumer_unroutable(void *ctx)
 {
-	struct handover *h = ctx;
+	struct desk *h = ctx;
 
 	h->declare = true;
 }
 
 static int consumer_init(struct consumer *c, struct gantry_error *err)
 {
-	struct handover *h = &c->handover;
+	struct desk *h = &c->desk;
 
 	c->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (c->stop_fd < 0)
 		return gantry_fail(err, "amqp: no eventfd: %s", strerror(errno));
-	if (handover_init(h, c->options.engine, c->options.graph, err) < 0) {
+	if (desk_init(h, c->options.engine, c->options.graph, err) < 0) {
 		close(c->stop_fd);
 		return -1;
 	}
@@ -474,11 +487,12 @@ static int consumer_init(struct consumer *c, struct gantry_error *err)
 	h->tally = &c->tally;
 	h->hopper = hopper_new(&(struct hopper_options){
 		.broker = consumer_broker(c, "consumer retries", true),
-		.window = (unsigned)c->amqp->window, .done = handover_passed,
+		.window = (unsigned)c->amqp->window, .done = desk_passed,
 		.unroutable = consumer_unroutable, .ctx = h });
 	c->limits = (struct delivery_limits){ (size_t)c->amqp->max_body,
 					      c->amqp->n_retry };
 	c->broker = consumer_broker(c, "consumer", false);
+	c->topology = topology_new(c->options.graph, c->amqp);
 	consumer_add_all(c);
 	return 0;
 }
@@ -552,11 +566,12 @@ void consumer_free(struct consumer **consumer)
 	if (c == NULL)
 		return;
 	assert(c->stopped);
-	handover_fini(&c->handover);
+	desk_fini(&c->desk);
 	for (unsigned i = 0; i < c->n_intakes; i++)
 		intake_fini(&c->intakes[i]);
 	delivery_free(&c->spare);
 	broker_free(&c->broker);
+	topology_free(&c->topology);
 	tally_fini(&c->tally);
 	free(c->intakes);
 	arena_fini(&c->arena);

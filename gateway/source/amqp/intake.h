@@ -15,6 +15,7 @@
 #include "gateway/source/amqp/broker.h"
 #include "gateway/source/amqp/delivery.h"
 #include "gateway/source/amqp/ring.h"
+#include "gateway/source/amqp/topology.h"
 
 enum intake_state {
 	INTAKE_DOWN,		/* no channel */
@@ -28,18 +29,16 @@ enum intake_state {
 #define INTAKE_CALM 1
 #define INTAKE_CALM_AFTER_SUSPECT 16
 
-struct handover;
+struct desk;
 
 struct intake {
 	struct broker *broker;
-	struct handover *handover;	/* who gets its deliveries */
+	struct desk *desk;	/* who gets its deliveries */
 	const char *queue;		/* as its routes call it */
 	const char *source;		/* the queue that is consumed */
 	const struct route *route;	/* one of the queue's */
 	bool letters;			/* source is the dead queue */
-	const char *const *tiers;	/* queues to try again from, */
-	unsigned n_tiers;
-	const char *dead_queue;		/* and the one for what is given up */
+	const struct topology_queue *topology;	/* where it goes on to */
 	amqp_channel_t first_channel, channel;
 	unsigned prefetch;
 	enum intake_state state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * handover - deliveries on their way to the engine and back.
+ * desk - where deliveries are handed over to the engine, and come back.
  *
  *	arrived -> waiting -> at the engine -> answered: acked
  *	              ^                          |-> to its next queue, then acked
@@ -11,8 +11,8 @@
  * thread and are put into a list; the consumer's thread is woken by one
  * eventfd. Everything but that belongs to the consumer's thread.
  */
-#ifndef AMQP_HANDOVER_H
-#define AMQP_HANDOVER_H
+#ifndef AMQP_DESK_H
+#define AMQP_DESK_H
 
 #include <pthread.h>
 
@@ -26,7 +26,7 @@
 #include "gateway/source/amqp/suspects.h"
 #include "gateway/source/amqp/tally.h"
 
-struct handover {
+struct desk {
 	struct engine *engine;
 	const struct graph *graph;
 	const struct config_amqp *amqp;
@@ -47,24 +47,24 @@ struct handover {
 	int wake_fd;			/* becomes readable with the first */
 };
 
-int handover_init(struct handover *h, struct engine *engine, const struct graph *graph,
+int desk_init(struct desk *h, struct engine *engine, const struct graph *graph,
 		  struct gantry_error *err);
 /* Nothing may be at the engine any more. */
-void handover_fini(struct handover *h);
+void desk_fini(struct desk *h);
 
 /* An empty delivery, or NULL. */
-struct delivery *handover_spare(struct handover *h);
+struct delivery *desk_spare(struct desk *h);
 /* A whole delivery has arrived. */
-void handover_take(struct handover *h, struct delivery *d);
+void desk_take(struct desk *h, struct delivery *d);
 /* Hand over what may go. True if anything was. */
-bool handover_pump(struct handover *h, int64_t now_ms);
+bool desk_pump(struct desk *h, int64_t now_ms);
 /* Deal with the answers that have come. True if there were any. */
-bool handover_answers(struct handover *h, int64_t now_ms);
+bool desk_answers(struct desk *h, int64_t now_ms);
 /* Its next queue has it: for the hopper. */
-void handover_passed(void *handover, struct delivery *d);
+void desk_passed(void *desk, struct delivery *d);
 /* Drop what the intake's generation no longer covers. */
-void handover_forget_stale(struct handover *h);
-/* When handover_pump() has something to do by time alone. */
-int64_t handover_due_ms(const struct handover *h);
+void desk_forget_stale(struct desk *h);
+/* When desk_pump() has something to do by time alone. */
+int64_t desk_due_ms(const struct desk *h);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* handover - see handover.h. */
-#include "gateway/source/amqp/handover.h"
+/* desk - see desk.h. */
+#include "gateway/source/amqp/desk.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "gateway/base/memory.h"
 
 /* Any thread, also from inside engine_submit(). */
-static void handover_put(struct handover *h, struct gantry_message *m)
+static void desk_put(struct desk *h, struct gantry_message *m)
 {
 	const uint64_t one = 1;
 	bool first;
@@ -28,38 +28,38 @@ static void handover_put(struct handover *h, struct gantry_message *m)
 		assert(errno == EAGAIN);
 }
 
-static struct handover *handover_of(const struct delivery *d)
+static struct desk *desk_of(const struct delivery *d)
 {
-	return d->intake->handover;
+	return d->intake->desk;
 }
 
-static void handover_delivery_answered(struct gantry_message *m)
+static void desk_delivery_answered(struct gantry_message *m)
 {
-	handover_put(handover_of(m->home_data), m);
+	desk_put(desk_of(m->home_data), m);
 }
 
-static void handover_note_answered(struct gantry_message *m)
+static void desk_note_answered(struct gantry_message *m)
 {
-	handover_put(handover_of(m->home_data), m);
+	desk_put(desk_of(m->home_data), m);
 }
 
-static const struct message_home handover_home = { handover_delivery_answered };
-static const struct message_home handover_note_home = { handover_note_answered };
+static const struct message_home desk_home = { desk_delivery_answered };
+static const struct message_home desk_note_home = { desk_note_answered };
 
-int handover_init(struct handover *h, struct engine *engine, const struct graph *graph,
+int desk_init(struct desk *h, struct engine *engine, const struct graph *graph,
 		  struct gantry_error *err)
 {
-	*h = (struct handover){ .engine = engine, .graph = graph };
+	*h = (struct desk){ .engine = engine, .graph = graph };
 	h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (h->wake_fd < 0)
 		return gantry_fail(err, "amqp: no eventfd: %s", strerror(errno));
 	h->end = &h->waiting;
-	h->suspects = suspects_new(engine, graph, &handover_note_home);
+	h->suspects = suspects_new(engine, graph, &desk_note_home);
 	pthread_mutex_init(&h->lock, NULL);
 	return 0;
 }
 
-static void handover_recycle(struct handover *h, struct delivery *d)
+static void desk_recycle(struct desk *h, struct delivery *d)
 {
 	/* whatever became of it, the process has lived */
 	if (d->noted)
@@ -75,7 +75,7 @@ static void handover_recycle(struct handover *h, struct delivery *d)
 	h->n_spare++;
 }
 
-static void handover_free_list(struct delivery *d)
+static void desk_free_list(struct delivery *d)
 {
 	while (d != NULL) {
 		struct delivery *next = d->next;
@@ -85,32 +85,32 @@ static void handover_free_list(struct delivery *d)
 	}
 }
 
-static void handover_free_passing(void *ctx, struct delivery *d)
+static void desk_free_passing(void *ctx, struct delivery *d)
 {
 	(void)ctx;
 	delivery_free(&d);
 }
 
-void handover_fini(struct handover *h)
+void desk_fini(struct desk *h)
 {
 	struct gantry_message *m;
 
 	while ((m = queue_pop(&h->answered)) != NULL) {
 		struct delivery *d = m->home_data;
 
-		if (m->home == &handover_note_home)
+		if (m->home == &desk_note_home)
 			suspects_noted(h->suspects);
 		delivery_free(&d);
 	}
-	hopper_free(&h->hopper, handover_free_passing);
-	handover_free_list(h->waiting);
-	handover_free_list(h->spare);
+	hopper_free(&h->hopper, desk_free_passing);
+	desk_free_list(h->waiting);
+	desk_free_list(h->spare);
 	suspects_free(&h->suspects);
 	pthread_mutex_destroy(&h->lock);
 	close(h->wake_fd);
 }
 
-struct delivery *handover_spare(struct handover *h)
+struct delivery *desk_spare(struct desk *h)
 {
 	struct delivery *d = h->spare;
 
@@ -123,7 +123,7 @@ struct delivery *handover_spare(struct handover *h)
 }
 
 /* By number; nearly always it is the newest. */
-static void handover_wait(struct handover *h, struct delivery *d)
+static void desk_wait(struct desk *h, struct delivery *d)
 {
 	struct delivery **at = &h->waiting;
 
@@ -136,7 +136,7 @@ static void handover_wait(struct handover *h, struct delivery *d)
 		h->end = &d->next;
 }
 
-static void handover_append(struct handover *h, struct delivery *d)
+static void desk_append(struct desk *h, struct delivery *d)
 {
 	h->n_waiting++;
 	d->next = NULL;
@@ -144,7 +144,7 @@ static void handover_append(struct handover *h, struct delivery *d)
 	h->end = &d->next;
 }
 
-static struct delivery *handover_pop(struct handover *h)
+static struct delivery *desk_pop(struct desk *h)
 {
 	struct delivery *d = h->waiting;
 
@@ -156,12 +156,12 @@ static struct delivery *handover_pop(struct handover *h)
 	return d;
 }
 
-static bool handover_is_suspect(const struct delivery *d)
+static bool desk_is_suspect(const struct delivery *d)
 {
 	return d->count >= SUSPECTS_COUNT && !d->intake->letters;
 }
 
-void handover_take(struct handover *h, struct delivery *d)
+void desk_take(struct desk *h, struct delivery *d)
 {
 	struct intake *in = d->intake;
 
@@ -170,34 +170,34 @@ void handover_take(struct handover *h, struct delivery *d)
 		h->tally->counts.redelivered++;
 		pthread_mutex_unlock(&h->tally->lock);
 	}
-	if (handover_is_suspect(d)) {
+	if (desk_is_suspect(d)) {
 		in->met_suspect = true;
 		in->calm = 0;
 		/* among others it must not go; it comes again, by itself */
 		if (in->state != INTAKE_NARROW) {
 			in->left++;
-			handover_recycle(h, d);
+			desk_recycle(h, d);
 			return;
 		}
 	}
 	d->number = ++h->numbers;
-	handover_append(h, d);
+	desk_append(h, d);
 }
 
 /* It is done: with its channel, and with this delivery. */
-static void handover_done(struct handover *h, struct delivery *d)
+static void desk_done(struct desk *h, struct delivery *d)
 {
 	if (!delivery_is_stale(d))
 		ring_done(&d->intake->ring, d->tag);
-	handover_recycle(h, d);
+	desk_recycle(h, d);
 }
 
-void handover_passed(void *handover, struct delivery *d)
+void desk_passed(void *desk, struct delivery *d)
 {
-	handover_done(handover, d);
+	desk_done(desk, d);
 }
 
-static void handover_count(struct handover *h, const struct delivery *d,
+static void desk_count(struct desk *h, const struct delivery *d,
 			   enum tally_outcome outcome)
 {
 	double seconds = (double)(clock_steady_ns() - d->arrived_ns) / 1e9;
@@ -211,7 +211,7 @@ static void handover_count(struct handover *h, const struct delivery *d,
 	tally_add(h->tally, d->type, outcome, seconds);
 }
 
-static const char *handover_handler(struct delivery *d)
+static const char *desk_handler(struct delivery *d)
 {
 	const struct gantry_message *m = &d->m;
 
@@ -221,7 +221,7 @@ static const char *handover_handler(struct delivery *d)
 			    m->route->steps[m->step].handler->name);
 }
 
-static void handover_pass(struct handover *h, struct delivery *d,
+static void desk_pass(struct desk *h, struct delivery *d,
 			  const struct hop_decision *decision)
 {
 	struct delivery_hop *hop = &d->hop;
@@ -230,41 +230,41 @@ static void handover_pass(struct handover *h, struct delivery *d,
 	*hop = (struct delivery_hop){ .attempts = decision->attempts,
 				      .waits = decision->waits };
 	if (dead) {
-		hop->target = d->intake->dead_queue;
+		hop->target = d->intake->topology->dead;
 		hop->cause = arena_text(&d->arena, decision->cause);
 		hop->error = hop_text(&d->arena, &d->m.error);
-		hop->handler = handover_handler(d);
+		hop->handler = desk_handler(d);
 		hop->died_at_ms = clock_now_ms();
 		log_line(GANTRY_LOG_WARNING, d->m.correlation_id, d->m.traceparent,
 			 "amqp: %s: event %s is a dead letter: %s: %s", d->queue,
 			 d->event_id != NULL ? d->event_id : "without an id",
 			 hop->cause, hop->error);
 	} else {
-		hop->target = d->intake->tiers[decision->tier];
+		hop->target = d->intake->topology->retry[decision->tier];
 	}
-	handover_count(h, d, dead ? TALLY_DEAD : TALLY_RETRIED);
+	desk_count(h, d, dead ? TALLY_DEAD : TALLY_RETRIED);
 	hopper_add(h->hopper, d);
 }
 
 /* Given up before any handler has seen it. */
-static void handover_give_up(struct handover *h, struct delivery *d, const char *cause)
+static void desk_give_up(struct desk *h, struct delivery *d, const char *cause)
 {
 	const struct hop_decision decision = { .action = HOP_DEAD, .cause = cause,
 					       .attempts = d->attempts + 1 };
 
-	handover_pass(h, d, &decision);
+	desk_pass(h, d, &decision);
 }
 
-static void handover_too_large(struct handover *h, struct delivery *d)
+static void desk_too_large(struct desk *h, struct delivery *d)
 {
 	error_set(&d->m.error, "PAYLOAD_TOO_LARGE",
 		  "The body has %llu bytes and may have %lld (amqp.max_body); its "
 		  "first %d are kept", (unsigned long long)d->body_size,
 		  (long long)h->amqp->max_body, DELIVERY_KEPT);
-	handover_give_up(h, d, "PAYLOAD_TOO_LARGE");
+	desk_give_up(h, d, "PAYLOAD_TOO_LARGE");
 }
 
-static void handover_say_no_id(struct handover *h, const struct delivery *d)
+static void desk_say_no_id(struct desk *h, const struct delivery *d)
 {
 	if (d->event_id != NULL || h->said_no_id)
 		return;
@@ -274,36 +274,36 @@ static void handover_say_no_id(struct handover *h, const struct delivery *d)
 }
 
 /* Only now, so that what is held is not kept twice. False: it is given up. */
-static bool handover_prepare(struct handover *h, struct delivery *d)
+static bool desk_prepare(struct desk *h, struct delivery *d)
 {
 	if (d->intake->letters) {
-		delivery_prepare_letter(d, d->intake->route, h->graph, &handover_home);
+		delivery_prepare_letter(d, d->intake->route, h->graph, &desk_home);
 		return true;
 	}
-	if (!delivery_prepare(d, h->graph, &handover_home)) {
-		handover_give_up(h, d, "ROUTE_NOT_FOUND");
+	if (!delivery_prepare(d, h->graph, &desk_home)) {
+		desk_give_up(h, d, "ROUTE_NOT_FOUND");
 		return false;
 	}
 	if (delivery_is_too_large(d)) {
-		handover_too_large(h, d);
+		desk_too_large(h, d);
 		return false;
 	}
-	handover_say_no_id(h, d);
+	desk_say_no_id(h, d);
 	return true;
 }
 
-static void handover_submit(struct handover *h, struct delivery *d)
+static void desk_submit(struct desk *h, struct delivery *d)
 {
 	h->at_engine++;
 	engine_submit(h->engine, &d->m);
 }
 
-static void handover_hand_over(struct handover *h, struct delivery *d)
+static void desk_hand_over(struct desk *h, struct delivery *d)
 {
-	if (!handover_prepare(h, d))
+	if (!desk_prepare(h, d))
 		return;
 	d->epoch = guard_hand_over(&h->guard);
-	if (handover_is_suspect(d)) {
+	if (desk_is_suspect(d)) {
 		h->alone = d;
 		if (!d->noted) {
 			h->at_engine++;
@@ -311,10 +311,10 @@ static void handover_hand_over(struct handover *h, struct delivery *d)
 			return;
 		}
 	}
-	handover_submit(h, d);
+	desk_submit(h, d);
 }
 
-bool handover_pump(struct handover *h, int64_t now_ms)
+bool desk_pump(struct desk *h, int64_t now_ms)
 {
 	bool any = false;
 
@@ -322,19 +322,19 @@ bool handover_pump(struct handover *h, int64_t now_ms)
 	       guard_lets_through(&h->guard, now_ms)) {
 		/* a probe may be stale, nothing else */
 		if (delivery_is_stale(h->waiting) && h->guard.state == GUARD_OPEN) {
-			handover_recycle(h, handover_pop(h));
+			desk_recycle(h, desk_pop(h));
 			continue;
 		}
-		if (handover_is_suspect(h->waiting) && h->at_engine > 0)
+		if (desk_is_suspect(h->waiting) && h->at_engine > 0)
 			break;
-		handover_hand_over(h, handover_pop(h));
+		desk_hand_over(h, desk_pop(h));
 		any = true;
 	}
 	return any;
 }
 
 /* By storage, broker or a full queue of our own: it is not its fault. */
-static void handover_hold(struct handover *h, struct delivery *d,
+static void desk_hold(struct desk *h, struct delivery *d,
 			  const struct gantry_error *err, int64_t now_ms)
 {
 	uint64_t random;
@@ -348,27 +348,27 @@ static void handover_hold(struct handover *h, struct delivery *d,
 	}
 	if (h->alone == d)
 		h->alone = NULL;
-	handover_wait(h, d);
+	desk_wait(h, d);
 }
 
-static void handover_through(struct handover *h, struct delivery *d)
+static void desk_through(struct desk *h, struct delivery *d)
 {
 	if (guard_answered(&h->guard, d->epoch))
 		log_info("amqp: consuming goes on");
 	if (h->alone == d)
 		h->alone = NULL;
-	if (!handover_is_suspect(d))
+	if (!desk_is_suspect(d))
 		d->intake->calm++;
 }
 
-static void handover_noted(struct handover *h, struct gantry_message *m, int64_t now_ms)
+static void desk_noted(struct desk *h, struct gantry_message *m, int64_t now_ms)
 {
 	struct delivery *d = m->home_data;
 	bool given_up = suspects_is_given_up(m);
 
 	h->at_engine--;
 	if (m->answer.verdict != GANTRY_DONE) {
-		handover_hold(h, d, &m->error, now_ms);
+		desk_hold(h, d, &m->error, now_ms);
 		suspects_noted(h->suspects);
 		return;
 	}
@@ -378,17 +378,17 @@ static void handover_noted(struct handover *h, struct gantry_message *m, int64_t
 	h->tally->counts.suspects++;
 	pthread_mutex_unlock(&h->tally->lock);
 	if (!given_up) {
-		handover_submit(h, d);
+		desk_submit(h, d);
 		return;
 	}
-	handover_through(h, d);
+	desk_through(h, d);
 	error_set(&d->m.error, SUSPECTS_CAUSE,
 		  "It was alone %d times when the process ended without an answer",
 		  SUSPECTS_ALONE);
-	handover_give_up(h, d, SUSPECTS_CAUSE);
+	desk_give_up(h, d, SUSPECTS_CAUSE);
 }
 
-static enum tally_outcome handover_outcome(const struct gantry_message *m)
+static enum tally_outcome desk_outcome(const struct gantry_message *m)
 {
 	const char *outcome = m->answer.outcome != NULL ? m->answer.outcome : "";
 
@@ -398,44 +398,44 @@ static enum tally_outcome handover_outcome(const struct gantry_message *m)
 }
 
 /* It stays unacked: it is tried again with the next channel. */
-static void handover_letter_stuck(struct handover *h, struct delivery *d)
+static void desk_letter_stuck(struct desk *h, struct delivery *d)
 {
 	log_error("amqp: a dead letter of %s cannot be stored and stays in its "
 		  "queue: %s", d->queue, d->m.error.message);
-	handover_through(h, d);
-	handover_recycle(h, d);
+	desk_through(h, d);
+	desk_recycle(h, d);
 }
 
-static void handover_answered(struct handover *h, struct delivery *d, int64_t now_ms)
+static void desk_answered(struct desk *h, struct delivery *d, int64_t now_ms)
 {
 	const struct gantry_message *m = &d->m;
 	const struct hop_case c = {
 		.verdict = m->answer.verdict, .dependency = m->error.dependency,
 		.code = m->error.code, .attempts = d->attempts, .waits = d->waits,
-		.n_tiers = d->intake->n_tiers,
+		.n_tiers = d->intake->topology->n_retry,
 	};
 	struct hop_decision decision = hop_decide(&c);
 
 	h->at_engine--;
 	if (decision.action == HOP_HOLD) {
-		handover_hold(h, d, &m->error, now_ms);
+		desk_hold(h, d, &m->error, now_ms);
 		return;
 	}
 	if (d->intake->letters && decision.action != HOP_ACK) {
-		handover_letter_stuck(h, d);
+		desk_letter_stuck(h, d);
 		return;
 	}
-	handover_through(h, d);
+	desk_through(h, d);
 	if (decision.action != HOP_ACK) {
-		handover_pass(h, d, &decision);
+		desk_pass(h, d, &decision);
 		return;
 	}
-	handover_count(h, d, handover_outcome(m));
-	handover_done(h, d);
+	desk_count(h, d, desk_outcome(m));
+	desk_done(h, d);
 }
 
 /* While there is one in the list nobody writes to wake_fd, so it is read first. */
-static struct queue handover_answered_all(struct handover *h)
+static struct queue desk_answered_all(struct desk *h)
 {
 	struct queue all = { 0 };
 	uint64_t ignored;
@@ -454,18 +454,18 @@ static struct queue handover_answered_all(struct handover *h)
 	return all;
 }
 
-bool handover_answers(struct handover *h, int64_t now_ms)
+bool desk_answers(struct desk *h, int64_t now_ms)
 {
-	struct queue all = handover_answered_all(h);
+	struct queue all = desk_answered_all(h);
 	struct gantry_message *m;
 
 	if (queue_is_empty(&all))
 		return false;
 	while ((m = queue_pop(&all)) != NULL) {
-		if (m->home == &handover_note_home)
-			handover_noted(h, m, now_ms);
+		if (m->home == &desk_note_home)
+			desk_noted(h, m, now_ms);
 		else
-			handover_answered(h, m->home_data, now_ms);
+			desk_answered(h, m->home_data, now_ms);
 	}
 	return true;
 }
@@ -474,7 +474,7 @@ bool handover_answers(struct handover *h, int64_t now_ms)
  * While the guard is closed one that the inbox will know again is kept as the
  * probe: it comes again from the broker, and is a duplicate then.
  */
-void handover_forget_stale(struct handover *h)
+void desk_forget_stale(struct desk *h)
 {
 	bool closed = h->guard.state != GUARD_OPEN, kept = false;
 	struct delivery *all = h->waiting;
@@ -487,16 +487,16 @@ void handover_forget_stale(struct handover *h)
 
 		all = d->next;
 		if (delivery_is_stale(d) && (!closed || kept || d->event_id == NULL ||
-					     handover_is_suspect(d))) {
-			handover_recycle(h, d);
+					     desk_is_suspect(d))) {
+			desk_recycle(h, d);
 			continue;
 		}
 		kept = true;
-		handover_append(h, d);
+		desk_append(h, d);
 	}
 }
 
-int64_t handover_due_ms(const struct handover *h)
+int64_t desk_due_ms(const struct desk *h)
 {
 	return guard_due_ms(&h->guard);
 }
