@@ -18,7 +18,7 @@ gateway_libcore_a_SOURCES += gateway/source/amqp/intake.c gateway/source/amqp/in
 gateway_libcore_a_SOURCES += gateway/source/amqp/ring.c gateway/source/amqp/ring.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/suspects.c gateway/source/amqp/suspects.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/tally.c gateway/source/amqp/tally.h
-	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h \
+gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/backlog.c gateway/source/amqp/backlog.h \
 	gateway/source/amqp/order.c gateway/source/amqp/order.h \
 	gateway/source/amqp/publish.c gateway/source/amqp/publish.h \
