@@ -40,6 +40,11 @@ struct broker {
 	unsigned n_kept;
 };
 
+const char *broker_library(void)
+{
+	return amqp_version();
+}
+
 struct broker *broker_new(const struct broker_options *options)
 {
 	struct broker *b = memory_new(sizeof(*b));
@@ -231,6 +236,19 @@ int broker_channel(struct broker *b, amqp_channel_t channel,
 	amqp_channel_open(b->connection, channel);
 	broker_unguard(b);
 	return broker_reply(b, channel, "opening a channel", NULL, err);
+}
+
+int broker_channel_close(struct broker *b, amqp_channel_t channel,
+			 struct gantry_error *err)
+{
+	amqp_rpc_reply_t reply;
+
+	broker_guard(b, BROKER_RPC_MS);
+	reply = amqp_channel_close(b->connection, channel, AMQP_REPLY_SUCCESS);
+	broker_unguard(b);
+	if (reply.reply_type == AMQP_RESPONSE_NORMAL && !b->late)
+		return 0;
+	return broker_status(b, "closing a channel", reply.library_error, err);
 }
 
 static int broker_prepare(struct broker *b, struct gantry_error *err)

@@ -20,6 +20,9 @@
 #include "gateway/config/config.h"
 #include "gateway/source/amqp/library.h"
 
+/* Version of the library. */
+const char *broker_library(void);
+
 /* What librabbitmq may take for an answer of the broker. */
 #define BROKER_RPC_MS 15000
 /* Channel that broker_open() opens. */
@@ -55,6 +58,9 @@ amqp_connection_state_t broker_connection(struct broker *b);
 /* Open one more channel; 0 or -1. */
 int broker_channel(struct broker *b, amqp_channel_t channel,
 		   struct gantry_error *err);
+
+int broker_channel_close(struct broker *b, amqp_channel_t channel,
+			 struct gantry_error *err);
 
 /*
  * The next frame: 1, 0 if none came in time, -1 lost. Call it at least every
