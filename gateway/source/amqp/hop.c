@@ -97,7 +97,8 @@ const char *hop_text(struct arena *arena, const struct gantry_error *err)
 		what = json_string_value(json_object_get(problem, "problem"));
 		if (field == NULL || what == NULL)
 			continue;
-		text = arena_format(arena, "%s%s%s%s%s", text, i == 0 ? ": " : "; ",
+		text = arena_format(arena, "%s%s%s%s%s", text,
+				    *text == '\0' ? "" : i == 0 ? ": " : "; ",
 				    field, *field != '\0' ? " " : "", what);
 	}
 	json_decref(list);
