@@ -4,6 +4,9 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/bounds.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/handover.c gateway/commit/handover.h \
+	gateway/commit/audit.c \
+	gateway/commit/committer.c gateway/commit/committer.h \
+	gateway/commit/dead_letter.c \
 	gateway/commit/idempotency.c \
 	gateway/commit/outbox.c \
 	gateway/commit/published.c \
@@ -11,4 +14,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \
 	gateway/commit/unit.c gateway/commit/unit.h \
+	gateway/commit/verify_dead_letters.c \
 	gateway/commit/verify.c gateway/commit/verify.h

@@ -8,6 +8,8 @@
  *	outbox.c	events with their envelope
  *	idempotency.c	answers kept and given again (D6)
  *	record.c	records of handlers and read sets
+ *	dead_letter.c	deliveries given up, and what becomes of them (D24)
+ *	audit.c		who did what to them
  *	retention.c	what is old enough to go
  *	published.c	what the publisher is done with, its leases
  *	bounds.c	how much the outbox holds
@@ -153,6 +155,24 @@ void bounds_drop(struct unit *u);
 bool bounds_full(const struct bounds *b);
 struct committer_outbox bounds_outbox(const struct bounds *b);
 void bounds_broker(struct bounds *b, bool there);
+
+/* dead_letter.c: for messages with dead_letter or resolves set, no others. */
+void dead_letter_needs(struct unit *u, struct gantry_message *m);
+/* Keep m->dead_letter, and the inbox mark; m->answer stands. */
+void dead_letter_store(struct unit *u, struct gantry_message *m);
+/* Close the letter that m discards; m->answer stands. */
+void dead_letter_discard(struct unit *u, struct gantry_message *m);
+/* True: the letter is not there or not open any more; m->answer says so. */
+bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
+/* m was applied: its letter is closed with the inbox's state. */
+void dead_letter_applied(struct unit *u, struct gantry_message *m,
+			 const char *state);
+/* m failed or was rejected once more: m->error is the letter's new cause. */
+void dead_letter_failed(struct unit *u, struct gantry_message *m);
+
+/* audit.c: a row for m->actor's deed. text may be NULL. */
+void audit_add(struct unit *u, const struct gantry_message *m,
+	       const char *result, const char *text);
 
 /* retention.c */
 struct retention *retention_new(void);
