@@ -233,6 +233,19 @@ int broker_channel(struct broker *b, amqp_channel_t channel,
 	return broker_reply(b, channel, "opening a channel", NULL, err);
 }
 
+int broker_channel_close(struct broker *b, amqp_channel_t channel,
+			 struct gantry_error *err)
+{
+	amqp_rpc_reply_t reply;
+
+	broker_guard(b, BROKER_RPC_MS);
+	reply = amqp_channel_close(b->connection, channel, AMQP_REPLY_SUCCESS);
+	broker_unguard(b);
+	if (reply.reply_type == AMQP_RESPONSE_NORMAL && !b->late)
+		return 0;
+	return broker_status(b, "closing a channel", reply.library_error, err);
+}
+
 static int broker_prepare(struct broker *b, struct gantry_error *err)
 {
 	struct timeval timeout = { BROKER_RPC_MS / 1000, 0 };

@@ -56,6 +56,9 @@ amqp_connection_state_t broker_connection(struct broker *b);
 int broker_channel(struct broker *b, amqp_channel_t channel,
 		   struct gantry_error *err);
 
+int broker_channel_close(struct broker *b, amqp_channel_t channel,
+			 struct gantry_error *err);
+
 /*
  * The next frame: 1, 0 if none came in time, -1 lost. Call it at least every
  * broker_pause_ms(): it sends heartbeats and notices a silent peer. Heartbeats,
