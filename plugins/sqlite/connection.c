@@ -75,12 +75,11 @@ static int connection_set_up(const struct sqlite *s, struct connection *c,
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	snprintf(sql, sizeof(sql),
-		 "PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=%lld;"
+		 "PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
 		 "PRAGMA cache_size=%d; PRAGMA mmap_size=0;"
 		 "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
 		 "PRAGMA query_only=%s",
-		 synchronous[s->synchronous], (long long)s->checkpoint_pages,
-		 writer ? -8192 : -2048, writer ? "OFF" : "ON");
+		 synchronous[s->synchronous], writer ? -8192 : -2048, writer ? "OFF" : "ON");
 	return connection_run(c, sql);
 }
 
@@ -104,8 +103,10 @@ int connection_open(struct sqlite *s, struct connection *c, bool writer)
 
 	if (rc == SQLITE_OK)
 		rc = connection_set_up(s, c, writer);
-	if (rc == SQLITE_OK && writer)
+	if (rc == SQLITE_OK && writer) {
 		rc = connection_bound(s, c);
+		checkpoint_follow(s);
+	}
 	return rc;
 }
 
