@@ -5,7 +5,6 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/audit.c \
-	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
 	gateway/commit/idempotency.c \
 	gateway/commit/outbox.c \
