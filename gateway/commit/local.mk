@@ -2,7 +2,6 @@
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
 	gateway/commit/bounds.c \
-	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/audit.c \
 	gateway/commit/dead_letter.c \

@@ -109,6 +109,8 @@ void outbox_add_effects(struct unit *u, struct gantry_message *m,
 struct handover_event *outbox_copies(const struct unit *u);
 
 /* idempotency.c: each does nothing for a message without a key. */
+/* Before the unit, by whoever brings the message: what a row is found by. */
+void idempotency_prepare(struct gantry_message *m);
 void idempotency_needs(struct unit *u, struct gantry_message *m);
 /* True: m->answer is the one that was kept, or says that the key was reused. */
 bool idempotency_replay(struct unit *u, struct gantry_message *m);
@@ -127,6 +129,24 @@ bool record_waits(const struct unit_member *members, unsigned n,
 void record_committed(struct unit *u);
 struct record_memory *record_memory_new(void);
 void record_memory_free(struct record_memory **memory);
+
+/* dead_letter.c: for messages with dead_letter or resolves set, no others. */
+void dead_letter_needs(struct unit *u, struct gantry_message *m);
+/* Keep m->dead_letter, and the inbox mark; m->answer stands. */
+void dead_letter_store(struct unit *u, struct gantry_message *m);
+/* Close the letter that m discards; m->answer stands. */
+void dead_letter_discard(struct unit *u, struct gantry_message *m);
+/* True: the letter is not there or not open any more; m->answer says so. */
+bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
+/* m was applied: its letter is closed with the inbox's state. */
+void dead_letter_applied(struct unit *u, struct gantry_message *m,
+			 const char *state);
+/* m failed or was rejected once more: m->error is the letter's new cause. */
+void dead_letter_failed(struct unit *u, struct gantry_message *m);
+
+/* audit.c: a row for m->actor's deed. text may be NULL. */
+void audit_add(struct unit *u, const struct gantry_message *m,
+	       const char *result, const char *text);
 
 /* published.c: adding is for any thread; true: the first lane must be woken. */
 struct published *published_new(void);
@@ -155,24 +175,6 @@ void bounds_drop(struct unit *u);
 bool bounds_full(const struct bounds *b);
 struct committer_outbox bounds_outbox(const struct bounds *b);
 void bounds_broker(struct bounds *b, bool there);
-
-/* dead_letter.c: for messages with dead_letter or resolves set, no others. */
-void dead_letter_needs(struct unit *u, struct gantry_message *m);
-/* Keep m->dead_letter, and the inbox mark; m->answer stands. */
-void dead_letter_store(struct unit *u, struct gantry_message *m);
-/* Close the letter that m discards; m->answer stands. */
-void dead_letter_discard(struct unit *u, struct gantry_message *m);
-/* True: the letter is not there or not open any more; m->answer says so. */
-bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
-/* m was applied: its letter is closed with the inbox's state. */
-void dead_letter_applied(struct unit *u, struct gantry_message *m,
-			 const char *state);
-/* m failed or was rejected once more: m->error is the letter's new cause. */
-void dead_letter_failed(struct unit *u, struct gantry_message *m);
-
-/* audit.c: a row for m->actor's deed. text may be NULL. */
-void audit_add(struct unit *u, const struct gantry_message *m,
-	       const char *result, const char *text);
 
 /* retention.c */
 struct retention *retention_new(void);

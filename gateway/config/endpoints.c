@@ -190,6 +190,21 @@ static void endpoints_retry(struct config *config, struct problems *problems)
 	amqp->n_retry = n;
 }
 
+static void endpoints_exchanges(struct config *config,
+				struct problems *problems)
+{
+	const char *const *list = config->broker.exchanges;
+	const struct node *node = node_get(config->amqp->node, "exchanges");
+
+	for (unsigned i = 0; list[i] != NULL; i++)
+		if (!utf8_is_id(list[i], strlen(list[i]), 255))
+			problems_add(problems,
+				     node != NULL ? node->items[i] :
+						    config->amqp->key,
+				     "%s.exchanges[%u]: must be a name of at "
+				     "most 255 bytes", config->amqp->path, i);
+}
+
 static void endpoints_tls(const struct config *config, struct problems *problems)
 {
 	static const char *const keys[] = { "ca_file", "cert_file", "key_file",
@@ -227,4 +242,6 @@ void endpoints_fill(struct config *config, struct problems *problems)
 			      "must be whole seconds");
 	if (amqp->retry != NULL)
 		endpoints_retry(config, problems);
+	if (amqp->exchanges != NULL)
+		endpoints_exchanges(config, problems);
 }

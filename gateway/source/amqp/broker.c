@@ -40,6 +40,11 @@ struct broker {
 	unsigned n_kept;
 };
 
+const char *broker_library(void)
+{
+	return amqp_version();
+}
+
 struct broker *broker_new(const struct broker_options *options)
 {
 	struct broker *b = memory_new(sizeof(*b));

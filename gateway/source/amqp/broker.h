@@ -20,6 +20,9 @@
 #include "gateway/config/config.h"
 #include "gateway/source/amqp/library.h"
 
+/* Version of the library. */
+const char *broker_library(void);
+
 /* What librabbitmq may take for an answer of the broker. */
 #define BROKER_RPC_MS 15000
 /* Channel that broker_open() opens. */

@@ -45,15 +45,6 @@ bool guard_answered(struct guard *g, unsigned epoch)
 	return true;
 }
 
-void guard_lost(struct guard *g, int64_t now_ms)
-{
-	if (g->state != GUARD_PROBING)
-		return;
-	g->state = GUARD_CLOSED;
-	g->probe_ms = now_ms;
-	g->epoch++;
-}
-
 bool guard_reopen(struct guard *g)
 {
 	bool was_open = g->state == GUARD_OPEN;

@@ -45,8 +45,6 @@ struct guard {
 bool guard_failed(struct guard *g, unsigned epoch, int64_t now_ms, uint64_t random);
 /* An answer without such a failure. True if it opened just now. */
 bool guard_answered(struct guard *g, unsigned epoch);
-/* The probe vanished without an answer: another one may go. */
-void guard_lost(struct guard *g, int64_t now_ms);
 /* There is nothing to probe with: let one in and see. True if it was closed. */
 bool guard_reopen(struct guard *g);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 
 #define HEADERS_OURS "x-gantry-"
@@ -246,6 +247,7 @@ bool headers_death(const amqp_table_t *table, struct headers_death *out,
 	out->reason = headers_text(death, "reason", arena);
 	out->queue = headers_text(death, "queue", arena);
 	out->exchange = headers_text(death, "exchange", arena);
+	out->at_ms = headers_number(death, "time", CLOCK_MAX_MS / 1000) * 1000;
 	keys = headers_find(death, "routing-keys");
 	if (keys != NULL && keys->kind == AMQP_FIELD_KIND_ARRAY &&
 	    keys->value.array.num_entries > 0 &&

@@ -42,6 +42,7 @@ const char *headers_json(const amqp_table_t *table, struct arena *arena);
 /* What the broker noted when it gave a message up by itself (x-death). */
 struct headers_death {
 	const char *reason, *queue, *exchange, *routing_key;	/* or NULL */
+	int64_t at_ms;			/* 0: not said */
 };
 bool headers_death(const amqp_table_t *table, struct headers_death *out,
 		   struct arena *arena);

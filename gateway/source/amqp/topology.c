@@ -165,6 +165,7 @@ struct topology *topology_new(const struct graph *graph,
 	struct topology *t = memory_new(sizeof(*t));
 
 	t->declare_foreign = amqp->declare_exchanges;
+	t->wait_ns = TOPOLOGY_WAIT_NS;
 	t->queues = arena_zero(&t->arena, (graph->n_routes + 1) *
 						  sizeof(*t->queues));
 	for (unsigned i = 0; amqp->exchanges != NULL &&
@@ -246,7 +247,7 @@ static bool topology_may_make(const struct topology *t,
 	if (item->missed_ns == 0)
 		item->missed_ns = now_ns;
 	return t->declare_foreign &&
-	       now_ns - item->missed_ns >= TOPOLOGY_WAIT_NS;
+	       now_ns - item->missed_ns >= t->wait_ns;
 }
 
 /* A queue that differs, or whose dead letters have no place, gets no events. */
@@ -366,6 +367,13 @@ int topology_declare_exchanges(struct topology *t, struct broker *b,
 		if (!t->items[i].foreign)
 			topology_tell(&t->items[i]);
 	return 0;
+}
+
+int topology_apply(struct topology *t, struct broker *b,
+		   struct gantry_error *err)
+{
+	t->wait_ns = 0;
+	return topology_walk(t, b, true, err);
 }
 
 int topology_look(struct topology *t, struct broker *b, struct gantry_error *err)

@@ -68,6 +68,7 @@ struct topology_queue {
 struct topology {
 	struct arena arena;
 	bool declare_foreign;
+	int64_t wait_ns;	/* for the other side to do it */
 	struct topology_item *items;	/* in the order of making */
 	unsigned n_items, room;
 	struct topology_queue *queues;
@@ -90,6 +91,9 @@ int topology_declare(struct topology *t, struct broker *b,
 /* The same for the exchanges that we publish to alone, for the publisher. */
 int topology_declare_exchanges(struct topology *t, struct broker *b,
 			       struct gantry_error *err);
+/* The same as topology_declare(), without waiting and without a log. */
+int topology_apply(struct topology *t, struct broker *b,
+		   struct gantry_error *err);
 /* Look only: nothing is made. */
 int topology_look(struct topology *t, struct broker *b,
 		  struct gantry_error *err);
