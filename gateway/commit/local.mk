@@ -5,6 +5,8 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
 	gateway/commit/idempotency.c \
+	gateway/commit/letter.c \
+	gateway/commit/letters.c gateway/commit/letters.h \
 	gateway/commit/outbox.c \
 	gateway/commit/record.c \
 	gateway/commit/retention.c \
