@@ -17,6 +17,7 @@
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
+#include "gateway/cli/topology.h"
 
 struct main_command {
 	const char *name;
@@ -32,6 +33,7 @@ static const struct main_command main_commands[] = {
 	{ "token", token_main, "mint and verify tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
+	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "storage", storage_main, "verify, back up and migrate the storage" },
 };
 
