@@ -55,7 +55,10 @@ def ask(connection, method, path, body=None, **headers):
     if body is not None:
         headers.setdefault("Content-Type", "application/json")
     try:
-        connection.request(method, path, body, headers)
+        try:
+            connection.request(method, path, body, headers)
+        except BrokenPipeError:
+            pass    # refused before all of it was sent: the answer is there
         return Reply(connection.getresponse())
     finally:
         connection.close()
