@@ -22,6 +22,8 @@
 /* What is at the engine may take so long when all stops. */
 #define CONSUMER_STOP_MS 8000
 #define CONSUMER_POLL_MS 60000
+/* Dead letters held at once: they may be large, and are few. */
+#define CONSUMER_LETTERS 32
 /* Some for each intake, after those of others. */
 #define CONSUMER_FIRST_CHANNEL (TOPOLOGY_CHANNEL + 1)
 
@@ -64,8 +66,11 @@ static void consumer_add(struct consumer *c, const struct route *route, bool let
 	struct intake *in = &c->intakes[c->n_intakes];
 	amqp_channel_t channel = (amqp_channel_t)(CONSUMER_FIRST_CHANNEL +
 						  c->n_intakes * INTAKE_CHANNELS);
+	unsigned prefetch = (unsigned)c->amqp->prefetch;
 
-	intake_init(in, c->broker, channel, (unsigned)c->amqp->prefetch);
+	if (letters && prefetch > CONSUMER_LETTERS)
+		prefetch = CONSUMER_LETTERS;
+	intake_init(in, c->broker, channel, prefetch);
 	in->desk = &c->desk;
 	in->queue = route->queue;
 	in->route = route;
