@@ -3,9 +3,9 @@
 # shellcheck shell=bash
 
 BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
-	libmicrohttpd-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev
+	libmicrohttpd-dev librabbitmq-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev
 	nettle-dev python3"
-TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light valgrind curl sqlite3 groff-base
+TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika valgrind curl sqlite3 groff-base
 	xz-utils"
 
 say() { printf '%s\n' "$*"; }

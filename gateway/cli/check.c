@@ -14,6 +14,7 @@
 #include "gateway/config/config.h"
 #include "gateway/config/yaml.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/source/amqp/topology.h"
 #include "gateway/source/http/http.h"
 
 static const char check_usage[] =
@@ -37,6 +38,7 @@ struct check_library {
 static const struct check_library check_libraries[] = {
 	{ "jansson", jansson_version_str },
 	{ "libmicrohttpd", http_library },
+	{ "librabbitmq", broker_library },
 	{ "libyaml", yaml_version },
 };
 
@@ -148,6 +150,41 @@ static void check_print_routes(struct check *c)
 	common_table_fini(&t);
 }
 
+/* "h1:5672, h2:5672" */
+static const char *check_endpoints(struct check *c)
+{
+	const struct config_amqp *amqp = &c->config->broker;
+	const char *text = "";
+
+	for (unsigned i = 0; i < amqp->n_endpoints; i++)
+		text = arena_format(&c->arena, "%s%s%s", text,
+				    i > 0 ? ", " : "", amqp->endpoints[i].text);
+	return text;
+}
+
+/* Each queue with those that stand beside it. */
+static void check_print_broker(struct check *c)
+{
+	const struct config_amqp *amqp = &c->config->broker;
+	struct topology *t = topology_new(c->graph, amqp);
+
+	printf("broker\n  %s%s, virtual host %s, user %s\n",
+	       check_endpoints(c), amqp->tls ? " with TLS" : "", amqp->vhost,
+	       amqp->user);
+	for (unsigned i = 0; i < t->n_queues; i++) {
+		printf("  queue %s", t->queues[i].name);
+		for (unsigned j = 0; j < t->queues[i].n_retry; j++)
+			printf(", .retry.%s", amqp->retry[j]);
+		printf(", .dead\n");
+	}
+	for (unsigned i = 0; i < t->n_items; i++)
+		if (t->items[i].kind == TOPOLOGY_EXCHANGE)
+			printf("  exchange %s, events %s\n", t->items[i].name,
+			       t->items[i].foreign ? "come from it" :
+						     "go to it");
+	topology_free(&t);
+}
+
 static void check_print(struct check *c)
 {
 	puts("files");
@@ -155,6 +192,8 @@ static void check_print(struct check *c)
 		printf("  %s\n", c->config->files[i]->path);
 	check_print_entries(c);
 	check_print_routes(c);
+	if (c->config->amqp != NULL)
+		check_print_broker(c);
 	puts("libraries");
 	for (size_t i = 0; i < ARRAY_LENGTH(check_libraries); i++)
 		printf("  %s %s\n", check_libraries[i].name,
@@ -229,6 +268,32 @@ static json_t *check_json_files(struct check *c)
 	return files;
 }
 
+/* null without amqp. */
+static json_t *check_json_broker(struct check *c)
+{
+	const struct config_amqp *amqp = &c->config->broker;
+	json_t *endpoints = json_array(), *queues = json_array();
+	struct topology *t;
+
+	if (c->config->amqp == NULL) {
+		json_decref(endpoints);
+		json_decref(queues);
+		return json_null();
+	}
+	for (unsigned i = 0; i < amqp->n_endpoints; i++)
+		json_array_append_new(endpoints,
+				      json_string(amqp->endpoints[i].text));
+	t = topology_new(c->graph, amqp);
+	for (unsigned i = 0; i < t->n_items; i++)
+		if (t->items[i].kind == TOPOLOGY_QUEUE)
+			json_array_append_new(queues,
+					      json_string(t->items[i].name));
+	topology_free(&t);
+	return json_pack("{so, sb, ss, ss, so}", "endpoints", endpoints, "tls",
+			 amqp->tls, "vhost", amqp->vhost, "user", amqp->user,
+			 "queues", queues);
+}
+
 static void check_print_json(struct check *c)
 {
 	json_t *entries = json_array(), *libraries = json_object();
@@ -241,11 +306,12 @@ static void check_print_json(struct check *c)
 	for (size_t i = 0; i < ARRAY_LENGTH(check_libraries); i++)
 		json_object_set_new(libraries, check_libraries[i].name,
 				    json_string(check_libraries[i].version()));
-	common_print_json(json_pack("{sb, so, so, so, so, so}", "ok", 1,
+	common_print_json(json_pack("{sb, so, so, so, so, so, so}", "ok", 1,
 				    "problems", json_array(), "files",
 				    check_json_files(c), "entries", entries,
-				    "routes", check_json_routes(c),
-				    "libraries", libraries));
+				    "routes", check_json_routes(c), "broker",
+				    check_json_broker(c), "libraries",
+				    libraries));
 }
 
 static int check_tell(struct check *c, bool json)

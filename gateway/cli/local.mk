@@ -6,6 +6,7 @@ gantry_SOURCES = gateway/cli/main.c \
 	gateway/cli/outbox.c gateway/cli/outbox.h \
 	gateway/cli/serve.c gateway/cli/serve.h \
 	gateway/cli/storage.c gateway/cli/storage.h \
+	gateway/cli/topology.c gateway/cli/topology.h \
 	$(CLI_CHECK_SOURCES) $(CLI_TOKEN_SOURCES)
 gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
 gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)
@@ -13,3 +14,4 @@ EXTRA_gantry_DEPENDENCIES = gateway/gantry.syms gateway/libcore.a
 include gateway/cli/check.mk
 dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 	gateway/cli/gantry-outbox.1 gateway/cli/gantry-storage.1
+dist_man1_MANS += gateway/cli/gantry-topology.1

@@ -16,6 +16,7 @@
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
+#include "gateway/cli/topology.h"
 
 struct main_command {
 	const char *name;
@@ -30,6 +31,7 @@ static const struct main_command main_commands[] = {
 	{ "plugins", plugins_main, "list plugins, describe their options" },
 	{ "token", token_main, "mint and verify tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
+	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "storage", storage_main, "verify, back up and migrate the storage" },
 };
 

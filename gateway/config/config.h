@@ -9,6 +9,7 @@
 #ifndef CONFIG_CONFIG_H
 #define CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gantry/message.h>
@@ -46,10 +47,37 @@ struct config_log {
 	int64_t form;			/* enum log_form */
 };
 
+enum config_verify { CONFIG_VERIFY_FULL, CONFIG_VERIFY_CA, CONFIG_VERIFY_NONE };
+
+/* One broker of a cluster. */
+struct config_endpoint {
+	const char *host;
+	int port;
+	const char *text;		/* "h1:5672", for messages */
+};
+
 struct config_amqp {
 	const char *url;
 	const char *user;
 	const char *password_file;
+	const char *ca_file;		/* NULL: those of the system */
+	const char *cert_file, *key_file;	/* both or none */
+	int64_t verify;			/* enum config_verify */
+	int64_t heartbeat, connect_timeout;	/* ms */
+	int64_t prefetch;		/* deliveries held unacked */
+	int64_t window;			/* publishes not yet confirmed */
+	const char *const *retry;	/* as it was written; NULL: default */
+	int64_t delivery_limit;
+	int64_t max_body;		/* bytes */
+	bool declare_exchanges;		/* those of bindings */
+	const char *const *exchanges;	/* that we publish to */
+	/* what url and retry say */
+	bool tls;
+	const char *vhost;
+	const struct config_endpoint *endpoints;
+	unsigned n_endpoints;
+	const int64_t *retry_ms;
+	unsigned n_retry;
 };
 
 struct config_upstream {

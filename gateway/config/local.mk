@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/config/config.h \
+	gateway/config/endpoints.c gateway/config/endpoints.h \
 	gateway/config/load.c gateway/config/load.h \
 	gateway/config/nearest.c gateway/config/nearest.h \
 	gateway/config/node.c gateway/config/node.h \

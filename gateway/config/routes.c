@@ -12,6 +12,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/utf8.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/sections.h"
 
@@ -146,7 +147,24 @@ static int routes_http(struct routes_job *j, const struct node *value)
 
 static bool routes_is_amqp_name(const struct node *node)
 {
-	return routes_is_text(node) && strlen(node->text) <= 255;
+	return routes_is_text(node) &&
+	       utf8_is_id(node->text, strlen(node->text), 255);
+}
+
+/* What is wrong with a queue's name, or NULL; others are called after it. */
+static const char *routes_queue(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len > ROUTES_MAX_QUEUE)
+		return "longer than 200 bytes";
+	if (strncmp(name, "amq.", 4) == 0)
+		return "names that begin with amq. are the broker's own";
+	if (strstr(name, ".retry.") != NULL ||
+	    (len >= 5 && strcmp(name + len - 5, ".dead") == 0))
+		return "names with .retry. in them or .dead at the end are the "
+		       "gateway's own";
+	return NULL;
 }
 
 /* * and # stand for words, never for parts of one. */
@@ -246,6 +264,9 @@ static int routes_amqp(struct routes_job *j, const struct node *value)
 		return routes_fail(j, queue != NULL ? queue : value,
 				   "amqp.queue",
 				   "must be a name of at most 255 bytes");
+	if (routes_queue(queue->text) != NULL)
+		return routes_fail_value(j, queue, "amqp.queue",
+					 routes_queue(queue->text));
 	if (bind == NULL || bind->kind != NODE_MAP || bind->n == 0)
 		return routes_fail(j, bind != NULL ? bind : value, "amqp.bind",
 				   "must be a mapping of exchanges to routing "

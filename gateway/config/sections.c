@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/parse.h"
+#include "gateway/config/endpoints.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
 
@@ -80,6 +81,8 @@ static const struct gantry_option *const section_log[] = {
 	NULL
 };
 
+static const char *const section_verify[] = { "full", "ca", "none", NULL };
+
 static const struct gantry_option *const section_amqp[] = {
 	GANTRY_TEXT(struct config_amqp, url, .flags = GANTRY_OPTION_REQUIRED,
 		    .summary = "amqp:// or amqps:// with host, port and "
@@ -88,6 +91,48 @@ static const struct gantry_option *const section_amqp[] = {
 		    .summary = "who logs in"),
 	GANTRY_SECRET_FILE(struct config_amqp, password_file,
 			   .summary = "file with the password"),
+	GANTRY_PATH(struct config_amqp, ca_file,
+		    .summary = "CAs that sign the broker's certificate; those "
+			       "of the system if not said"),
+	GANTRY_PATH(struct config_amqp, cert_file,
+		    .summary = "certificate that the broker asks of us"),
+	GANTRY_SECRET_FILE(struct config_amqp, key_file,
+			   .summary = "file with the key of cert_file"),
+	GANTRY_CHOICE(struct config_amqp, verify, .fallback = "full",
+		      .choices = section_verify,
+		      .summary = "full: certificate and host name; ca: the "
+				 "certificate only; none: neither"),
+	GANTRY_DURATION(struct config_amqp, heartbeat, .fallback = "10s",
+			.min = 1000, .max = 600000,
+			.summary = "a silent broker is given up after two"),
+	GANTRY_DURATION(struct config_amqp, connect_timeout, .fallback = "5s",
+			.min = 100, .max = 60000,
+			.summary = "for connecting to one host, and for "
+				   "logging in there"),
+	GANTRY_INTEGER(struct config_amqp, prefetch, .fallback = "512",
+		       .min = 1, .max = 65535,
+		       .summary = "events held that are not acknowledged yet"),
+	GANTRY_INTEGER(struct config_amqp, window, .fallback = "256", .min = 1,
+		       .max = 4096,
+		       .summary = "events sent that are not confirmed yet"),
+	GANTRY_LIST(struct config_amqp, retry, .fallback = "1s, 10s, 60s, 5m",
+		    .min = 1, .max = ENDPOINTS_MAX_RETRY,
+		    .summary = "pauses before an event is tried again"),
+	GANTRY_INTEGER(struct config_amqp, delivery_limit, .fallback = "50",
+		       .min = 1, .max = 1000000,
+		       .summary = "deliveries after which the broker gives an "
+				  "event up"),
+	GANTRY_SIZE(struct config_amqp, max_body, .fallback = "1M",
+		    .min = 1024, .max = 64 << 20,
+		    .summary = "largest event; a larger one is a dead letter"),
+	GANTRY_BOOLEAN(struct config_amqp, declare_exchanges,
+		       .fallback = "true",
+		       .summary = "exchanges that events come from are "
+				  "declared if they are not there"),
+	GANTRY_LIST(struct config_amqp, exchanges,
+		    .fallback = "inventory.events, inventory.notifications",
+		    .min = 0, .max = 64,
+		    .summary = "exchanges that events go to"),
 	NULL
 };
 
@@ -165,9 +210,9 @@ static void section_check_listen(const struct config_entry *entry,
 }
 
 static void section_check_url(const struct config_entry *entry,
-			      const char *url, const char *scheme,
-			      struct problems *problems)
+			      const char *url, struct problems *problems)
 {
+	static const char scheme[] = "http";
 	size_t len = strlen(scheme);
 	const char *rest = url;
 
@@ -236,8 +281,7 @@ static void section_fill_upstreams(struct config *config,
 					  &config->arena, problems };
 
 		if (option_fill(&job, entry->node, &upstream) == 0)
-			section_check_url(entry, upstream.url, "http",
-					  problems);
+			section_check_url(entry, upstream.url, problems);
 	}
 }
 
@@ -284,7 +328,7 @@ void section_fill(struct config *config, const struct node *main_file,
 			     config->http.listen, problems);
 	section_check_listen(config_find(&config->sections, "admin"),
 			     config->admin.listen, problems);
-	section_check_url(config->amqp, config->broker.url, "amqp", problems);
+	endpoints_fill(config, problems);
 	section_fill_upstreams(config, problems);
 	if (config->storage == NULL)
 		problems_add_at(problems, main_file->file, NULL,

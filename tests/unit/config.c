@@ -193,6 +193,110 @@ static void test_errors_of_addresses(void **state)
 		     "mean \"password_file\"?)\n");
 }
 
+static void amqp_expect(const char *says, const char *problems)
+{
+	char *text = memory_format(STORAGE "amqp: {url: %s}\n", says);
+
+	files_expect(text, problems);
+	free(text);
+}
+
+static void test_errors_of_amqp_url(void **state)
+{
+	(void)state;
+	amqp_expect("\"amqp://h1,h2:5673,[::1]/a%2Fb%20c\"", "");
+	amqp_expect("\"amqp://u@h1/\"",
+		    "gantry.yaml:2:13: amqp.url: a user does not stand in the "
+		    "URL; say amqp.user and amqp.password_file: "
+		    "\"amqp://u@h1/\"\n");
+	amqp_expect("\"amqp://h1:5672,H1/\"",
+		    "gantry.yaml:2:13: amqp.url: h1:5672 is there twice: "
+		    "\"amqp://h1:5672,H1/\"\n");
+	amqp_expect("\"amqp://h1:65536\"",
+		    "gantry.yaml:2:13: amqp.url: not a port of 1 to 65535: "
+		    "\"65536\": \"amqp://h1:65536\"\n");
+	amqp_expect("\"amqp://h1,,h2\"",
+		    "gantry.yaml:2:13: amqp.url: not a host, or host:port: "
+		    "\"\": \"amqp://h1,,h2\"\n");
+	amqp_expect("\"amqp://[::1/\"",
+		    "gantry.yaml:2:13: amqp.url: not a host, or host:port: "
+		    "\"[::1\": \"amqp://[::1/\"\n");
+	amqp_expect("\"amqp://h/a/b\"",
+		    "gantry.yaml:2:13: amqp.url: a / in the name of the virtual "
+		    "host is %2F: \"amqp://h/a/b\"\n");
+	amqp_expect("\"amqp://h/a%2\"",
+		    "gantry.yaml:2:13: amqp.url: the virtual host has a bad "
+		    "escape, or is no name of at most 255 bytes: "
+		    "\"amqp://h/a%2\"\n");
+	amqp_expect("\"amqp://h/?heartbeat=3\"",
+		    "gantry.yaml:2:13: amqp.url: nothing comes after the "
+		    "virtual host; ? and # in its name are %3F and %23: "
+		    "\"amqp://h/?heartbeat=3\"\n");
+}
+
+static void test_errors_of_amqp(void **state)
+{
+	(void)state;
+	amqp_expect("amqp://h, ca_file: ca.pem, verify: none",
+		    "gantry.yaml:2:32: amqp.ca_file: only with an amqps:// "
+		    "URL\n"
+		    "gantry.yaml:2:48: amqp.verify: only with an amqps:// "
+		    "URL\n");
+	amqp_expect("amqps://h, key_file: client.key",
+		    "gantry.yaml:2:34: amqp.key_file: cert_file and key_file "
+		    "belong together\n");
+	amqp_expect("amqps://h, verify: maybe",
+		    "gantry.yaml:2:32: amqp.verify: not one of full, ca, none: "
+		    "\"maybe\"\n");
+	amqp_expect("amqp://h, heartbeat: 1500ms",
+		    "gantry.yaml:2:34: amqp.heartbeat: must be whole seconds\n");
+	amqp_expect("amqp://h, retry: [1s, 1m, 60s]",
+		    "gantry.yaml:2:39: amqp.retry[2]: not longer than the one "
+		    "before: \"60s\"\n");
+	amqp_expect("amqp://h, retry: [soon]",
+		    "gantry.yaml:2:31: amqp.retry[0]: not a duration of 100ms "
+		    "to 24h: \"soon\"\n");
+	amqp_expect("amqp://h, retry: []",
+		    "gantry.yaml:2:30: amqp.retry: must have 1 to 8 entries, "
+		    "has 0\n");
+	amqp_expect("amqp://h, exchanges: [a, \"b\\n\"]",
+		    "gantry.yaml:2:38: amqp.exchanges[1]: must be a name of at "
+		    "most 255 bytes\n");
+}
+
+static void test_amqp_is_filled(void **state)
+{
+	struct problems problems = { 0 };
+	const struct config_amqp *amqp;
+	struct files f;
+	struct config *c;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "gantry.yaml",
+		  STORAGE "amqp: {url: \"amqps://h1,h2:5,[::1]/a%2fb\"}\n");
+	c = files_load(&f, &problems);
+	assert_int_equal(problems.n, 0);
+	amqp = &c->broker;
+	assert_true(amqp->tls);
+	assert_string_equal(amqp->vhost, "a/b");
+	assert_int_equal(amqp->n_endpoints, 3);
+	assert_string_equal(amqp->endpoints[0].text, "h1:5671");
+	assert_string_equal(amqp->endpoints[1].text, "h2:5");
+	assert_string_equal(amqp->endpoints[2].host, "::1");
+	assert_string_equal(amqp->endpoints[2].text, "[::1]:5671");
+	assert_int_equal(amqp->n_retry, 4);
+	assert_string_equal(amqp->retry[3], "5m");
+	assert_int_equal(amqp->retry_ms[3], 300000);
+	assert_string_equal(amqp->exchanges[1], "inventory.notifications");
+	assert_null(amqp->exchanges[2]);
+	assert_true(amqp->declare_exchanges);
+	assert_int_equal(amqp->verify, CONFIG_VERIFY_FULL);
+	config_free(&c);
+	problems_fini(&problems);
+	files_end(&f);
+}
+
 static void test_errors_of_use(void **state)
 {
 	struct problems problems = { 0 };
@@ -374,6 +478,28 @@ static void test_routes_amqp(void **state)
 		     "pipeline: [a.b]}",
 		     "gantry.yaml:3:23: routes[0].amqp.bnd: unknown key (did "
 		     "you mean \"bind\"?)\n");
+	route_expect("{amqp: {queue: amq.q, bind: {e: [k]}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:20: routes[0].amqp.queue: names that begin "
+		     "with amq. are the broker's own: \"amq.q\"\n");
+	route_expect("{amqp: {queue: q.dead, bind: {e: [k]}}, pipeline: [a.b]}",
+		     "gantry.yaml:3:20: routes[0].amqp.queue: names with "
+		     ".retry. in them or .dead at the end are the gateway's "
+		     "own: \"q.dead\"\n");
+	route_expect("{amqp: {queue: q.retry.1s, bind: {e: [k]}}, "
+		     "pipeline: [a.b]}",
+		     "gantry.yaml:3:20: routes[0].amqp.queue: names with "
+		     ".retry. in them or .dead at the end are the gateway's "
+		     "own: \"q.retry.1s\"\n");
+	route_expect("{amqp: {queue: \"a\\tb\", bind: {e: [k]}}, "
+		     "pipeline: [a.b]}",
+		     "gantry.yaml:3:20: routes[0].amqp.queue: must be a name of "
+		     "at most 255 bytes\n");
+	route_expect("{amqp: {queue: q, bind: {\"e\\n\": [k]}}, "
+		     "pipeline: [a.b]}",
+		     "gantry.yaml:3:30: routes[0].amqp.bind: an exchange must "
+		     "have a name of at most 255 bytes\n");
+	route_expect("{amqp: {queue: q.deadly, bind: {e: [k]}}, "
+		     "pipeline: [a.b]}", "");
 }
 
 static void test_routes_twice_in_a_file(void **state)
@@ -481,6 +607,9 @@ int main(void)
 		cmocka_unit_test(test_design_example_of_an_error),
 		cmocka_unit_test(test_errors_of_the_top),
 		cmocka_unit_test(test_errors_of_addresses),
+		cmocka_unit_test(test_errors_of_amqp_url),
+		cmocka_unit_test(test_errors_of_amqp),
+		cmocka_unit_test(test_amqp_is_filled),
 		cmocka_unit_test(test_errors_of_use),
 		cmocka_unit_test(test_no_main_file),
 		cmocka_unit_test(test_routes_deny_by_default),

@@ -23,3 +23,4 @@ tests_unit_member_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/stock.mk
 include tests/unit/config.mk
 include tests/unit/commit.mk
+include tests/unit/amqp_link.mk

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+gateway_libcore_a_SOURCES += \
+	gateway/source/amqp/broker.c gateway/source/amqp/broker.h \
+	gateway/source/amqp/content.c gateway/source/amqp/content.h \
+	gateway/source/amqp/declare.c gateway/source/amqp/declare.h \
+	gateway/source/amqp/library.h \
+	gateway/source/amqp/login.c gateway/source/amqp/login.h \
+	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
+	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h

@@ -1,0 +1,650 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A RabbitMQ of a test's own: start, stop, kill, cut off, count, and a cluster.
+
+It lives in a temporary folder, listens on free ports of 127.0.0.1 alone, has its
+own epmd, cookie and node name, and so disturbs no other broker of the machine.
+Runs as any user, root in a container too. Ends only what it started.
+
+    with Rabbit() as r:
+        r.url                       amqp://127.0.0.1:PORT
+        r.password_file(folder)     for a configuration: user gantry
+        with r.client() as c:       pika: declare, publish, get, count
+            c.publish("order.events", "order.ordercreated.order", {...})
+
+Debian 12 (RabbitMQ 3.10) and 13 (4.0).
+"""
+import glob
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+# python3-pika is there for Debian's python3, which may not be the one in PATH
+if "/usr/lib/python3/dist-packages" not in sys.path:
+    sys.path.append("/usr/lib/python3/dist-packages")
+try:
+    import pika
+except ImportError:
+    pika = None
+
+USER, PASSWORD = "gantry", "gantry-secret"
+START_SECONDS = 90
+STOP_SECONDS = 30
+CONTROL_SECONDS = 60
+BINARIES = ["/usr/lib/rabbitmq/bin"] + sorted(
+    glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin"))
+
+
+def program(name):
+    """The server's own scripts: what is in PATH asks for another user."""
+    for folder in BINARIES:
+        path = os.path.join(folder, name)
+        if os.path.exists(path):
+            return path
+    return None
+
+
+def missing():
+    """Why no broker can be had here, or None."""
+    if program("rabbitmq-server") is None or shutil.which("epmd") is None:
+        return "there is no rabbitmq-server"
+    if pika is None:
+        return "there is no python3-pika"
+    return None
+
+
+def free_ports(n):
+    """n ports of loopback that nobody has now, each another."""
+    held = [socket.socket() for _ in range(n)]
+    try:
+        for s in held:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in held]
+    finally:
+        for s in held:
+            s.close()
+
+
+def wait_for(what, seconds, question, pause=0.05):
+    """Ask until the answer is true; it."""
+    end = time.monotonic() + seconds
+    while True:
+        got = question()
+        if got:
+            return got
+        assert time.monotonic() < end, "%s: not within %d s" % (what, seconds)
+        time.sleep(pause)
+
+
+def end_group(process, seconds):
+    """End a process that leads its own group, and all of the group."""
+    for sent, wait in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, sent)
+        except ProcessLookupError:
+            pass
+        try:
+            process.wait(wait)
+        except subprocess.TimeoutExpired:
+            continue
+        if sent == signal.SIGTERM and group_lives(process.pid):
+            continue
+        return
+
+
+def group_lives(group):
+    try:
+        os.killpg(group, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+class House:
+    """What the nodes of a cluster share: a folder, a cookie, an epmd."""
+
+    def __init__(self, name):
+        self.folder = tempfile.mkdtemp(prefix=name + "-")
+        self.epmd_port = free_ports(1)[0]
+        self.epmd = None
+        cookie = os.path.join(self.folder, ".erlang.cookie")
+        with open(cookie, "w") as f:
+            f.write(os.urandom(16).hex())
+        os.chmod(cookie, 0o400)
+
+    def start(self):
+        if self.epmd is not None:
+            return
+        log = open(os.path.join(self.folder, "epmd.log"), "ab")
+        with log:
+            self.epmd = subprocess.Popen(
+                ["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                env=self.environment(), start_new_session=True)
+        wait_for("epmd listens", 10, lambda: accepts(self.epmd_port))
+
+    def environment(self):
+        return {"PATH": os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"),
+                "HOME": self.folder, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+                "ERL_EPMD_PORT": str(self.epmd_port),
+                "ERL_EPMD_ADDRESS": "127.0.0.1"}
+
+    def close(self):
+        if self.epmd is not None:
+            end_group(self.epmd, 5)
+            self.epmd = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def accepts(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+        return True
+    except OSError:
+        return False
+
+
+class Rabbit:
+    """One node. extra: lines for rabbitmq.conf. tls: a folder with ca.pem,
+    cert.pem and key.pem; then there is also r.tls_port."""
+
+    def __init__(self, name="rabbit", house=None, extra="", tls=None, peers=()):
+        self.own_house = house is None
+        self.house = house or House(name)
+        self.port, self.distribution_port, self.tls_port = free_ports(3)
+        self.node = "%s-%s-%d@localhost" % (
+            name, os.path.basename(self.house.folder)[-8:].replace("_", "x"),
+            self.port)
+        self.folder = os.path.join(self.house.folder, "node-%d" % self.port)
+        self.process = None
+        self.extra, self.tls, self.peers = extra, tls, peers
+        os.mkdir(self.folder)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.__exit__(True, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            self.show_log()
+        self.close()
+
+    @property
+    def url(self):
+        return "amqp://127.0.0.1:%d" % self.port
+
+    @staticmethod
+    def password_file(folder):
+        """Writes the password where a configuration can name it; the path."""
+        path = os.path.join(folder, "amqp.password")
+        with open(path, "w") as f:
+            f.write(PASSWORD + "\n")
+        os.chmod(path, 0o600)
+        return path
+
+    # --- the server ---
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w") as f:
+            f.write(text)
+        return self.path(name)
+
+    def configuration(self):
+        lines = ["listeners.tcp.1 = 127.0.0.1:%d" % self.port,
+                 "default_user = " + USER, "default_pass = " + PASSWORD,
+                 "vm_memory_high_watermark.absolute = 1GB",
+                 "disk_free_limit.absolute = 1MB",
+                 "raft.wal_max_size_bytes = 33554432",
+                 "log.file.level = info", "log.console = false"]
+        if self.tls:
+            lines += ["listeners.ssl.1 = 127.0.0.1:%d" % self.tls_port,
+                      "ssl_options.cacertfile = %s/ca.pem" % self.tls,
+                      "ssl_options.certfile = %s/cert.pem" % self.tls,
+                      "ssl_options.keyfile = %s/key.pem" % self.tls]
+        if self.peers:
+            lines += ["cluster_formation.peer_discovery_backend = classic_config"]
+            lines += ["cluster_formation.classic_config.nodes.%d = %s" % pair
+                      for pair in enumerate(self.peers, 1)]
+        return "\n".join(lines) + "\n" + self.extra
+
+    def environment(self):
+        loopback = "-kernel inet_dist_use_interface {127,0,0,1}"
+        made = self.house.environment()
+        made.update({
+            "RABBITMQ_CONF_ENV_FILE": self.path("env.conf"),
+            "RABBITMQ_CONFIG_FILE": self.path("rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILES": self.path("conf.d"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": self.path("advanced.config"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": self.path("enabled_plugins"),
+            "RABBITMQ_MNESIA_BASE": self.path("data"),
+            "RABBITMQ_LOG_BASE": self.path("log"),
+            "RABBITMQ_PID_FILE": self.path("pid"),
+            "RABBITMQ_NODENAME": self.node,
+            "RABBITMQ_DIST_PORT": str(self.distribution_port),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": loopback + " +S 2:2",
+            "RABBITMQ_CTL_ERL_ARGS": loopback})
+        return made
+
+    def begin(self):
+        """Start without waiting for it."""
+        assert self.process is None
+        self.house.start()
+        self.write("env.conf", "")
+        self.write("advanced.config", "[].\n")
+        self.write("enabled_plugins", "[].\n")
+        self.write("rabbitmq.conf", self.configuration())
+        os.makedirs(self.path("conf.d"), exist_ok=True)
+        with open(self.path("out"), "ab") as out:
+            self.process = subprocess.Popen(
+                [program("rabbitmq-server")], stdin=subprocess.DEVNULL,
+                stdout=out, stderr=out, env=self.environment(),
+                cwd=self.folder, start_new_session=True)
+
+    def start(self):
+        self.begin()
+        self.wait_until_up()
+
+    def wait_until_up(self):
+        wait_for("RabbitMQ is up", START_SECONDS, self.is_up)
+        self.control("await_startup")
+
+    def is_up(self):
+        code = self.process.poll()
+        assert code is None, "rabbitmq-server ended with %s" % code
+        if not accepts(self.port):
+            return False
+        try:
+            self.client().close()
+            return True
+        except Exception:
+            return False
+
+    def stop(self):
+        """In good order, as systemctl stop would."""
+        if self.process is not None:
+            end_group(self.process, STOP_SECONDS)
+            self.process = None
+
+    def kill(self):
+        """kill -9 of all of it."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        wait_for("the group is gone", 10,
+                 lambda: not group_lives(self.process.pid))
+        self.process = None
+
+    def restart(self):
+        self.stop()
+        self.start()
+
+    def close(self):
+        self.stop()
+        if self.own_house:
+            self.house.close()
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def show_log(self):
+        for name in sorted(glob.glob(self.path("log/*.log"))) + [self.path("out")]:
+            try:
+                with open(name, errors="replace") as f:
+                    lines = f.read()[-4000:].splitlines()[-25:]
+            except OSError:
+                continue
+            for line in lines:
+                print("# rabbit: " + line, flush=True)
+
+    # --- rabbitmqctl: takes a second or two each time ---
+
+    def control(self, *arguments, check=True):
+        done = subprocess.run(
+            [program("rabbitmqctl"), "-n", self.node, "--quiet", *arguments],
+            env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=CONTROL_SECONDS)
+        assert not check or done.returncode == 0, done
+        return done.stdout
+
+    def listed(self, *arguments):
+        """What a list_... command says, as a list of dicts."""
+        return json.loads(self.control(*arguments, "--formatter=json") or "[]")
+
+    def queues(self, vhost="/"):
+        """{name: messages}, with those that are out with consumers."""
+        return {q["name"]: q["messages"] for q in self.listed(
+            "list_queues", "-p", vhost, "name", "messages")}
+
+    def connections(self):
+        return self.listed("list_connections", "pid", "user", "state",
+                           "client_properties")
+
+    def add_user(self, name, password, vhost="/", rights=(".*", ".*", ".*")):
+        self.control("add_user", name, password)
+        self.control("set_permissions", "-p", vhost, name, *rights)
+
+    def add_vhost(self, name, user=USER):
+        self.control("add_vhost", name)
+        self.control("set_permissions", "-p", name, user, ".*", ".*", ".*")
+
+    def cut(self, why="cut by the test"):
+        """Close every connection from the broker's side, politely."""
+        self.control("close_all_connections", why)
+
+    def alarm(self, on):
+        """The memory alarm: publishers are blocked while it is on."""
+        if on:
+            self.control("set_vm_memory_high_watermark", "0")
+        else:
+            self.control("set_vm_memory_high_watermark", "absolute", "1GB")
+
+    # --- clients ---
+
+    def client(self, vhost="/", user=USER, password=PASSWORD, port=None):
+        return Client(port or self.port, vhost, user, password)
+
+
+class Cluster:
+    """Nodes that form one broker, in one house."""
+
+    def __init__(self, n=3, name="rabbit", extra=""):
+        self.house = House(name)
+        self.nodes = [Rabbit(name, self.house, extra) for _ in range(n)]
+        for node in self.nodes:
+            node.peers = [other.node for other in self.nodes]
+
+    def __enter__(self):
+        try:
+            # the first one alone, or each may found a cluster of its own
+            self.nodes[0].start()
+            for node in self.nodes[1:]:
+                node.start()
+        except BaseException:
+            self.__exit__(True, None, None)
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for node in self.nodes:
+            if kind is not None:
+                node.show_log()
+            node.close()
+        self.house.close()
+
+    @property
+    def url(self):
+        return "amqp://" + ",".join("127.0.0.1:%d" % n.port for n in self.nodes)
+
+    password_file = staticmethod(Rabbit.password_file)
+
+
+class Client:
+    """A connection with one channel, for one thread: pika, made short."""
+
+    def __init__(self, port, vhost="/", user=USER, password=PASSWORD):
+        self.connection = pika.BlockingConnection(pika.ConnectionParameters(
+            "127.0.0.1", port, vhost, pika.PlainCredentials(user, password),
+            heartbeat=30, blocked_connection_timeout=60, socket_timeout=10))
+        self.channel = self.connection.channel()
+        self.channel.basic_qos(prefetch_count=500)
+        self.waiting = {}       # delivery tag: number
+        self.sent = 0
+        self.confirms = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.close()
+
+    def close(self):
+        try:
+            self.connection.close()
+        except Exception:
+            pass
+
+    def exchange(self, name, kind="topic"):
+        self.channel.exchange_declare(name, kind, durable=True)
+
+    def queue(self, name, *bindings, quorum=True, **arguments):
+        """Declare a durable queue; bindings: (exchange, key)."""
+        if quorum:
+            arguments["x-queue-type"] = "quorum"
+        self.channel.queue_declare(name, durable=True, arguments=arguments)
+        for exchange, key in bindings:
+            self.exchange(exchange)
+            self.channel.queue_bind(name, exchange, key)
+
+    def count(self, queue):
+        """What is ready in it; -1: there is no such queue."""
+        try:
+            return self.channel.queue_declare(queue, passive=True) \
+                .method.message_count
+        except pika.exceptions.ChannelClosedByBroker:
+            self.channel = self.connection.channel()
+            self.confirms, self.waiting = False, {}
+            return -1
+
+    def publish(self, exchange, key, body, window=1, **properties):
+        """body: bytes as they are, anything else as JSON. Returns when no more
+        than window - 1 messages wait for their confirm."""
+        if not self.confirms:
+            # of the channel below: the blocking one waits for each message
+            self.channel._impl.confirm_delivery(self.confirmed)
+            self.confirms, self.sent = True, 0
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        properties.setdefault("delivery_mode", 2)
+        properties.setdefault("content_type", "application/json")
+        self.sent += 1
+        self.waiting[self.sent] = True
+        self.channel.basic_publish(
+            exchange, key, body, pika.BasicProperties(**properties))
+        self.settle(window - 1)
+
+    def settle(self, most=0, seconds=60):
+        """Wait until no more than that many are unconfirmed."""
+        if len(self.waiting) <= most:
+            return
+        end = time.monotonic() + seconds
+        # process_data_events() sleeps on although the confirm is there
+        timer = self.connection.call_later(seconds + 0.1, lambda: None)
+        self.connection._flush_output(
+            lambda: len(self.waiting) <= most or time.monotonic() > end)
+        self.connection.remove_timeout(timer)
+        assert len(self.waiting) <= most, "no confirm from the broker"
+
+    def confirmed(self, frame):
+        method = frame.method
+        assert isinstance(method, pika.spec.Basic.Ack), "not taken: %s" % method
+        tags = [method.delivery_tag]
+        if method.multiple:
+            tags = [t for t in self.waiting if t <= method.delivery_tag]
+        for tag in tags:
+            self.waiting.pop(tag, None)
+
+    def get(self, queue, seconds=0):
+        """The next message, acknowledged: (method, properties, body) or None."""
+        end = time.monotonic() + seconds
+        while True:
+            method, properties, body = self.channel.basic_get(queue, auto_ack=True)
+            if method is not None:
+                return method, properties, body
+            if time.monotonic() >= end:
+                return None
+            time.sleep(0.02)
+
+    def take(self, queue, n, seconds=30):
+        """n messages as get() gives them, or as many as come in time."""
+        found, end = [], time.monotonic() + seconds
+        while len(found) < n:
+            got = self.get(queue, max(0, end - time.monotonic()))
+            if got is None:
+                break
+            found.append(got)
+        return found
+
+
+class Consumer(threading.Thread):
+    """Takes all that comes into a queue and keeps it, over lost connections:
+    .messages is a list of (method, properties, body). A message may be there
+    twice if its connection was lost."""
+
+    def __init__(self, rabbit, queue, keep=None, **client):
+        super().__init__(daemon=True)
+        self.rabbit, self.queue, self.client = rabbit, queue, client
+        self.messages = []
+        self.keep = keep or (lambda *message: self.messages.append(message))
+        self.stopping = threading.Event()
+        self.error = None
+
+    def run(self):
+        while not self.stopping.is_set():
+            try:
+                with self.rabbit.client(**self.client) as c:
+                    self.consume(c)
+            except Exception as error:
+                self.error = error
+                self.stopping.wait(0.2)
+
+    def consume(self, c):
+        for method, properties, body in c.channel.consume(
+                self.queue, inactivity_timeout=0.1):
+            if method is not None:
+                self.keep(method, properties, body)
+                c.channel.basic_ack(method.delivery_tag)
+            if self.stopping.is_set():
+                c.channel.cancel()
+                return
+
+    def stop(self):
+        self.stopping.set()
+        self.join(30)
+
+
+class Proxy:
+    """Stands between Gantry and the broker: cuts connections in the middle of
+    a frame, or holds all bytes back. r.url with its port is what to configure."""
+
+    def __init__(self, port):
+        self.port_behind = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.lock = threading.Lock()
+        self.pairs = []
+        self.passing = threading.Event()
+        self.passing.set()
+        self.refusing = False
+        self.cuts = 0
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.listener.close()
+        self.cut()
+        self.passing.set()
+
+    @property
+    def url(self):
+        return "amqp://127.0.0.1:%d" % self.port
+
+    def accept(self):
+        while True:
+            try:
+                near = self.listener.accept()[0]
+            except OSError:
+                return
+            try:
+                if self.refusing:
+                    raise OSError("refused by the test")
+                far = socket.create_connection(("127.0.0.1", self.port_behind), 5)
+            except OSError:
+                near.close()
+                continue
+            far.settimeout(None)
+            with self.lock:
+                self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self.carry, args=(a, b),
+                                 daemon=True).start()
+
+    def carry(self, a, b):
+        try:
+            while True:
+                data = a.recv(65536)
+                self.passing.wait()
+                if not data:
+                    break
+                b.sendall(data)
+        except OSError:
+            pass
+        self.end(a, b)
+
+    @staticmethod
+    def end(*sockets):
+        for s in sockets:
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        """Drop every connection at once; how many there were."""
+        with self.lock:
+            pairs, self.pairs = self.pairs, []
+        alive = 0
+        for near, far in pairs:
+            alive += near.fileno() >= 0 and is_open(near)
+            self.end(near, far)
+        self.cuts += alive
+        return alive
+
+    def hold(self):
+        """No byte passes any more, in either direction, but all stay open."""
+        self.passing.clear()
+
+    def release(self):
+        self.passing.set()
+
+
+def is_open(s):
+    try:
+        s.getpeername()
+        return True
+    except OSError:
+        return False
+
+
+def make_tls(folder, days=2):
+    """A CA and a certificate of 127.0.0.1 and localhost: ca.pem, cert.pem,
+    key.pem in folder; it."""
+    def run(*arguments):
+        done = subprocess.run(("openssl",) + arguments, cwd=folder, timeout=60,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done
+
+    with open(os.path.join(folder, "san.cnf"), "w") as f:
+        f.write("subjectAltName = IP:127.0.0.1, DNS:localhost\n")
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    run("req", "-x509", *new, "-days", str(days), "-subj", "/CN=Test CA",
+        "-keyout", "ca.key", "-out", "ca.pem")
+    run("req", *new, "-subj", "/CN=localhost", "-keyout", "key.pem",
+        "-out", "cert.csr")
+    run("x509", "-req", "-in", "cert.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+        "-CAcreateserial", "-days", str(days), "-extfile", "san.cnf",
+        "-out", "cert.pem")
+    return folder
