@@ -21,6 +21,7 @@
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
 
@@ -47,6 +48,7 @@ struct serve {
 	struct graph *graph;
 	struct committer *committer;
 	struct engine *engine;
+	struct publisher *publisher;
 	struct schedule *schedule;
 	struct http *api, *admin;
 	struct status status;
@@ -121,11 +123,31 @@ static void serve_start_engine(struct serve *s)
 
 	commit.max_batch = (unsigned)s->config->commit.max_batch;
 	commit.queue = (unsigned)s->config->commit.queue;
+	commit.outbox_max_rows = s->config->commit.outbox_max_rows;
+	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
+	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
+}
+
+static void serve_start_publisher(struct serve *s)
+{
+	const struct publisher_options options = {
+		.amqp = &s->config->broker,
+		.service = s->config->service,
+		.replica = serve_replica(s),
+		.committer = s->committer,
+		.storage = s->graph->storage->plugin->storage,
+		.storage_self = s->graph->storage->self,
+	};
+
+	if (s->config->amqp == NULL)
+		return;
+	s->publisher = publisher_start(&options);
+	s->status.publisher = s->publisher;
 }
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -181,6 +203,7 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	if (serve_start_storage(s, err) < 0)
 		return -1;
 	serve_start_engine(s);
+	serve_start_publisher(s);
 	if (serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
@@ -224,6 +247,8 @@ static void serve_stop(struct serve *s)
 	http_free(&s->admin);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	engine_free(&s->engine);
+	/* what it has confirmed is deleted by the committer's last unit */
+	publisher_stop(&s->publisher);
 	committer_free(&s->committer);
 	if (s->graph != NULL)
 		graph_close(s->graph);

@@ -293,12 +293,10 @@ static void apply_effects(struct unit *u, struct gantry_message *m)
 		apply_done(u, m, &result);
 }
 
-void apply_message(struct unit *u, struct unit_member *member)
+static void apply_decide(struct unit *u, struct unit_member *member)
 {
 	struct gantry_message *m = member->m;
 
-	member->fate = UNIT_ANSWER;
-	rowset_mark(&u->rows);
 	if (idempotency_replay(u, m) || apply_seen(u, m))
 		return;
 	/* what its handlers decided; its key knew no better */
@@ -310,4 +308,24 @@ void apply_message(struct unit *u, struct unit_member *member)
 		apply_rejected(u, m, &(struct apply_result){ 0 });
 	else
 		apply_effects(u, m);
+}
+
+/* Work that makes events is not taken while too many of them wait. */
+static void apply_overfull(struct unit *u, struct gantry_message *m)
+{
+	error_reset(&m->error);
+	error_depends(&m->error, GANTRY_DEPENDS_ON_BROKER,
+		      "Too many events wait for the broker");
+	apply_failed(u, m);
+}
+
+void apply_message(struct unit *u, struct unit_member *member)
+{
+	unsigned events = u->events;
+
+	member->fate = UNIT_ANSWER;
+	rowset_mark(&u->rows);
+	apply_decide(u, member);
+	if (u->events != events && bounds_full(u->world->bounds))
+		apply_overfull(u, member->m);
 }

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
+	gateway/commit/bounds.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
+	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \
 	gateway/commit/outbox.c \
+	gateway/commit/published.c \
 	gateway/commit/record.c \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \

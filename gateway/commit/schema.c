@@ -14,6 +14,7 @@
 #define TEXT(name, ...) COLUMN(name, GANTRY_STRING, __VA_ARGS__)
 #define ID(name) TEXT(name, .flags = GANTRY_COLUMN_ID)
 #define MAYBE .flags = GANTRY_COLUMN_NULLABLE
+#define SINCE(minor_) MAYBE, .since_minor = minor_
 
 #define TABLE(name_, ...)                                                   \
 	static const struct gantry_table name_##_table = {                  \
@@ -44,6 +45,7 @@ static const struct gantry_column *const outbox_columns[] = {
 	TEXT("correlation_id"), TEXT("traceparent", MAYBE),
 	TEXT("body"),
 	NUMBER("created_at"),
+	TEXT("cause", SINCE(1)),
 };
 TABLE(outbox, .n_indexes = 0);
 
@@ -62,13 +64,13 @@ KEYED(idempotency, IDEMPOTENCY_KEY);
 
 static const struct gantry_column *const records_columns[] = {
 	NUMBER("ref"), NUMBER("version"), ID("key"), TEXT("value"),
-	NUMBER("updated_at"),
+	NUMBER("updated_at"), NUMBER("last_event", SINCE(1)),
 };
 KEYED(records, RECORDS_KEY);
 
 static const struct gantry_column *const leases_columns[] = {
 	NUMBER("ref"), NUMBER("version"), ID("name"), TEXT("owner"),
-	NUMBER("until"),
+	NUMBER("until"), NUMBER("epoch", SINCE(1)),
 };
 KEYED(leases, LEASES_NAME);
 
@@ -95,7 +97,7 @@ const struct gantry_schema commit_schema = {
 	.size = sizeof(struct gantry_schema),
 	.name = "gantry",
 	.major = 1,
-	.minor = 0,
+	.minor = 1,
 	.tables = commit_tables,
 	.n_tables = COMMIT_TABLES,
 };

@@ -26,6 +26,7 @@ enum commit_outbox_column {
 	OUTBOX_CORRELATION_ID, OUTBOX_TRACEPARENT,
 	OUTBOX_BODY,			/* the envelope, as it goes out */
 	OUTBOX_CREATED_AT,
+	OUTBOX_CAUSE,			/* why the broker did not take it, or NULL */
 	OUTBOX_COLUMNS,
 };
 
@@ -56,6 +57,7 @@ enum commit_records_column {
 	RECORDS_KEY,			/* instance, space, key; unique index 0 */
 	RECORDS_VALUE,			/* JSON */
 	RECORDS_UPDATED_AT,
+	RECORDS_LAST_EVENT,		/* ref of its newest ordered event (I5) */
 	RECORDS_COLUMNS,
 };
 
@@ -63,6 +65,7 @@ enum commit_leases_column {
 	LEASES_REF, LEASES_VERSION,
 	LEASES_NAME,			/* unique index 0 */
 	LEASES_OWNER, LEASES_UNTIL,
+	LEASES_EPOCH,			/* +1 with each new holder */
 	LEASES_COLUMNS,
 };
 

@@ -6,11 +6,13 @@
 #define OBSERVE_STATUS_H
 
 #include "gateway/commit/committer.h"
+#include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 
 struct status {
 	const struct engine *engine;
 	const struct committer *committer;
+	const struct publisher *publisher;	/* NULL: no broker */
 	_Atomic int stopping;
 };
 
