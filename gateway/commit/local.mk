@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
+	gateway/commit/audit.c \
+	gateway/commit/committer.c gateway/commit/committer.h \
+	gateway/commit/dead_letter.c \
 	gateway/commit/bounds.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/handover.c gateway/commit/handover.h \
@@ -11,4 +14,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \
 	gateway/commit/unit.c gateway/commit/unit.h \
+	gateway/commit/verify_dead_letters.c \
 	gateway/commit/verify.c gateway/commit/verify.h
