@@ -34,6 +34,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "ITEM_EXISTS", 409, false, "There is an inventory item with this id" },
 	{ "ADJUSTMENT_BELOW_RESERVED", 409, false, "The stock would fall below what is reserved" },
 	{ "PRECONDITION_FAILED", 409, false, "The row has moved" },
+	{ "RETRY_FAILED", 409, false, "It failed again" },
 	{ "IDEMPOTENCY_IN_PROGRESS", 409, true, "A request with this key is being handled" },
 	{ "PAYLOAD_TOO_LARGE", 413, false, "The body is too large" },
 	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body must be application/json" },
