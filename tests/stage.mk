@@ -14,7 +14,9 @@ stage/stamp: gantry$(EXEEXT) $(plugin_LTLIBRARIES)
 	cp -p plugins/*/.libs/*.so stage/plugins
 	: >$@
 
-staged: all stage/stamp
+# One after the other: all is a make of its own, and two must not build one file.
+staged: all
+	@$(MAKE) $(AM_MAKEFLAGS) stage/stamp
 .PHONY: staged
 
 clean-local:

@@ -214,6 +214,7 @@ bool committer_commit(void *committer, struct gantry_message *m)
 	struct lane *lane = &c->lanes[committer_lane(c, m)];
 	bool taken;
 
+	idempotency_prepare(m);
 	pthread_mutex_lock(&lane->lock);
 	taken = !lane->stopping && lane->queue.n < c->world.options.queue;
 	if (taken) {

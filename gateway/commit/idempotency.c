@@ -48,16 +48,10 @@ static const char *idempotency_scope(struct gantry_message *m)
 	return arena_text(&m->arena, hex);
 }
 
-static struct gantry_value idempotency_key(struct gantry_message *m)
-{
-	return value_text(arena_format(&m->arena, "%s\x1f%s", idempotency_scope(m),
-				       m->idempotency_key));
-}
-
 /* SHA-256 of method, path and body. */
-static void idempotency_fingerprint(const struct gantry_message *m,
-				    char hex[static IDEMPOTENCY_HEX])
+static const char *idempotency_fingerprint(struct gantry_message *m)
 {
+	char hex[IDEMPOTENCY_HEX];
 	struct sha256_ctx hash;
 
 	sha256_init(&hash);
@@ -65,6 +59,16 @@ static void idempotency_fingerprint(const struct gantry_message *m,
 	sha256_update(&hash, strlen(m->path) + 1, (const uint8_t *)m->path);
 	sha256_update(&hash, m->body_len, (const uint8_t *)m->body);
 	idempotency_hex(&hash, hex);
+	return arena_text(&m->arena, hex);
+}
+
+void idempotency_prepare(struct gantry_message *m)
+{
+	if (m->idempotency_key == NULL || m->kept_key != NULL)
+		return;
+	m->kept_key = arena_format(&m->arena, "%s\x1f%s", idempotency_scope(m),
+				   m->idempotency_key);
+	m->fingerprint = idempotency_fingerprint(m);
 }
 
 void idempotency_needs(struct unit *u, struct gantry_message *m)
@@ -73,7 +77,7 @@ void idempotency_needs(struct unit *u, struct gantry_message *m)
 
 	if (m->idempotency_key == NULL)
 		return;
-	value = idempotency_key(m);
+	value = value_text(m->kept_key);
 	needs_read(&u->needs, &(struct gantry_key){ .size = sizeof(struct gantry_key),
 						    .table = COMMIT_IDEMPOTENCY,
 						    .n = 1,
@@ -82,7 +86,7 @@ void idempotency_needs(struct unit *u, struct gantry_message *m)
 
 static struct row *idempotency_find(struct unit *u, struct gantry_message *m)
 {
-	struct gantry_value value = idempotency_key(m);
+	struct gantry_value value = value_text(m->kept_key);
 
 	return rowset_find(&u->rows, COMMIT_IDEMPOTENCY, 0, &value, 1);
 }
@@ -119,7 +123,6 @@ static void idempotency_headers(struct gantry_message *m, const char *lines)
 
 bool idempotency_replay(struct unit *u, struct gantry_message *m)
 {
-	char hex[IDEMPOTENCY_HEX];
 	const char *answer;
 	struct row *row;
 
@@ -128,9 +131,8 @@ bool idempotency_replay(struct unit *u, struct gantry_message *m)
 	row = idempotency_find(u, m);
 	if (!idempotency_is_kept(u, row))
 		return false;
-	idempotency_fingerprint(m, hex);
 	message_correlate(m);
-	if (strcmp(row_text(row, IDEMPOTENCY_FINGERPRINT), hex) != 0) {
+	if (strcmp(row_text(row, IDEMPOTENCY_FINGERPRINT), m->fingerprint) != 0) {
 		error_reset(&m->error);
 		error_set(&m->error, "IDEMPOTENCY_KEY_REUSED",
 			  "The key was used with another request");
@@ -172,8 +174,6 @@ static bool idempotency_keeps(int status)
  */
 void idempotency_keep(struct unit *u, struct gantry_message *m)
 {
-	char hex[IDEMPOTENCY_HEX];
-	struct gantry_value key;
 	struct row *row;
 
 	if (m->idempotency_key == NULL || !idempotency_keeps(m->answer.status))
@@ -183,10 +183,8 @@ void idempotency_keep(struct unit *u, struct gantry_message *m)
 		rowset_remove(&u->rows, row);
 	row = rowset_new(&u->rows, COMMIT_IDEMPOTENCY,
 			 ids_ref(&u->world->refs, u->now_ms));
-	key = idempotency_key(m);
-	row_set_text_n(&u->rows, row, IDEMPOTENCY_KEY, key.is.text, key.len);
-	idempotency_fingerprint(m, hex);
-	row_set_text(&u->rows, row, IDEMPOTENCY_FINGERPRINT, hex);
+	row_set_text(&u->rows, row, IDEMPOTENCY_KEY, m->kept_key);
+	row_set_text(&u->rows, row, IDEMPOTENCY_FINGERPRINT, m->fingerprint);
 	row_set_number(&u->rows, row, IDEMPOTENCY_STATUS, m->answer.status);
 	row_set_text(&u->rows, row, IDEMPOTENCY_HEADERS, idempotency_lines(m));
 	row_set_text_n(&u->rows, row, IDEMPOTENCY_ANSWER, m->answer.text,

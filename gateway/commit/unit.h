@@ -90,6 +90,8 @@ void outbox_add_effects(struct unit *u, struct gantry_message *m,
 			bool only_if_rejected);
 
 /* idempotency.c: each does nothing for a message without a key. */
+/* Before the unit, by whoever brings the message: what a row is found by. */
+void idempotency_prepare(struct gantry_message *m);
 void idempotency_needs(struct unit *u, struct gantry_message *m);
 /* True: m->answer is the one that was kept, or says that the key was reused. */
 bool idempotency_replay(struct unit *u, struct gantry_message *m);

@@ -97,6 +97,7 @@ struct gantry_message {
 	const struct gantry_outcome *const *outcomes;	/* by step of command */
 	unsigned n_outcomes;
 	unsigned moved;			/* times its read set had moved */
+	const char *kept_key, *fingerprint;	/* what its answer is kept by (D6) */
 };
 
 /* In place, empty; the arena is kept if it has one. */

@@ -10,9 +10,6 @@
 
 #include "plugins/sqlite/sqlite.h"
 
-#define LOOKASIDE_SLOT 1200
-#define LOOKASIDE_SLOTS 400
-
 void *connection_memory(size_t size)
 {
 	void *p = calloc(1, size);
@@ -58,7 +55,9 @@ int connection_number(struct connection *c, const char *sql, int64_t *number_out
 
 /*
  * None of these needs the file but max_page_count. A double-quoted word must
- * never turn into text: that would hide a column that is missing.
+ * never turn into text: that would hide a column that is missing. Debian's
+ * SQLite wipes what is deleted; that writes each page of a published event
+ * once more, and protects nothing that the log beside it does not still hold.
  */
 static int connection_set_up(const struct sqlite *s, struct connection *c,
 			     bool writer)
@@ -68,19 +67,16 @@ static int connection_set_up(const struct sqlite *s, struct connection *c,
 
 	sqlite3_extended_result_codes(c->db, 1);
 	sqlite3_busy_timeout(c->db, (int)s->busy_timeout);
-	if (writer)	/* every step allocates; what has no slot goes to malloc */
-		sqlite3_db_config(c->db, SQLITE_DBCONFIG_LOOKASIDE, NULL,
-				  LOOKASIDE_SLOT, LOOKASIDE_SLOTS);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	sqlite3_db_config(c->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	snprintf(sql, sizeof(sql),
-		 "PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=%lld;"
+		 "PRAGMA synchronous=%s; PRAGMA wal_autocheckpoint=0;"
 		 "PRAGMA cache_size=%d; PRAGMA mmap_size=0;"
 		 "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
+		 "PRAGMA secure_delete=OFF;"
 		 "PRAGMA query_only=%s",
-		 synchronous[s->synchronous], (long long)s->checkpoint_pages,
-		 writer ? -8192 : -2048, writer ? "OFF" : "ON");
+		 synchronous[s->synchronous], writer ? -8192 : -2048, writer ? "OFF" : "ON");
 	return connection_run(c, sql);
 }
 
@@ -104,8 +100,10 @@ int connection_open(struct sqlite *s, struct connection *c, bool writer)
 
 	if (rc == SQLITE_OK)
 		rc = connection_set_up(s, c, writer);
-	if (rc == SQLITE_OK && writer)
+	if (rc == SQLITE_OK && writer) {
 		rc = connection_bound(s, c);
+		checkpoint_follow(s);
+	}
 	return rc;
 }
 

@@ -39,6 +39,7 @@ static int sqlite_open(void *self, const struct gantry_instance *instance,
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	s->lock_fd = -1;
 	s->writer = connection_memory(sizeof(*s->writer));
+	checkpoint_init(&s->checkpoint);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -52,6 +53,7 @@ static void sqlite_close(void *self)
 {
 	struct sqlite *s = self;
 
+	checkpoint_fini(s);
 	if (s->looking)
 		s->idle = NULL;	/* it is the writer's */
 	while (s->idle != NULL) {
@@ -101,6 +103,8 @@ static enum gantry_stored sqlite_prepare(void *self,
 		s->idle = c;
 		stored = connection_mend(s, c, false, err);
 	}
+	if (stored == GANTRY_STORED)
+		checkpoint_start(s);
 	return stored;
 }
 
@@ -285,8 +289,8 @@ static const struct gantry_option *const sqlite_options[] = {
 				 "promise of durability"),
 	GANTRY_INTEGER(struct sqlite, checkpoint_pages, .fallback = "4000",
 		       .min = 100, .max = 1000000,
-		       .summary = "pages of 4 KiB in the WAL before they go into "
-				  "the file"),
+		       .summary = "pages of 4 KiB added to the WAL before they are "
+				  "carried over into the file"),
 	GANTRY_INTEGER(struct sqlite, readers, .fallback = "2", .min = 1, .max = 64,
 		       .summary = "connections that read beside the writer"),
 	GANTRY_DURATION(struct sqlite, busy_timeout, .fallback = "5s",

@@ -4,7 +4,8 @@
  *
  * statement knows SQL text and binding, connection knows how SQLite is opened
  * and what its errors mean, schema makes the tables, unit is the writer's
- * side, sqlite.c the readers' and the descriptor.
+ * side, checkpoint carries its log over, sqlite.c is the readers' side and the
+ * descriptor.
  */
 #ifndef SQLITE_SQLITE_H
 #define SQLITE_SQLITE_H
@@ -47,6 +48,17 @@ struct file_id {
 	ino_t inode;
 };
 
+/* The thread that carries the log's pages over; its lock is a last one. */
+struct checkpoint {
+	pthread_t thread;
+	bool started;
+	struct connection *connection;	/* the thread's own */
+	int told;			/* pages in the log when it was last woken */
+	pthread_mutex_t lock;
+	pthread_cond_t wake, done;
+	bool wanted, busy, stopping;
+};
+
 struct sqlite {
 	/* Options. */
 	const char *path;
@@ -70,6 +82,8 @@ struct sqlite {
 	bool changed;			/* by the unit */
 	bool doubt;			/* was full or away, and wrote nothing since */
 	int64_t now_ms;
+
+	struct checkpoint checkpoint;
 
 	/* Guards idle; a last lock. */
 	pthread_mutex_t lock;
@@ -126,6 +140,16 @@ int statement_range(const struct sqlite *s, struct connection *c,
 enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err);
 /* Begin a snapshot on s->writer, which then only reads; the file stays as it is. */
 enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err);
+
+/* checkpoint.c */
+
+void checkpoint_init(struct checkpoint *p);
+/* The thread begins; the writer is open. */
+void checkpoint_start(struct sqlite *s);
+/* It ends, and its connection closes. */
+void checkpoint_fini(struct sqlite *s);
+/* The writer was opened: count what it adds to the log. */
+void checkpoint_follow(struct sqlite *s);
 
 /* unit.c */
 

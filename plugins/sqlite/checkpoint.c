@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * checkpoint - carries the pages of the log over into the file, beside the
+ * writer instead of between two of its units.
+ *
+ * SQLite goes back to the start of the log only if all of it was carried over
+ * when a transaction begins. Under load the writer is always ahead of the
+ * thread, so at the bound it waits for the thread and carries over the rest
+ * itself; that is little, as the thread has done most.
+ */
+#include <stdlib.h>
+
+#include "plugins/sqlite/sqlite.h"
+
+/* The log is bounded by this many times checkpoint_pages, and a unit. */
+#define CHECKPOINT_BOUND 4
+
+/* PASSIVE never waits for readers: what they still need stays for later. */
+static int checkpoint_carry(sqlite3 *db)
+{
+	return sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+					 NULL, NULL);
+}
+
+/* An error is not told: the writer meets it too, and someone waits for that. */
+static void checkpoint_run(struct sqlite *s, struct connection *c)
+{
+	struct gantry_error *none = NULL;
+	int rc;
+
+	if (c->db == NULL && connection_mend(s, c, false, none) != GANTRY_STORED)
+		return;
+	rc = checkpoint_carry(c->db);
+	if (connection_is_lost(rc))
+		connection_close(c);
+}
+
+static void *checkpoint_main(void *arg)
+{
+	struct sqlite *s = arg;
+	struct checkpoint *p = &s->checkpoint;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->stopping) {
+		if (!p->wanted) {
+			pthread_cond_wait(&p->wake, &p->lock);
+			continue;
+		}
+		p->wanted = false;
+		p->busy = true;
+		pthread_mutex_unlock(&p->lock);
+		checkpoint_run(s, p->connection);
+		pthread_mutex_lock(&p->lock);
+		p->busy = false;
+		pthread_cond_broadcast(&p->done);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return NULL;
+}
+
+/* By the writer: what the thread has left. */
+static void checkpoint_rest(struct sqlite *s)
+{
+	struct checkpoint *p = &s->checkpoint;
+
+	pthread_mutex_lock(&p->lock);
+	p->wanted = false;
+	while (p->busy)
+		pthread_cond_wait(&p->done, &p->lock);
+	pthread_mutex_unlock(&p->lock);
+	checkpoint_carry(s->writer->db);
+}
+
+/* After each commit of the writer, with the pages that the log has now. */
+static int checkpoint_hook(void *context, sqlite3 *db, const char *name, int pages)
+{
+	struct sqlite *s = context;
+	struct checkpoint *p = &s->checkpoint;
+
+	(void)db;
+	(void)name;
+	if (pages < p->told)
+		p->told = 0;	/* it began again */
+	if (pages >= CHECKPOINT_BOUND * s->checkpoint_pages) {
+		checkpoint_rest(s);
+	} else if (pages - p->told >= s->checkpoint_pages) {
+		p->told = pages;
+		pthread_mutex_lock(&p->lock);
+		p->wanted = true;
+		pthread_cond_signal(&p->wake);
+		pthread_mutex_unlock(&p->lock);
+	}
+	return SQLITE_OK;
+}
+
+void checkpoint_follow(struct sqlite *s)
+{
+	s->checkpoint.told = 0;
+	sqlite3_wal_hook(s->writer->db, checkpoint_hook, s);
+}
+
+void checkpoint_init(struct checkpoint *p)
+{
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->wake, NULL);
+	pthread_cond_init(&p->done, NULL);
+}
+
+void checkpoint_start(struct sqlite *s)
+{
+	struct checkpoint *p = &s->checkpoint;
+
+	p->connection = connection_memory(sizeof(*p->connection));
+	if (pthread_create(&p->thread, NULL, checkpoint_main, s) != 0)
+		abort();
+	p->started = true;
+}
+
+void checkpoint_fini(struct sqlite *s)
+{
+	struct checkpoint *p = &s->checkpoint;
+
+	if (p->started) {
+		pthread_mutex_lock(&p->lock);
+		p->stopping = true;
+		pthread_cond_signal(&p->wake);
+		pthread_mutex_unlock(&p->lock);
+		pthread_join(p->thread, NULL);
+		connection_close(p->connection);
+		free(p->connection);
+	}
+	pthread_cond_destroy(&p->done);
+	pthread_cond_destroy(&p->wake);
+	pthread_mutex_destroy(&p->lock);
+}
