@@ -10,6 +10,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
+#include "gateway/base/ids.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
 #include "gateway/cli/open.h"
@@ -23,8 +24,9 @@ static const char outbox_usage[] =
 	"Usage: gantry outbox list [OPTION]...\n"
 	"       gantry outbox show EVENT [OPTION]...\n"
 	"\n"
-	"What waits to be published. list prints the oldest events and how many there\n"
-	"are of each type; show prints one event whole, by its eventId or its ref.\n"
+	"What waits to be published. list prints the oldest events with the reason why\n"
+	"they wait, and how many there are of each type; show prints one event whole,\n"
+	"by its eventId or its ref.\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
@@ -35,6 +37,12 @@ static const char outbox_usage[] =
 struct outbox_count {
 	char *type;
 	uint64_t n;
+};
+
+/* Rows come by ref, so these are sorted. */
+struct outbox_seen {
+	int64_t ref;
+	char event_id[IDS_UUID];
 };
 
 struct outbox {
@@ -48,6 +56,10 @@ struct outbox {
 	struct outbox_count counts[OUTBOX_TYPES];
 	unsigned n_counts;
 	struct gantry_value last_ref;
+	int64_t oldest_ms;
+	uint64_t held;
+	struct outbox_seen *seen;
+	size_t n_seen, room_seen;
 };
 
 static const char *outbox_text(struct outbox *o, const struct gantry_value *value)
@@ -71,13 +83,55 @@ static void outbox_add_count(struct outbox *o, const struct gantry_value *type)
 	o->counts[i].n++;
 }
 
+static void outbox_see(struct outbox *o, const struct gantry_value *v)
+{
+	struct outbox_seen *seen;
+	size_t len = v[OUTBOX_EVENT_ID].len;
+
+	if (o->n_seen == o->room_seen) {
+		o->room_seen = o->room_seen == 0 ? OUTBOX_PAGE : o->room_seen * 2;
+		o->seen = memory_grow(o->seen, o->room_seen, sizeof(*o->seen));
+	}
+	if (len >= sizeof(seen->event_id))
+		len = sizeof(seen->event_id) - 1;
+	seen = &o->seen[o->n_seen++];
+	seen->ref = v[OUTBOX_REF].is.number;
+	memcpy(seen->event_id, v[OUTBOX_EVENT_ID].is.text, len);
+	seen->event_id[len] = '\0';
+}
+
+static int outbox_compare(const void *ref, const void *seen)
+{
+	int64_t a = *(const int64_t *)ref, b = ((const struct outbox_seen *)seen)->ref;
+
+	return (a > b) - (a < b);
+}
+
+/* The eventId of the one that goes first, if that waits too; else NULL. */
+static const char *outbox_after(const struct outbox *o, const struct gantry_value *v)
+{
+	const struct outbox_seen *seen = NULL;
+
+	if (v[OUTBOX_AFTER].kind != GANTRY_NULL && o->n_seen > 0)
+		seen = bsearch(&v[OUTBOX_AFTER].is.number, o->seen, o->n_seen,
+			       sizeof(*o->seen), outbox_compare);
+	return seen != NULL ? seen->event_id : NULL;
+}
+
+static const char *outbox_state(const struct outbox *o, const struct gantry_value *v)
+{
+	if (outbox_after(o, v) != NULL)
+		return "behind";
+	return v[OUTBOX_CAUSE].kind != GANTRY_NULL ? "held" : "waits";
+}
+
 static json_t *outbox_tree(struct outbox *o, const struct gantry_value *v)
 {
 	char time[CLOCK_TEXT];
 	json_t *tree;
 
 	clock_format(v[OUTBOX_CREATED_AT].is.number, time);
-	tree = json_pack("{sI ss ss ss ss ss ss ss ss? ss ss}",
+	tree = json_pack("{sI ss ss ss ss ss ss ss ss? ss ss ss ss? ss?}",
 			 "ref", (json_int_t)v[OUTBOX_REF].is.number,
 			 "eventId", outbox_text(o, &v[OUTBOX_EVENT_ID]),
 			 "type", outbox_text(o, &v[OUTBOX_TYPE]),
@@ -88,8 +142,39 @@ static json_t *outbox_tree(struct outbox *o, const struct gantry_value *v)
 			 "correlationId", outbox_text(o, &v[OUTBOX_CORRELATION_ID]),
 			 "traceparent", outbox_text(o, &v[OUTBOX_TRACEPARENT]),
 			 "owner", outbox_text(o, &v[OUTBOX_OWNER]),
-			 "createdAt", time);
+			 "createdAt", time,
+			 "state", outbox_state(o, v),
+			 "cause", outbox_text(o, &v[OUTBOX_CAUSE]),
+			 "after", outbox_after(o, v));
 	return tree;
+}
+
+/* "3 days", the largest whole unit. */
+static const char *outbox_age(struct outbox *o, int64_t created_ms)
+{
+	static const struct {
+		int64_t s;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	int64_t age_s = (clock_now_ms() - created_ms) / 1000, n;
+	size_t i = 0;
+
+	if (age_s < 0)
+		age_s = 0;
+	while (i < ARRAY_LENGTH(units) - 1 && age_s < units[i].s)
+		i++;
+	n = age_s / units[i].s;
+	return arena_format(&o->arena, "%lld %s%s", (long long)n, units[i].name,
+			    n == 1 ? "" : "s");
+}
+
+static const char *outbox_why(struct outbox *o, const struct gantry_value *v)
+{
+	const char *after = outbox_after(o, v);
+
+	if (after != NULL)
+		return arena_format(&o->arena, "behind %s", after);
+	return outbox_text(o, &v[OUTBOX_CAUSE]);
 }
 
 static void outbox_list_row(struct outbox *o, const struct gantry_value *v)
@@ -97,6 +182,9 @@ static void outbox_list_row(struct outbox *o, const struct gantry_value *v)
 	char time[CLOCK_TEXT];
 
 	outbox_add_count(o, &v[OUTBOX_TYPE]);
+	o->held += v[OUTBOX_CAUSE].kind != GANTRY_NULL;
+	if (o->rows == 1)
+		o->oldest_ms = v[OUTBOX_CREATED_AT].is.number;
 	if (o->json) {
 		json_t *tree = outbox_tree(o, v);
 
@@ -112,6 +200,7 @@ static void outbox_list_row(struct outbox *o, const struct gantry_value *v)
 	common_cell(&o->table, outbox_text(o, &v[OUTBOX_TYPE]));
 	common_cell(&o->table, outbox_text(o, &v[OUTBOX_AGGREGATE_ID]));
 	common_cell(&o->table, outbox_text(o, &v[OUTBOX_EVENT_ID]));
+	common_cell(&o->table, outbox_why(o, v));
 }
 
 static bool outbox_is_wanted(const struct outbox *o, const struct gantry_value *v)
@@ -148,6 +237,7 @@ static int outbox_row(void *context, size_t key, const struct gantry_value *v)
 		outbox_list_row(o, v);
 	else if (!o->found && outbox_is_wanted(o, v))
 		outbox_show_row(o, v);
+	outbox_see(o, v);
 	return 0;
 }
 
@@ -185,7 +275,12 @@ static void outbox_summary(struct outbox *o)
 	if (o->rows > OUTBOX_SHOWN)
 		printf("... and %llu more\n",
 		       (unsigned long long)(o->rows - OUTBOX_SHOWN));
-	printf("%llu events wait\n", (unsigned long long)o->rows);
+	printf("%llu events wait", (unsigned long long)o->rows);
+	if (o->rows > 0)
+		printf(", the oldest for %s", outbox_age(o, o->oldest_ms));
+	if (o->held > 0)
+		printf("; the broker did not take %llu", (unsigned long long)o->held);
+	putchar('\n');
 	for (unsigned i = 0; i < o->n_counts; i++)
 		printf("%8llu %s\n", (unsigned long long)o->counts[i].n,
 		       o->counts[i].type);
@@ -196,7 +291,7 @@ static int outbox_run(struct outbox *o, const struct common_options *options)
 	int status = open_storage(options, GANTRY_PREPARE_LOOK, &o->open);
 
 	o->json = options->json;
-	o->table.columns = 4;
+	o->table.columns = 5;
 	if (status == COMMON_OK)
 		status = outbox_scan(o);
 	if (status == COMMON_OK && o->wanted == NULL && !o->json)
@@ -207,6 +302,7 @@ static int outbox_run(struct outbox *o, const struct common_options *options)
 	}
 	for (unsigned i = 0; i < o->n_counts; i++)
 		free(o->counts[i].type);
+	free(o->seen);
 	common_table_fini(&o->table);
 	arena_fini(&o->arena);
 	open_close(&o->open);

@@ -21,6 +21,8 @@
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/source/amqp/consumer.h"
+#include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
 
@@ -47,6 +49,8 @@ struct serve {
 	struct graph *graph;
 	struct committer *committer;
 	struct engine *engine;
+	struct publisher *publisher;
+	struct consumer *consumer;
 	struct schedule *schedule;
 	struct http *api, *admin;
 	struct status status;
@@ -121,11 +125,46 @@ static void serve_start_engine(struct serve *s)
 
 	commit.max_batch = (unsigned)s->config->commit.max_batch;
 	commit.queue = (unsigned)s->config->commit.queue;
+	commit.outbox_max_rows = s->config->commit.outbox_max_rows;
+	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
+	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
+}
+
+static void serve_start_publisher(struct serve *s)
+{
+	const struct publisher_options options = {
+		.amqp = &s->config->broker,
+		.service = s->config->service,
+		.replica = serve_replica(s),
+		.committer = s->committer,
+		.storage = s->graph->storage->plugin->storage,
+		.storage_self = s->graph->storage->self,
+	};
+
+	if (s->config->amqp == NULL)
+		return;
+	s->publisher = publisher_start(&options);
+	s->status.publisher = s->publisher;
+}
+
+static int serve_start_consumer(struct serve *s, struct gantry_error *err)
+{
+	const struct consumer_options options = {
+		.config = s->config,
+		.engine = s->engine,
+		.graph = s->graph,
+		.replica = serve_replica(s),
+	};
+
+	if (consumer_start(&options, &s->consumer, err) < 0)
+		return -1;
+	s->status.consumer = s->consumer;
+	return 0;
 }
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -181,7 +220,9 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	if (serve_start_storage(s, err) < 0)
 		return -1;
 	serve_start_engine(s);
-	if (serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
+	serve_start_publisher(s);
+	if (serve_start_consumer(s, err) < 0 ||
+	    serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
 	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
@@ -214,6 +255,7 @@ static void serve_stop(struct serve *s)
 
 	atomic_store(&s->status.stopping, 1);
 	schedule_stop(&s->schedule);
+	consumer_stop(s->consumer);
 	if (s->api != NULL) {
 		http_stop_accepting(s->api);
 		if (http_drain(s->api, deadline) < 0)
@@ -223,7 +265,10 @@ static void serve_stop(struct serve *s)
 	http_free(&s->api);
 	http_free(&s->admin);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
+	consumer_free(&s->consumer);
 	engine_free(&s->engine);
+	/* what it has confirmed is deleted by the committer's last unit */
+	publisher_stop(&s->publisher);
 	committer_free(&s->committer);
 	if (s->graph != NULL)
 		graph_close(s->graph);

@@ -8,14 +8,18 @@
 #include <string.h>
 #include <time.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/hash.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/handover.h"
 #include "gateway/commit/unit.h"
 
 /* Between two looks of an idle lane at what is old; when storage is away, a
    probe comes sooner. */
-#define COMMITTER_IDLE_S 5
-#define COMMITTER_PROBE_S 1
+#define COMMITTER_SECOND_NS INT64_C(1000000000)
+#define COMMITTER_IDLE_NS (5 * COMMITTER_SECOND_NS)
+#define COMMITTER_PROBE_NS COMMITTER_SECOND_NS
+#define COMMITTER_COUNT_NS (COMMITTER_SECOND_NS / 100)
 
 struct lane {
 	struct committer *committer;
@@ -40,6 +44,8 @@ const struct committer_options committer_defaults = {
 	.queue = 16384,
 	.idempotency_ms = INT64_C(24) * 3600 * 1000,
 	.inbox_ms = INT64_C(30) * 24 * 3600 * 1000,
+	.outbox_max_rows = 1000000,
+	.outbox_max_age_ms = INT64_C(7) * 24 * 3600 * 1000,
 	.owner = "gantry",
 };
 
@@ -66,6 +72,8 @@ static struct queue committer_take(struct lane *lane)
 
 		weight += 1 + m->effects.n_commands;
 		bytes += m->effects.len;
+		if (m->dead_letter != NULL || m->edited)
+			bytes += m->body_len;
 		if (!committer_fits(o, &batch, weight, bytes))
 			break;
 		queue_push(&batch, queue_pop(&lane->queue));
@@ -73,14 +81,29 @@ static struct queue committer_take(struct lane *lane)
 	return batch;
 }
 
+/* When an idle lane has something to do at the latest. */
+static struct timespec committer_until(const struct lane *lane)
+{
+	const struct unit_world *w = &lane->committer->world;
+	int64_t now = clock_steady_ns(), due = 0, until;
+
+	until = now + (atomic_load(&w->away) ? COMMITTER_PROBE_NS : COMMITTER_IDLE_NS);
+	if (lane->unit.retention != NULL && bounds_is_counting(w->bounds))
+		until = now + COMMITTER_COUNT_NS;
+	if (lane->unit.published != NULL)
+		due = published_due_ns(lane->unit.published);
+	/* storage that is away is not asked more often for that */
+	if (due != 0 && due < until && !atomic_load(&w->away))
+		until = due;
+	return (struct timespec){ .tv_sec = until / COMMITTER_SECOND_NS,
+				  .tv_nsec = until % COMMITTER_SECOND_NS };
+}
+
 static void committer_wait(struct lane *lane)
 {
-	struct timespec until;
+	struct timespec until = committer_until(lane);
 	int done;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += atomic_load(&lane->committer->world.away) ?
-				COMMITTER_PROBE_S : COMMITTER_IDLE_S;
 	done = pthread_cond_timedwait(&lane->work, &lane->lock, &until);
 	if (done != ETIMEDOUT)
 		return;
@@ -121,6 +144,7 @@ static void *committer_main(void *arg)
 		committer_give_back(lane, &back);
 	}
 	pthread_mutex_unlock(&lane->lock);
+	unit_last(&lane->unit);
 	return NULL;
 }
 
@@ -164,6 +188,11 @@ struct committer *committer_new(const struct committer_options *options,
 	c->world.storage_self = storage_self;
 	c->world.refs.replica = options->replica;
 	c->world.records = record_memory_new();
+	c->world.bounds = bounds_new(options);
+	if (options->publishes) {
+		c->world.handover = handover_new();
+		c->world.published = published_new();
+	}
 	c->n_lanes = storage->lanes(storage_self);
 	c->lanes = memory_new_array(c->n_lanes, sizeof(*c->lanes));
 	for (unsigned i = 0; i < c->n_lanes; i++)
@@ -180,6 +209,9 @@ void committer_free(struct committer **committer)
 	for (unsigned i = 0; i < c->n_lanes; i++)
 		lane_stop(&c->lanes[i]);
 	record_memory_free(&c->world.records);
+	bounds_free(&c->world.bounds);
+	published_free(&c->world.published);
+	handover_free(&c->world.handover);
 	free(c->lanes);
 	free(c);
 	*committer = NULL;
@@ -235,4 +267,45 @@ struct committer_counts committer_counts(const struct committer *committer)
 		atomic_load(&w->conflicts), atomic_load(&w->failures),
 		atomic_load(&w->away)
 	};
+}
+
+struct handover *committer_handover(struct committer *committer)
+{
+	return committer->world.handover;
+}
+
+/* The first lane waits for longer than it may now. */
+static void committer_wake(struct committer *c)
+{
+	pthread_mutex_lock(&c->lanes[0].lock);
+	pthread_cond_signal(&c->lanes[0].work);
+	pthread_mutex_unlock(&c->lanes[0].lock);
+}
+
+void committer_published(struct committer *committer, const int64_t *refs, size_t n)
+{
+	if (published_add_gone(committer->world.published, refs, n))
+		committer_wake(committer);
+}
+
+void committer_held(struct committer *committer, int64_t ref, const char *cause)
+{
+	if (published_add_held(committer->world.published, ref, cause))
+		committer_wake(committer);
+}
+
+void committer_lease(struct committer *committer, const struct committer_lease *wish)
+{
+	if (published_add_lease(committer->world.published, wish))
+		committer_wake(committer);
+}
+
+struct committer_outbox committer_outbox(const struct committer *committer)
+{
+	return bounds_outbox(committer->world.bounds);
+}
+
+void committer_broker(struct committer *committer, bool there)
+{
+	bounds_broker(committer->world.bounds, there);
 }

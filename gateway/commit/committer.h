@@ -11,6 +11,8 @@
 
 #include "gateway/pipeline/engine.h"
 
+struct handover;
+
 struct committer_options {
 	unsigned max_batch;		/* messages in a unit, 1 .. 1024 */
 	unsigned max_weight;		/* allocations in a unit */
@@ -18,6 +20,9 @@ struct committer_options {
 	unsigned queue;			/* messages that may wait */
 	int64_t idempotency_ms;		/* how long answers are kept */
 	int64_t inbox_ms;		/* how long events are remembered */
+	int64_t outbox_max_rows;	/* events that may wait */
+	int64_t outbox_max_age_ms;	/* and for how long */
+	bool publishes;			/* there is a broker: events are handed over */
 	const char *owner;		/* this replica's name */
 	unsigned replica;		/* 0 .. 255, in refs */
 };
@@ -50,5 +55,58 @@ struct committer_counts {
 	bool away;
 };
 struct committer_counts committer_counts(const struct committer *committer);
+
+/*
+ * For the publisher. Where its events come from; NULL unless options said
+ * that it publishes. Lives as long as the committer.
+ */
+struct handover *committer_handover(struct committer *committer);
+
+/*
+ * The broker has confirmed these rows: they go inside the next unit, or in one
+ * of their own after 100 ms without one. Copied; the hand-over tells when they
+ * are gone. Any thread, never blocks.
+ */
+void committer_published(struct committer *committer, const int64_t *refs,
+			 size_t n);
+
+/* The broker did not take this row: keep the cause with it, for who looks. */
+void committer_held(struct committer *committer, int64_t ref, const char *cause);
+
+/*
+ * The lease on the rows of an owner, held by this replica. Asked for here,
+ * answered through the hand-over once it is durable. A lease saves work and
+ * makes nothing correct.
+ */
+#define COMMITTER_LEASE_MS 30000
+enum committer_lease_how {
+	LEASE_KEEP,		/* it is ours since epoch: keep it */
+	LEASE_TAKE,		/* if it is free, has run out or is ours */
+	LEASE_SEIZE,		/* whoever has it: our own rows */
+};
+struct committer_lease {
+	char owner[256];
+	enum committer_lease_how how;
+	int64_t epoch;		/* KEEP: ours. Answer: the one that stands */
+	/* answer */
+	bool held;		/* by this replica, since epoch */
+	bool namesake;		/* not held: a newer one has our own name */
+};
+void committer_lease(struct committer *committer,
+		     const struct committer_lease *wish);
+
+/*
+ * What waits in the outbox: rows, when the oldest was made (0: none), and
+ * whether a bound is near (warn) or passed (full).
+ */
+struct committer_outbox {
+	int64_t rows, oldest_ms;
+	uint64_t dropped;	/* too old or too many, without a broker */
+	bool warn, full;
+};
+struct committer_outbox committer_outbox(const struct committer *committer);
+
+/* For the bounds: whether the broker is there. */
+void committer_broker(struct committer *committer, bool there);
 
 #endif

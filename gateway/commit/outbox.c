@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "gateway/base/writer.h"
+#include "gateway/commit/handover.h"
 #include "gateway/commit/unit.h"
+#include "gateway/pipeline/ask.h"
 
 /* What stock's events and a handler's have in common. */
 struct outbox_event {
@@ -12,7 +14,8 @@ struct outbox_event {
 	const char *payload;
 	size_t payload_len;
 	const char *correlation_id;
-	struct row *allocation;		/* ordered behind its last event */
+	struct row *aggregate;		/* ordered behind its last event, or NULL */
+	unsigned last_event;		/* column of the aggregate */
 	bool maybe_unsent;		/* that event was not loaded */
 };
 
@@ -42,25 +45,25 @@ static const char *outbox_body(struct unit *u, const struct gantry_message *m,
 }
 
 /*
- * I5: behind the allocation's event before, if that may still be unsent: its
+ * I5: behind the aggregate's event before, if that may still be unsent: its
  * row is there, or nobody looked.
  */
 static void outbox_order(struct unit *u, struct row *row,
 			 const struct outbox_event *e)
 {
-	struct row *a = e->allocation;
+	struct row *a = e->aggregate;
 
 	if (a == NULL)
 		return;
-	if (!row_is_null(a, ALLOCATIONS_LAST_EVENT)) {
-		int64_t last = row_number(a, ALLOCATIONS_LAST_EVENT);
+	if (!row_is_null(a, e->last_event)) {
+		int64_t last = row_number(a, e->last_event);
 
 		if (e->maybe_unsent ||
 		    rowset_by_ref(&u->rows, COMMIT_OUTBOX, last) != NULL)
 			row_set_number(&u->rows, row, OUTBOX_AFTER, last);
 	}
-	row_set_number(&u->rows, a, ALLOCATIONS_LAST_EVENT,
-		       row_number(row, OUTBOX_REF));
+	/* who read the record has still read what it says */
+	row_set_quietly(&u->rows, a, e->last_event, row_number(row, OUTBOX_REF));
 }
 
 static void outbox_set(struct unit *u, struct row *row, unsigned column,
@@ -93,6 +96,7 @@ static void outbox_add(struct unit *u, struct gantry_message *m,
 	outbox_set(u, row, OUTBOX_TRACEPARENT, m->traceparent);
 	row_set_text_kept(&u->rows, row, OUTBOX_BODY, body, len);
 	row_set_number(&u->rows, row, OUTBOX_CREATED_AT, u->now_ms);
+	u->events++;
 }
 
 /* D14: the message's own, else the order's, else a new one. */
@@ -118,9 +122,52 @@ void outbox_add_stock(struct unit *u, struct gantry_message *m,
 		.payload = event->payload,
 		.payload_len = event->payload_len,
 		.correlation_id = outbox_correlation(m, event->order_id),
-		.allocation = event->allocation,
+		.aggregate = event->allocation,
+		.last_event = ALLOCATIONS_LAST_EVENT,
 		.maybe_unsent = maybe_unsent,
 	});
+}
+
+/*
+ * The aggregate of an ordered event: an order that a command of the message
+ * names, or a record of the handler that publishes it, space as type and key
+ * as id. Both are locked when the unit has them.
+ */
+struct outbox_aggregate {
+	struct gantry_value id;
+	unsigned table, last_event;
+};
+
+static struct outbox_aggregate outbox_aggregate(struct unit *u,
+						const struct gantry_message *m,
+						const struct effect *e)
+{
+	const struct gantry_event *event = &e->as.event;
+	const struct gantry_instance *instance;
+
+	if (strcmp(event->aggregate_type, "Order") == 0)
+		return (struct outbox_aggregate){ value_text(event->aggregate_id),
+						  STOCK_ORDERS, ORDERS_LAST_EVENT };
+	instance = m->route->steps[e->handler].instance;
+	return (struct outbox_aggregate){
+		value_text(ask_record_key(&u->arena, instance->name,
+					  event->aggregate_type,
+					  event->aggregate_id)),
+		COMMIT_RECORDS, RECORDS_LAST_EVENT
+	};
+}
+
+/* NULL: it is not ordered, or its aggregate is nothing that this unit has. */
+static struct row *outbox_find(struct unit *u, const struct gantry_message *m,
+			       const struct effect *e, unsigned *last_event_out)
+{
+	struct outbox_aggregate aggregate;
+
+	if (!e->as.event.ordered)
+		return NULL;
+	aggregate = outbox_aggregate(u, m, e);
+	*last_event_out = aggregate.last_event;
+	return rowset_find(&u->rows, aggregate.table, 0, &aggregate.id, 1);
 }
 
 void outbox_add_effects(struct unit *u, struct gantry_message *m,
@@ -131,10 +178,13 @@ void outbox_add_effects(struct unit *u, struct gantry_message *m,
 
 	while (effects_next(&m->effects, &cursor, &e)) {
 		const struct gantry_event *event = &e.as.event;
+		unsigned last_event = 0;
+		struct row *aggregate;
 
 		if (e.kind != EFFECT_EVENT ||
 		    (only_if_rejected && !event->even_if_rejected))
 			continue;
+		aggregate = outbox_find(u, m, &e, &last_event);
 		outbox_add(u, m, &(struct outbox_event){
 			.exchange = event->exchange,
 			.routing_key = event->routing_key,
@@ -145,6 +195,27 @@ void outbox_add_effects(struct unit *u, struct gantry_message *m,
 			.payload = event->payload_text,
 			.payload_len = event->payload_len,
 			.correlation_id = outbox_correlation(m, NULL),
+			.aggregate = aggregate,
+			.last_event = last_event,
+			.maybe_unsent = true,
 		});
 	}
+}
+
+struct handover_event *outbox_copies(const struct unit *u)
+{
+	struct handover_event *first = NULL;
+
+	/* the newest stands first */
+	for (const struct row *row = rowset_rows(&u->rows, COMMIT_OUTBOX); row != NULL;
+	     row = row->next) {
+		struct handover_event *e;
+
+		if (row->state != ROW_NEW)
+			continue;
+		e = handover_event_new(row->values);
+		e->next = first;
+		first = e;
+	}
+	return first;
 }

@@ -12,6 +12,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/handover.h"
 #include "gateway/pipeline/envelope.h"
 
 #define UNIT_MAX_TRIES 5
@@ -22,7 +23,10 @@ void unit_init(struct unit *u, struct unit_world *world, unsigned lane)
 	rowset_init(&u->rows, &commit_schema);
 	needs_init(&u->needs, &commit_schema);
 	u->members = memory_new_array(world->options.max_batch, sizeof(*u->members));
-	u->retention = lane == 0 ? retention_new() : NULL;
+	if (lane > 0)
+		return;
+	u->retention = retention_new();
+	u->published = world->published;
 }
 
 void unit_fini(struct unit *u)
@@ -61,6 +65,8 @@ static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
 
 	for (unsigned i = 0; i < u->n_members; i++)
 		apply_needs(u, u->members[i].m);
+	if (u->published != NULL)
+		published_needs(u);
 	into.keys = needs_keys(&u->needs, &n_keys);
 	locks = needs_locks(&u->needs, &n_locks);
 	reads = needs_reads(&u->needs, &n_reads);
@@ -122,10 +128,14 @@ static enum gantry_stored unit_try(struct unit *u, struct queue *back,
 		return stored;
 	}
 	unit_fit(u, back);
+	if (u->published != NULL)
+		published_apply(u);
 	for (unsigned i = 0; i < u->n_members; i++)
 		apply_message(u, &u->members[i]);
-	if (u->retention != NULL)
+	if (u->retention != NULL) {
 		retention_add(u);
+		bounds_drop(u);
+	}
 	return unit_write(u, err);
 }
 
@@ -158,9 +168,24 @@ static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
 	return stored;
 }
 
+/* What the publisher hears: once for a unit. */
+static void unit_hand_over(struct unit *u)
+{
+	struct handover_gift gift = { 0 };
+
+	bounds_count(u);
+	if (u->published != NULL)
+		published_done(u, &gift);
+	if (u->world->handover == NULL)
+		return;
+	gift.first = outbox_copies(u);
+	handover_give(u->world->handover, &gift);
+}
+
 static void unit_answer(struct unit *u)
 {
 	record_committed(u);
+	unit_hand_over(u);
 	if (atomic_exchange(&u->world->away, false))
 		log_info("storage: back");
 	atomic_fetch_add(&u->world->units, 1);
@@ -288,8 +313,23 @@ void unit_idle(struct unit *u)
 {
 	struct queue none = { 0 }, back = { 0 };
 
-	bool old = u->retention != NULL && retention_look(u);
+	bool due = u->retention != NULL && retention_look(u);
 
-	if (old || atomic_load(&u->world->away))
+	due |= u->retention != NULL && bounds_look(u);
+	if (u->published != NULL) {
+		int64_t wish_ns = published_due_ns(u->published);
+
+		due |= wish_ns != 0 && clock_steady_ns() >= wish_ns;
+	}
+	if (due || atomic_load(&u->world->away))
+		unit_run(u, &none, &back);
+}
+
+void unit_last(struct unit *u)
+{
+	struct queue none = { 0 }, back = { 0 };
+
+	while (u->published != NULL && published_due_ns(u->published) != 0 &&
+	       !atomic_load(&u->world->away))
 		unit_run(u, &none, &back);
 }

@@ -8,7 +8,11 @@
  *	outbox.c	events with their envelope
  *	idempotency.c	answers kept and given again (D6)
  *	record.c	records of handlers and read sets
+ *	dead_letter.c	deliveries given up, and what becomes of them (D24)
+ *	audit.c		who did what to them
  *	retention.c	what is old enough to go
+ *	published.c	what the publisher is done with, its leases
+ *	bounds.c	how much the outbox holds
  */
 #ifndef COMMIT_UNIT_H
 #define COMMIT_UNIT_H
@@ -25,6 +29,10 @@
 
 struct record_memory;
 struct retention;
+struct published;
+struct bounds;
+struct handover;
+struct handover_gift;
 
 /* What all lanes share; fixed after the start but for the atomic members. */
 struct unit_world {
@@ -35,6 +43,9 @@ struct unit_world {
 	struct record_memory *records;
 	_Atomic uint64_t units, messages, conflicts, failures;
 	_Atomic bool away;	/* storage did not take the newest unit */
+	struct handover *handover;	/* NULL: nobody publishes */
+	struct published *published;
+	struct bounds *bounds;
 };
 
 /* What becomes of a message when its unit is over. */
@@ -63,6 +74,8 @@ struct unit {
 	struct unit_member *members;	/* room for max_batch */
 	unsigned n_members;
 	struct retention *retention;	/* NULL: not this lane's */
+	struct published *published;	/* the same */
+	unsigned events;		/* added so far, ever */
 };
 
 void unit_init(struct unit *u, struct unit_world *world, unsigned lane);
@@ -77,6 +90,9 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back);
 /* Nothing to do for a while: retention, and a probe of a storage that is away. */
 void unit_idle(struct unit *u);
 
+/* Before the end: what the publisher is done with, unless storage is away. */
+void unit_last(struct unit *u);
+
 /* apply.c */
 void apply_needs(struct unit *u, struct gantry_message *m);
 void apply_message(struct unit *u, struct unit_member *member);
@@ -88,6 +104,9 @@ void outbox_add_stock(struct unit *u, struct gantry_message *m,
 		      const struct stock_event *event, bool maybe_unsent);
 void outbox_add_effects(struct unit *u, struct gantry_message *m,
 			bool only_if_rejected);
+
+/* The unit is durable: copies of its new rows, oldest first. */
+struct handover_event *outbox_copies(const struct unit *u);
 
 /* idempotency.c: each does nothing for a message without a key. */
 /* Before the unit, by whoever brings the message: what a row is found by. */
@@ -110,6 +129,52 @@ bool record_waits(const struct unit_member *members, unsigned n,
 void record_committed(struct unit *u);
 struct record_memory *record_memory_new(void);
 void record_memory_free(struct record_memory **memory);
+
+/* dead_letter.c: for messages with dead_letter or resolves set, no others. */
+void dead_letter_needs(struct unit *u, struct gantry_message *m);
+/* Keep m->dead_letter, and the inbox mark; m->answer stands. */
+void dead_letter_store(struct unit *u, struct gantry_message *m);
+/* Close the letter that m discards; m->answer stands. */
+void dead_letter_discard(struct unit *u, struct gantry_message *m);
+/* True: the letter is not there or not open any more; m->answer says so. */
+bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
+/* m was applied: its letter is closed with the inbox's state. */
+void dead_letter_applied(struct unit *u, struct gantry_message *m,
+			 const char *state);
+/* m failed or was rejected once more: m->error is the letter's new cause. */
+void dead_letter_failed(struct unit *u, struct gantry_message *m);
+
+/* audit.c: a row for m->actor's deed. text may be NULL. */
+void audit_add(struct unit *u, const struct gantry_message *m,
+	       const char *result, const char *text);
+
+/* published.c: adding is for any thread; true: the first lane must be woken. */
+struct published *published_new(void);
+void published_free(struct published **published);
+bool published_add_gone(struct published *p, const int64_t *refs, size_t n);
+bool published_add_held(struct published *p, int64_t ref, const char *cause);
+bool published_add_lease(struct published *p, const struct committer_lease *wish);
+/* When the oldest wish has waited long enough, on the steady clock; 0: none. */
+int64_t published_due_ns(struct published *p);
+/* In a unit of the first lane, around its load; done once it is durable. */
+void published_needs(struct unit *u);
+void published_apply(struct unit *u);
+void published_done(struct unit *u, struct handover_gift *gift);
+
+/* bounds.c */
+struct bounds *bounds_new(const struct committer_options *options);
+void bounds_free(struct bounds **bounds);
+/* The unit is durable. */
+void bounds_count(struct unit *u);
+/* First lane: count, look at the oldest; true: some are to be dropped. */
+bool bounds_look(struct unit *u);
+bool bounds_is_counting(const struct bounds *b);
+/* Without a broker: drop the oldest of what is too much, in this unit. */
+void bounds_drop(struct unit *u);
+/* No more events are taken in. Any thread. */
+bool bounds_full(const struct bounds *b);
+struct committer_outbox bounds_outbox(const struct bounds *b);
+void bounds_broker(struct bounds *b, bool there);
 
 /* retention.c */
 struct retention *retention_new(void);

@@ -35,6 +35,8 @@ struct config_admin {
 struct config_commit {
 	int64_t max_batch;		/* messages in a unit */
 	int64_t queue;			/* messages that may wait */
+	int64_t outbox_max_rows;	/* events that may wait for the broker */
+	int64_t outbox_max_age;		/* ms */
 };
 
 struct config_engine {

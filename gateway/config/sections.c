@@ -52,6 +52,12 @@ static const struct gantry_option *const section_commit[] = {
 	GANTRY_INTEGER(struct config_commit, queue, .fallback = "4096",
 		       .min = 1, .max = 1 << 20,
 		       .summary = "messages that may wait to be committed"),
+	GANTRY_INTEGER(struct config_commit, outbox_max_rows,
+		       .fallback = "1000000", .min = 1, .max = 1000000000,
+		       .summary = "events that may wait in the outbox"),
+	GANTRY_DURATION(struct config_commit, outbox_max_age, .fallback = "7d",
+			.min = 1000, .max = INT64_C(10) * 365 * 86400 * 1000,
+			.summary = "how long an event may wait in the outbox"),
 	NULL
 };
 

@@ -169,6 +169,11 @@ static void set_add(struct rowset_table *t, struct row *row)
 
 /* Rows. */
 
+static bool set_is_there(const struct row *row)
+{
+	return row->state != ROW_GONE && row->state != ROW_VOID;
+}
+
 static struct row *set_row(struct rowset *set, unsigned table,
 			   enum row_state state, size_t text_bytes)
 {
@@ -289,18 +294,16 @@ void rowset_remove(struct rowset *set, struct row *row)
 void rowset_drop(struct rowset *set, unsigned table, int64_t ref)
 {
 	struct gantry_value values[ROWSET_MAX_COLUMNS] = { { 0 } };
+	struct row *row;
 
 	values[0] = value_number(ref);
 	values[1] = value_number(0);
-	rowset_remove(set, rowset_take(set, table, values));
+	row = rowset_take(set, table, values);
+	if (set_is_there(row))
+		rowset_remove(set, row);
 }
 
 /* Look-ups. */
-
-static bool set_is_there(const struct row *row)
-{
-	return row->state != ROW_GONE && row->state != ROW_VOID;
-}
 
 struct row *rowset_by_ref(const struct rowset *set, unsigned table, int64_t ref)
 {
@@ -413,6 +416,19 @@ void row_set_number(struct rowset *set, struct row *row, unsigned column,
 
 	if (!set_same(&row->values[column], &value))
 		set_change(set, row, column, value);
+}
+
+void row_set_quietly(struct rowset *set, struct row *row, unsigned column,
+		     int64_t number)
+{
+	struct gantry_value value = value_number(number);
+
+	assert(set_is_there(row));
+	set_save(set, row);
+	if (row->state == ROW_STORED)
+		row->state = ROW_CHANGED;
+	row->mask |= UINT64_C(1) << column;
+	set_put(set, row, column, &value);
 }
 
 void row_set_text(struct rowset *set, struct row *row, unsigned column,

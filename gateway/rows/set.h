@@ -65,7 +65,7 @@ struct row *rowset_new(struct rowset *set, unsigned table, int64_t ref);
 struct row *rowset_new_version(struct rowset *set, unsigned table, int64_t ref,
 			       int64_t version);
 void rowset_remove(struct rowset *set, struct row *row);
-/* A row that is in storage and not in the set is to be removed. */
+/* A row that may be in storage is to be removed, known to the set or not. */
 void rowset_drop(struct rowset *set, unsigned table, int64_t ref);
 
 /*
@@ -96,6 +96,9 @@ bool row_is_null(const struct row *row, unsigned column);
  */
 void row_set_number(struct rowset *set, struct row *row, unsigned column,
 		    int64_t number);
+/* Its version stays, unless more is set: after all else of its message. */
+void row_set_quietly(struct rowset *set, struct row *row, unsigned column,
+		     int64_t number);
 void row_set_text(struct rowset *set, struct row *row, unsigned column,
 		  const char *text);		/* copied; NULL: NULL */
 void row_set_text_n(struct rowset *set, struct row *row, unsigned column,

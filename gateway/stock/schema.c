@@ -54,6 +54,7 @@ static const struct gantry_column *const orders_columns[ORDERS_COLUMNS] = {
 	[ORDERS_LIVE] = NUMBER("live"),
 	[ORDERS_CREATED_AT] = NUMBER("created_at"),
 	[ORDERS_UPDATED_AT] = NUMBER("updated_at"),
+	[ORDERS_LAST_EVENT] = NUMBER("last_event", NULLABLE, .since_minor = 1),
 };
 static const struct gantry_index *const orders_indexes[] = {
 	INDEX("orders_id", true, ORDERS_ID),

@@ -43,6 +43,7 @@ enum stock_orders_column {
 	ORDERS_STATE,			/* OPEN CONFIRMED CANCELLED */
 	ORDERS_LIVE,			/* allocations that are not CANCELLED (D5) */
 	ORDERS_CREATED_AT, ORDERS_UPDATED_AT,
+	ORDERS_LAST_EVENT,		/* ref of its newest ordered event, for I5 */
 	ORDERS_COLUMNS,
 };
 

@@ -1,0 +1,435 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What is committed goes to a real RabbitMQ: each event as the document says,
+in the order of its allocation's states (I5), at least once, whatever happens to
+broker, connection or gateway; and what the broker does not take stays and is
+shown. GANTRY_ROUNDS sets how often the rough ones are done (default 3)."""
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import _path
+import tap
+from gantry import Gantry, INVARIANTS, PROGRAM, Client
+from rabbit import Rabbit, Proxy, Consumer, missing, wait_for
+
+ROUNDS = int(os.environ.get("GANTRY_ROUNDS", "3"))
+SEED = int(os.environ.get("GANTRY_SEED", str(random.randrange(1 << 30))))
+EVENTS, NOTES = "inventory.events", "inventory.notifications"
+ORDER = ["AllocationCreated", "AllocationConfirmed", "AllocationFulfilled"]
+
+
+class World:
+    """A broker, a way to it that can be cut, and a gateway behind."""
+
+    def __init__(self, rabbit, proxy, gantry):
+        self.r, self.p, self.g = rabbit, proxy, gantry
+        self.consumer = None
+
+    def listen(self):
+        """From here on all events are kept."""
+        with self.r.client() as c:
+            c.exchange(EVENTS)
+            c.exchange(NOTES)
+            c.queue("all", (EVENTS, "#"), (NOTES, "#"))
+        if self.consumer is None:
+            self.consumer = Consumer(self.r, "all")
+            self.consumer.start()
+
+    def seen(self, aggregate):
+        return [(m, p, json.loads(b)) for m, p, b in list(self.consumer.messages)
+                if json.loads(b)["aggregateId"] == aggregate]
+
+    def types(self, aggregate):
+        """Of the first deliveries, in their order."""
+        first = []
+        for _, _, body in self.seen(aggregate):
+            if body["eventType"] not in first:
+                first.append(body["eventType"])
+        return first
+
+    def metrics(self):
+        client = Client(self.g.admin_port)
+        text = client.get("/metrics").body.decode()
+        client.close()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if not line.startswith("#")}
+
+    def ready(self):
+        client = Client(self.g.admin_port)
+        got = client.get("/readyz")
+        client.close()
+        return got.status, got.json
+
+    def waiting(self):
+        return self.g.rows("select count(*) as n from outbox")[0]["n"]
+
+    def empty(self, seconds=30):
+        wait_for("the outbox is empty", seconds, lambda: self.waiting() == 0)
+
+    def connected(self, seconds=30):
+        wait_for("the publisher is connected", seconds,
+                 lambda: self.metrics()["gantry_publisher_connected"] == 1)
+
+    def command(self, *arguments):
+        done = subprocess.run(
+            [PROGRAM, *arguments, "--config", self.g.path("gantry.yaml")] +
+            self.g.folders(), capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def listed(self):
+        code, out, err = self.command("outbox", "list", "--json")
+        assert code == 0, err
+        return [json.loads(line) for line in out.splitlines()]
+
+
+def test_without_a_broker_events_wait(w):
+    """It was not there when the gateway started, and work goes on."""
+    item = w.g.item(100)
+    made = w.g.allocate(item, orderId="ord_early")
+    assert w.waiting() == 1
+    status, ready = w.ready()
+    assert (status, ready) == (200, {"status": "warn", "reason": "broker"}), ready
+    assert w.metrics()["gantry_publisher_connected"] == 0
+    (row,) = w.listed()
+    assert row["state"] == "waits" and row["aggregateId"] == made["id"], row
+    w.listen()
+    w.p.refusing = False
+    w.empty()
+    wait_for("it came", 10, lambda: w.types(made["id"]) == ORDER[:1])
+    assert w.ready() == (200, {"status": "pass"})
+
+
+def expect(w, aggregate, type, exchange, key, order):
+    wait_for(type, 10, lambda: type in w.types(aggregate))
+    for method, properties, body in w.seen(aggregate):
+        if body["eventType"] != type:
+            continue
+        assert (method.exchange, method.routing_key) == (exchange, key), method
+        assert set(body) == {"eventId", "eventType", "eventVersion", "aggregateId",
+                             "aggregateType", "timestamp", "metadata", "payload"}
+        assert properties.message_id == body["eventId"]
+        assert properties.type == type
+        assert properties.correlation_id == body["metadata"]["correlationId"]
+        assert properties.app_id == body["metadata"]["source"] == "inventory-service"
+        assert properties.content_type == "application/json"
+        assert properties.delivery_mode == 2
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(properties.timestamp))
+        assert stamp == body["timestamp"], (stamp, body)
+        assert body["payload"]["orderId"] == order
+        return properties, body
+
+
+def test_each_event_as_the_document_says(w):
+    item = w.g.item(10)
+    made = w.g.allocate(item, 2, orderId="ord_a")
+    w.g.orders.put("/allocations/%s/confirm" % made["id"])
+    w.g.orders.put("/allocations/%s/fulfill" % made["id"])
+    other = w.g.allocate(item, 2, orderId="ord_b")
+    w.g.orders.put("/allocations/%s/cancel" % other["id"])
+    for type, aggregate, order in (
+            ("AllocationCreated", made, "ord_a"), ("AllocationConfirmed", made, "ord_a"),
+            ("AllocationFulfilled", made, "ord_a"), ("AllocationCancelled", other, "ord_b")):
+        key = "inventory.%s.allocation" % type.lower()
+        _, body = expect(w, aggregate["id"], type, EVENTS, key, order)
+        assert body["aggregateType"] == "Allocation"
+        assert body["payload"]["allocationId"] == aggregate["id"]
+    got = w.g.orders.post("/allocations", w.g.request(item, 100, orderId="ord_c"))
+    assert got.code == "INSUFFICIENT_STOCK", got
+    _, body = expect(w, item, "InsufficientStock", NOTES,
+                     "inventory.insufficientstock.inventoryitem", "ord_c")
+    assert body["payload"]["requested"] == 100
+    w.empty()
+
+
+def test_trace_and_correlation_travel(w):
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    item = w.g.item(10)
+    got = w.g.orders.post("/allocations", w.g.request(item), headers={
+        "traceparent": trace, "X-Correlation-ID": "cor-77"})
+    assert got.status == 201, got
+    wait_for("it came", 10, lambda: w.types(got.data["id"]))
+    _, properties, _ = w.seen(got.data["id"])[0]
+    assert properties.correlation_id == "cor-77"
+    assert properties.headers["traceparent"][:36] == trace[:36], properties.headers
+
+
+def test_unroutable_waits_until_it_is_bound(w):
+    """mandatory: what no queue wants comes back, holds back only its own, and
+    goes when there is a queue."""
+    item = w.g.item(10)
+    with w.r.client() as c:
+        c.channel.queue_unbind("all", EVENTS, "#")
+    made = w.g.allocate(item, orderId="ord_u")
+    w.g.orders.put("/allocations/%s/confirm" % made["id"])
+    wait_for("it is held", 10, lambda: any(
+        row["state"] == "held" for row in w.listed()))
+    rows = w.listed()
+    assert [(r["type"], r["state"]) for r in rows] == \
+        [("AllocationCreated", "held"), ("AllocationConfirmed", "behind")], rows
+    assert rows[0]["cause"] == "unroutable: NO_ROUTE", rows
+    assert rows[1]["after"] == rows[0]["eventId"], rows
+    assert w.metrics()["gantry_publisher_held"] == 1
+    assert w.metrics()['gantry_publish_refused_total{cause="returned"}'] >= 1
+    code, out, _ = w.command("outbox", "list")
+    assert code == 0 and "unroutable: NO_ROUTE" in out and "behind" in out, out
+    # another aggregate, to another exchange, does not wait
+    w.g.orders.post("/allocations", w.g.request(item, 100, orderId="ord_v"))
+    wait_for("the note", 10, lambda: "InsufficientStock" in w.types(item))
+    assert w.types(made["id"]) == []
+    with w.r.client() as c:
+        c.channel.queue_bind("all", EVENTS, "#")
+    w.empty(60)
+    wait_for("both", 10, lambda: w.types(made["id"]) == ORDER[:2])
+
+
+def test_an_exchange_that_is_gone(w):
+    """The broker closes the channel; the others go on."""
+    item = w.g.item(10)
+    with w.r.client() as c:
+        c.channel.exchange_delete(NOTES)
+    w.g.orders.post("/allocations", w.g.request(item, 100, orderId="ord_x"))
+    for _ in range(20):
+        w.g.allocate(w.g.item(5))
+    wait_for("only the note is left", 20, lambda: w.waiting() == 1)
+    (row,) = w.listed()
+    assert row["state"] == "held" and row["type"] == "InsufficientStock", row
+    assert row["cause"].startswith("refused: ") and \
+        "no exchange '%s'" % NOTES in row["cause"], row
+    with w.r.client() as c:
+        c.queue("all", (NOTES, "#"))
+    w.empty(60)
+
+
+class Load(threading.Thread):
+    """Allocations through their states, asked again until there is an answer;
+    notes what was acknowledged."""
+
+    def __init__(self, w, number, item):
+        super().__init__(daemon=True)
+        self.w, self.item, self.number = w, item, number
+        self.client = Client(w.g.port, w.g.token("order-service"))
+        self.random = random.Random(SEED + number)
+        self.states = {}
+        self.stopping = threading.Event()
+        self.error = None
+
+    def run(self):
+        try:
+            n = 0
+            while not self.stopping.is_set():
+                self.one("L%d_%d_%s" % (self.number, n, id(self)))
+                n += 1
+        except Exception as error:
+            self.error = error
+
+    def ask(self, method, path, body=None):
+        end = time.monotonic() + 60
+        while True:
+            try:
+                got = self.client.ask(method, path, body)
+                if got.status < 500:
+                    return got
+            except Exception:
+                pass
+            assert time.monotonic() < end, "no answer for 60 s"
+            time.sleep(0.02)
+
+    def one(self, order):
+        got = self.ask("POST", "/allocations", {
+            "orderId": order, "orderItemId": "i", "quantity": 1,
+            "inventoryItemId": self.item})
+        assert got.status in (200, 201), got
+        made = got.data["id"]
+        self.states[made] = "PENDING"
+        for verb, state in self.random.choice((
+                (), (("confirm", "CONFIRMED"),), (("cancel", "CANCELLED"),),
+                (("confirm", "CONFIRMED"), ("fulfill", "FULFILLED")),
+                (("confirm", "CONFIRMED"), ("cancel", "CANCELLED")))):
+            got = self.ask("PUT", "/allocations/%s/%s" % (made, verb))
+            # asked again after it was done: its state says so
+            assert got.status in (200, 409), got
+            self.states[made] = state
+
+
+def under_load(w, disturb, threads=4):
+    item = w.g.item(1000000)
+    loads = [Load(w, i, item) for i in range(threads)]
+    for load in loads:
+        load.start()
+    try:
+        disturb()
+    finally:
+        for load in loads:
+            load.stopping.set()
+        for load in loads:
+            load.join(70)
+    for load in loads:
+        assert load.error is None, repr(load.error)
+    states = {}
+    for load in loads:
+        states.update(load.states)
+    check_delivered(w, item)
+    return states
+
+
+def check_delivered(w, item):
+    """All events of all changes are there, first ones in order, none waits."""
+    w.empty(60)
+    rows = w.g.rows("select a.id, a.status from allocations a join items i "
+                    "on i.ref = a.item where i.id = ?", item)
+    def delivered():
+        first, seen = {}, set()
+        for _, _, body in list(w.consumer.messages):
+            event = json.loads(body)
+            key = (event["aggregateId"], event["eventType"])
+            if key not in seen:
+                seen.add(key)
+                first.setdefault(event["aggregateId"], []).append(event["eventType"])
+        return first
+    def complete():
+        first = delivered()
+        return all(last_of(first.get(r["id"], [])) == r["status"] for r in rows)
+    wait_for("all events came", 30, complete, 0.5)
+    first = delivered()
+    for row in rows:
+        types = first[row["id"]]
+        assert types in HISTORIES[row["status"]], (row, types)
+    print("# %d allocations, %d deliveries" % (len(rows), len(w.consumer.messages)),
+          flush=True)
+
+
+CREATED, CONFIRMED, CANCELLED, FULFILLED = (
+    "AllocationCreated", "AllocationConfirmed", "AllocationCancelled",
+    "AllocationFulfilled")
+HISTORIES = {
+    "PENDING": [[CREATED]],
+    "CONFIRMED": [[CREATED, CONFIRMED]],
+    "FULFILLED": [[CREATED, CONFIRMED, FULFILLED]],
+    "CANCELLED": [[CREATED, CANCELLED], [CREATED, CONFIRMED, CANCELLED]],
+}
+
+
+def last_of(types):
+    return {CREATED: "PENDING", CONFIRMED: "CONFIRMED", CANCELLED: "CANCELLED",
+            FULFILLED: "FULFILLED", None: None}[types[-1] if types else None]
+
+
+def test_connections_cut_in_the_middle_of_confirms(w):
+    before = w.metrics()["gantry_publisher_connects_total"]
+
+    def disturb():
+        for _ in range(4 * ROUNDS):
+            time.sleep(0.4 + random.random() / 3)
+            w.p.cut()
+            w.connected()
+    under_load(w, disturb)
+    assert w.metrics()["gantry_publisher_connects_total"] >= before + 3 * ROUNDS
+
+
+def test_a_broker_that_says_nothing(w):
+    """No byte passes for a while; nothing is lost and nobody waits for it."""
+    def disturb():
+        for _ in range(ROUNDS):
+            time.sleep(0.3)
+            w.p.hold()
+            asked = time.monotonic()
+            w.g.allocate(w.g.item(5))
+            assert time.monotonic() - asked < 2
+            time.sleep(1)
+            w.p.release()
+    under_load(w, disturb)
+
+
+def test_the_gateway_is_killed(w):
+    def disturb():
+        for _ in range(2 * ROUNDS):
+            time.sleep(0.7)
+            w.g.restart()
+    under_load(w, disturb)
+
+
+def test_the_broker_stops_and_starts(w):
+    def disturb():
+        for kill in [True, False] * ((ROUNDS + 1) // 2):
+            time.sleep(1)
+            w.r.kill() if kill else w.r.stop()
+            time.sleep(1)
+            w.r.start()
+            w.connected(60)
+    under_load(w, disturb)
+
+
+def test_memory_alarm(w):
+    """Publishing stops, the rest goes on; and back."""
+    for client in (w.g.stock, w.g.orders):
+        client.close()      # it was idle for too long
+    item = w.g.item(100000)
+    w.r.alarm(True)
+    try:
+        loads = 0
+        wait_for("blocked", 20, lambda: w.g.allocate(item) and
+                 w.metrics()["gantry_publisher_blocked"] == 1)
+        for _ in range(50):
+            w.g.allocate(item)
+            loads += 1
+        assert w.waiting() >= 50
+        assert w.metrics()["gantry_outbox_events"] >= 50
+    finally:
+        w.r.alarm(False)
+    w.empty()
+    assert w.metrics()["gantry_publisher_blocked"] == 0
+
+
+def test_stop_leaves_nothing_half_done(w):
+    """What is confirmed is deleted before the end."""
+    for _ in range(200):
+        w.g.allocate(w.g.item(5))
+    assert w.g.stop() == 0
+    assert w.waiting() == 0
+    w.g.start()
+
+
+def test_invariants_hold(w):
+    w.empty()
+    assert w.g.stop() == 0
+    for name, sql in INVARIANTS.items():
+        broken = w.g.rows(sql)
+        assert not broken, "%s: %s" % (name, broken[:5])
+    code, out, err = w.command("storage", "verify")
+    assert code == 0, (out, err)
+
+
+def main():
+    why = missing()
+    if why:
+        print("1..0 # SKIP " + why)
+        sys.exit(77)
+    tests = tap.tests_of(sys.modules["__main__"])
+    print("1..%d" % len(tests), flush=True)
+    print("# seed %d" % SEED)
+    failed = 0
+    with Rabbit() as r, Proxy(r.port) as p:
+        p.refusing = True
+        amqp = "amqp: {url: \"%s\", user: gantry, password_file: %s}\n" % (
+            p.url, r.password_file(r.folder))
+        with Gantry(amqp, "publish") as g:
+            w = World(r, p, g)
+            if tests[0] is not test_without_a_broker_events_wait:
+                p.refusing = False
+                w.listen()
+            for number, test in enumerate(tests, 1):
+                before = failed
+                failed += tap.run_one(number, test, w)
+                if failed > before:
+                    g.show_log()
+            w.consumer.stop()
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
