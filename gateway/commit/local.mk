@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
-	gateway/commit/bounds.c \
-	gateway/commit/committer.c gateway/commit/committer.h \
-	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/audit.c \
+	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
+	gateway/commit/bounds.c \
+	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \
 	gateway/commit/letter.c \
 	gateway/commit/letters.c gateway/commit/letters.h \
