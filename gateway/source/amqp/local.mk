@@ -5,11 +5,11 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/declare.c gateway/source/amqp/declare.h \
 	gateway/source/amqp/library.h \
 	gateway/source/amqp/login.c gateway/source/amqp/login.h \
-	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h \
+	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
+	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h
+gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/backlog.c gateway/source/amqp/backlog.h \
 	gateway/source/amqp/order.c gateway/source/amqp/order.h \
 	gateway/source/amqp/publish.c gateway/source/amqp/publish.h \
 	gateway/source/amqp/publisher.c gateway/source/amqp/publisher.h \
 	gateway/source/amqp/window.c gateway/source/amqp/window.h
-	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
-	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h
