@@ -12,6 +12,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/event.h"
 
 #define RESOLVE_MAX_REASON 1024
 
@@ -40,7 +41,8 @@ static int resolve_find(struct admin *admin, struct admin_job *job, struct lette
 /* It failed once more: the caller is told why, the letter tells it, too. */
 static void resolve_failed(struct gantry_message *request, const struct gantry_message *m)
 {
-	const char *cause = m->error.code != NULL ? m->error.code : "HANDLER_FAILED";
+	const char *cause = envelope_cause(&m->error, m->answer.verdict);
+	const char *why = envelope_summary(&request->arena, &m->error);
 	bool held = m->error.dependency != GANTRY_DEPENDS_ON_NOTHING;
 	json_t *details;
 	char *text;
@@ -56,9 +58,8 @@ static void resolve_failed(struct gantry_message *request, const struct gantry_m
 		admin_refuse(request);
 		return;
 	}
-	error_set(&request->error, "RETRY_FAILED", "It failed again: %s: %s", cause,
-		  *m->error.message != '\0' ? m->error.message : "without a message");
-	details = json_pack("{ss ss}", "cause", cause, "text", m->error.message);
+	error_set(&request->error, "RETRY_FAILED", "It failed again: %s: %s", cause, why);
+	details = json_pack("{ss ss}", "cause", cause, "text", why);
 	text = json_dumps(details, JSON_COMPACT);
 	if (text != NULL)
 		error_details_text(&request->error, text, strlen(text));
@@ -79,7 +80,7 @@ static void resolve_answered(struct gantry_message *m)
 		 "dead letter %s: %s by %s: %s", ref,
 		 m->discards != NULL ? "discard" : m->edited ? "edit" : "retry",
 		 m->actor, outcome != NULL ? outcome :
-			   m->error.code != NULL ? m->error.code : "failed");
+			   envelope_cause(&m->error, m->answer.verdict));
 	if (outcome == NULL)
 		resolve_failed(request, m);
 	else
@@ -97,11 +98,11 @@ static void resolve_name(struct gantry_message *m, const struct letter *letter)
 	struct gantry_error ignored = ERROR_INIT;
 
 	if (m->id == NULL)
-		m->id = m->causation_id = letter_event_id(gantry_json(m, &ignored),
-							  &m->arena);
+		m->id = m->causation_id = arena_text(&m->arena,
+			event_envelope_id(gantry_json(m, &ignored)));
 	error_fini(&ignored);
 	if (m->id != NULL)
-		m->inbox_key = arena_format(&m->arena, "%s:%s", letter->queue, m->id);
+		m->inbox_key = event_inbox_key(&m->arena, letter->queue, m->id);
 }
 
 static struct resolve *resolve_new(struct admin *admin, struct admin_job *job,
@@ -263,6 +264,6 @@ void resolve_discard(struct admin *admin, struct admin_job *job)
 	r->m.correlation_id = arena_text(&r->m.arena, letter.correlation_id);
 	r->m.traceparent = arena_text(&r->m.arena, letter.traceparent);
 	if (r->m.id != NULL)
-		r->m.inbox_key = arena_format(&r->m.arena, "%s:%s", letter.queue, r->m.id);
+		r->m.inbox_key = event_inbox_key(&r->m.arena, letter.queue, r->m.id);
 	engine_submit(admin_options(admin)->engine, &r->m);
 }

@@ -268,7 +268,7 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
-	    serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
+	    serve_start_admin(s, err) < 0 || serve_start_api(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
 	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,

@@ -8,8 +8,8 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
-#include "gateway/base/utf8.h"
 #include "gateway/commit/letters.h"
+#include "gateway/pipeline/event.h"
 
 /* Members that are texts and nothing else, in the order they are shown. */
 struct letter_member {
@@ -102,15 +102,6 @@ int letter_from_tree(const json_t *tree, struct arena *arena, struct letter *out
 	return 0;
 }
 
-const char *letter_event_id(const json_t *body, struct arena *arena)
-{
-	const json_t *id = json_object_get(body, "eventId");
-
-	return json_is_string(id) &&
-	       utf8_is_id(json_string_value(id), json_string_length(id), 128) ?
-		       arena_text(arena, json_string_value(id)) : NULL;
-}
-
 static int letter_body(const struct letter *l, struct gantry_message *m,
 		       struct gantry_error *err)
 {
@@ -174,16 +165,6 @@ int letter_message(const struct letter *l, struct gantry_message *m,
 	return 0;
 }
 
-static bool letter_fits(const struct letter *l, const struct route *route)
-{
-	for (unsigned i = 0; i < route->n_bindings; i++)
-		if (l->exchange != NULL && l->routing_key != NULL &&
-		    strcmp(route->bindings[i].exchange, l->exchange) == 0 &&
-		    route_key_matches(route->bindings[i].key, l->routing_key))
-			return true;
-	return false;
-}
-
 const struct route *letter_route(const struct letter *l, const struct graph *graph)
 {
 	const struct route *found = NULL;
@@ -194,7 +175,8 @@ const struct route *letter_route(const struct letter *l, const struct graph *gra
 		if (route->source != GANTRY_SOURCE_AMQP ||
 		    strcmp(route->queue, l->queue) != 0)
 			continue;
-		if (letter_fits(l, route))
+		if (l->exchange != NULL && l->routing_key != NULL &&
+		    event_route_fits(route, l->exchange, l->routing_key))
 			return route;
 		if (found == NULL)
 			found = route;

@@ -69,8 +69,6 @@ int letter_from_tree(const json_t *tree, struct arena *arena, struct letter *out
  */
 int letter_message(const struct letter *letter, struct gantry_message *m,
 		   struct gantry_error *err);
-/* The event's id in a body, if it has a good one, in arena; else NULL. */
-const char *letter_event_id(const json_t *body, struct arena *arena);
 /* The amqp route of its queue, the one whose binding fits first; or NULL. */
 const struct route *letter_route(const struct letter *letter,
 				 const struct graph *graph);

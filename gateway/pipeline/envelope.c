@@ -111,6 +111,35 @@ static const char *envelope_dependency(enum gantry_dependency dependency)
 	}
 }
 
+char *envelope_summary(struct arena *arena, const struct gantry_error *err)
+{
+	const char *details = error_details(err);
+	json_t *list = details != NULL ? json_loads(details, 0, NULL) : NULL;
+	char *text = arena_text(arena, err->message);
+	const json_t *problem;
+	size_t i;
+
+	json_array_foreach(list, i, problem) {
+		const char *field, *what;
+
+		field = json_string_value(json_object_get(problem, "field"));
+		what = json_string_value(json_object_get(problem, "problem"));
+		if (field == NULL || what == NULL)
+			continue;
+		text = arena_format(arena, "%s%s%s%s%s", text, *text == '\0' ? "" :
+				    i == 0 ? ": " : "; ",
+				    field, *field != '\0' ? " " : "", what);
+	}
+	json_decref(list);
+	return text;
+}
+
+const char *envelope_cause(const struct gantry_error *err, enum gantry_verdict verdict)
+{
+	return err->code != NULL ? err->code :
+	       verdict == GANTRY_REJECTED ? "VALIDATION_ERROR" : "INTERNAL_ERROR";
+}
+
 static void envelope_headers(struct gantry_message *m, int status)
 {
 	static const struct message_pair retry[] = { { "Retry-After", "1" } };
