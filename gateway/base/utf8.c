@@ -3,6 +3,9 @@
 #include "gateway/base/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
+
+#include "gateway/base/arena.h"
 
 static bool utf8_is_tail(const char *text, size_t n)
 {
@@ -66,4 +69,26 @@ bool utf8_is_printable_ascii(const char *text, size_t len, size_t max)
 		if (text[i] < 0x20 || text[i] > 0x7e)
 			return false;
 	return true;
+}
+
+char *utf8_clean(struct arena *arena, const char *text, size_t max)
+{
+	size_t len = text != NULL ? strlen(text) : 0, n, done = 0;
+	char *clean = text != NULL ? arena_alloc(arena, max + 1) : NULL;
+
+	for (size_t i = 0; i < len; i += n) {
+		n = utf8_length(text + i, len - i);
+		if (done + (n == 0 ? 1 : n) > max)
+			break;
+		if (n == 0 || !utf8_is_id(text + i, n, n)) {
+			clean[done++] = '?';
+			n = n == 0 ? 1 : n;
+			continue;
+		}
+		memcpy(clean + done, text + i, n);
+		done += n;
+	}
+	if (clean != NULL)
+		clean[done] = '\0';
+	return clean;
 }

@@ -21,6 +21,7 @@
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
@@ -49,6 +50,7 @@ struct serve {
 	struct committer *committer;
 	struct engine *engine;
 	struct publisher *publisher;
+	struct consumer *consumer;
 	struct schedule *schedule;
 	struct http *api, *admin;
 	struct status status;
@@ -151,6 +153,21 @@ static void serve_start_publisher(struct serve *s)
 	s->status.publisher = s->publisher;
 }
 
+static int serve_start_consumer(struct serve *s, struct gantry_error *err)
+{
+	const struct consumer_options options = {
+		.config = s->config,
+		.engine = s->engine,
+		.graph = s->graph,
+		.replica = serve_replica(s),
+	};
+
+	if (consumer_start(&options, &s->consumer, err) < 0)
+		return -1;
+	s->status.consumer = s->consumer;
+	return 0;
+}
+
 static int serve_start_api(struct serve *s, struct gantry_error *err)
 {
 	const struct config_http *http = &s->config->http;
@@ -205,7 +222,8 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 		return -1;
 	serve_start_engine(s);
 	serve_start_publisher(s);
-	if (serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
+	if (serve_start_consumer(s, err) < 0 ||
+	    serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
 	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
@@ -238,6 +256,7 @@ static void serve_stop(struct serve *s)
 
 	atomic_store(&s->status.stopping, 1);
 	schedule_stop(&s->schedule);
+	consumer_stop(s->consumer);
 	if (s->api != NULL) {
 		http_stop_accepting(s->api);
 		if (http_drain(s->api, deadline) < 0)
@@ -247,6 +266,7 @@ static void serve_stop(struct serve *s)
 	http_free(&s->api);
 	http_free(&s->admin);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
+	consumer_free(&s->consumer);
 	engine_free(&s->engine);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);

@@ -21,6 +21,7 @@ static const char storage_usage[] =
 	"         I2 0 <= reserved <= available\n"
 	"         I3 no order item holds an item twice, no key has two answers\n"
 	"         I4 every change of an allocation has its one event\n"
+	"         I6 an event was applied, or is an open dead letter, never both\n"
 	"backup   writes a consistent copy to a new FILE, beside a daemon or not\n"
 	"migrate  brings the storage to this version's schema; the daemon is stopped\n"
 	"\n"
@@ -58,7 +59,7 @@ static int storage_tell(struct storage_findings *f)
 		common_print_json(json_pack("{sb so}", "ok", f->n == 0, "findings",
 					    f->list));
 	else if (f->n == 0)
-		puts("ok: I1, I2, I3 and I4 hold");
+		puts("ok: I1, I2, I3, I4 and I6 hold");
 	else
 		printf("%u findings\n", f->n);
 	return f->n == 0 ? COMMON_OK : COMMON_FAILED;
@@ -72,7 +73,8 @@ static int storage_verify(struct open *open, const struct common_options *option
 
 	f.list = json_array();
 	if (stock_verify(&open->store, storage_found, &f, &err) < 0 ||
-	    commit_verify(&open->store, storage_found, &f, &err) < 0) {
+	    commit_verify(&open->store, storage_found, &f, &err) < 0 ||
+	    verify_dead_letters(&open->store, storage_found, &f, &err) < 0) {
 		fprintf(stderr, "gantry: storage: %s\n", err.message);
 		json_decref(f.list);
 		status = COMMON_FAILED;

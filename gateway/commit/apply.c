@@ -56,6 +56,8 @@ void apply_needs(struct unit *u, struct gantry_message *m)
 	struct effect e;
 	size_t cursor = 0;
 
+	if (m->dead_letter != NULL || m->resolves != 0)
+		dead_letter_needs(u, m);
 	idempotency_needs(u, m);
 	record_needs(u, m);
 	if (m->inbox_key != NULL)
@@ -172,12 +174,20 @@ static void apply_commands(struct unit *u, struct gantry_message *m,
 	}
 }
 
+/* A dead letter that is applied after all has its row already. */
 static void apply_inbox(struct unit *u, struct gantry_message *m, const char *state)
 {
+	struct gantry_value value = value_text(m->inbox_key);
 	struct row *row;
 
 	if (m->inbox_key == NULL)
 		return;
+	row = m->resolves != 0 ?
+		rowset_find(&u->rows, COMMIT_INBOX, 0, &value, 1) : NULL;
+	if (row != NULL) {
+		row_set_text(&u->rows, row, INBOX_STATE, state);
+		return;
+	}
 	row = rowset_new(&u->rows, COMMIT_INBOX, ids_ref(&u->world->refs, u->now_ms));
 	row_set_text(&u->rows, row, INBOX_KEY, m->inbox_key);
 	row_set_text(&u->rows, row, INBOX_STATE, state);
@@ -209,6 +219,8 @@ static void apply_rejected(struct unit *u, struct gantry_message *m,
 				outbox_add_stock(u, m, d->events[i], false);
 		outbox_add_effects(u, m, true);
 	}
+	if (m->resolves != 0)
+		dead_letter_failed(u, m);
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	idempotency_keep(u, m);
@@ -217,6 +229,8 @@ static void apply_rejected(struct unit *u, struct gantry_message *m,
 static void apply_failed(struct unit *u, struct gantry_message *m)
 {
 	rowset_undo(&u->rows);
+	if (m->resolves != 0)
+		dead_letter_failed(u, m);
 	message_correlate(m);
 	envelope_fail(m, GANTRY_FAILED);
 }
@@ -234,6 +248,8 @@ static void apply_done(struct unit *u, struct gantry_message *m,
 		apply_rejected(u, m, &(struct apply_result){ 0 });
 		return;
 	}
+	if (m->resolves != 0)
+		dead_letter_applied(u, m, state);
 	m->answer.outcome = state;
 	if (m->source == GANTRY_SOURCE_AMQP)
 		envelope_outcome(m, state);
@@ -244,6 +260,8 @@ static bool apply_seen(struct unit *u, struct gantry_message *m)
 {
 	struct gantry_value value = value_text(m->inbox_key);
 
+	if (m->resolves != 0)
+		return dead_letter_is_over(u, m);
 	if (m->inbox_key == NULL ||
 	    rowset_find(&u->rows, COMMIT_INBOX, 0, &value, 1) == NULL)
 		return false;
@@ -297,6 +315,14 @@ static void apply_decide(struct unit *u, struct unit_member *member)
 {
 	struct gantry_message *m = member->m;
 
+	if (m->dead_letter != NULL) {
+		dead_letter_store(u, m);
+		return;
+	}
+	if (m->discards != NULL) {
+		dead_letter_discard(u, m);
+		return;
+	}
 	if (idempotency_replay(u, m) || apply_seen(u, m))
 		return;
 	/* what its handlers decided; its key knew no better */

@@ -72,6 +72,8 @@ static struct queue committer_take(struct lane *lane)
 
 		weight += 1 + m->effects.n_commands;
 		bytes += m->effects.len;
+		if (m->dead_letter != NULL || m->edited)
+			bytes += m->body_len;
 		if (!committer_fits(o, &batch, weight, bytes))
 			break;
 		queue_push(&batch, queue_pop(&lane->queue));

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
-	gateway/commit/bounds.c \
+	gateway/commit/audit.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
+	gateway/commit/dead_letter.c \
+	gateway/commit/bounds.c \
 	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \
 	gateway/commit/outbox.c \
@@ -11,4 +13,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/retention.c \
 	gateway/commit/schema.c gateway/commit/schema.h \
 	gateway/commit/unit.c gateway/commit/unit.h \
+	gateway/commit/verify_dead_letters.c \
 	gateway/commit/verify.c gateway/commit/verify.h

@@ -13,6 +13,8 @@ enum commit_table {
 	COMMIT_IDEMPOTENCY,
 	COMMIT_RECORDS,
 	COMMIT_LEASES,
+	COMMIT_DEAD_LETTERS,
+	COMMIT_AUDIT,
 	COMMIT_TABLES,			/* how many, with those of stock */
 };
 
@@ -34,7 +36,7 @@ enum commit_outbox_column {
 enum commit_inbox_column {
 	INBOX_REF, INBOX_VERSION,
 	INBOX_KEY,			/* queue:eventId, unique index 0 */
-	INBOX_STATE,			/* applied, refused */
+	INBOX_STATE,			/* applied, refused, dead, discarded */
 	INBOX_CREATED_AT,
 	INBOX_COLUMNS,
 };
@@ -67,6 +69,39 @@ enum commit_leases_column {
 	LEASES_OWNER, LEASES_UNTIL,
 	LEASES_EPOCH,			/* +1 with each new holder */
 	LEASES_COLUMNS,
+};
+
+/* Deliveries that were given up (D24); the ref is their order and their name. */
+enum commit_dead_letters_column {
+	DEAD_LETTERS_REF, DEAD_LETTERS_VERSION,
+	DEAD_LETTERS_KEY,		/* as the inbox's; without an event id
+					   made from what it is; unique index 0 */
+	DEAD_LETTERS_STATE,		/* open, applied, refused, discarded */
+	DEAD_LETTERS_QUEUE, DEAD_LETTERS_EVENT_ID,
+	DEAD_LETTERS_EXCHANGE, DEAD_LETTERS_ROUTING_KEY,
+	DEAD_LETTERS_CAUSE, DEAD_LETTERS_TEXT, DEAD_LETTERS_HANDLER,
+	DEAD_LETTERS_ATTEMPTS,
+	DEAD_LETTERS_HEADERS,		/* JSON, at most 4 KiB, or NULL */
+	DEAD_LETTERS_CONTENT_TYPE,
+	DEAD_LETTERS_CORRELATION_ID, DEAD_LETTERS_TRACEPARENT,
+	DEAD_LETTERS_FORM,		/* of body: text, base64 */
+	DEAD_LETTERS_BODY,
+	DEAD_LETTERS_ORIGINAL_FORM, DEAD_LETTERS_ORIGINAL,	/* if edited */
+	DEAD_LETTERS_DIED_AT, DEAD_LETTERS_CREATED_AT,
+	DEAD_LETTERS_OPEN_CAUSE,	/* cause while open, else NULL; index 1 */
+	DEAD_LETTERS_CLOSED_AT,		/* NULL while open; index 2 */
+	DEAD_LETTERS_COLUMNS,
+};
+
+/* What people did (D24), never changed again. */
+enum commit_audit_column {
+	AUDIT_REF, AUDIT_VERSION,
+	AUDIT_AT,
+	AUDIT_ACTOR, AUDIT_ACTION,
+	AUDIT_OBJECT,			/* "dead-letter 123" */
+	AUDIT_RESULT,			/* applied, failed ... */
+	AUDIT_TEXT,			/* reason or error, or NULL */
+	AUDIT_COLUMNS,
 };
 
 extern const struct gantry_schema commit_schema;

@@ -8,6 +8,8 @@
  *	outbox.c	events with their envelope
  *	idempotency.c	answers kept and given again (D6)
  *	record.c	records of handlers and read sets
+ *	dead_letter.c	deliveries given up, and what becomes of them (D24)
+ *	audit.c		who did what to them
  *	retention.c	what is old enough to go
  *	published.c	what the publisher is done with, its leases
  *	bounds.c	how much the outbox holds
@@ -127,6 +129,24 @@ bool record_waits(const struct unit_member *members, unsigned n,
 void record_committed(struct unit *u);
 struct record_memory *record_memory_new(void);
 void record_memory_free(struct record_memory **memory);
+
+/* dead_letter.c: for messages with dead_letter or resolves set, no others. */
+void dead_letter_needs(struct unit *u, struct gantry_message *m);
+/* Keep m->dead_letter, and the inbox mark; m->answer stands. */
+void dead_letter_store(struct unit *u, struct gantry_message *m);
+/* Close the letter that m discards; m->answer stands. */
+void dead_letter_discard(struct unit *u, struct gantry_message *m);
+/* True: the letter is not there or not open any more; m->answer says so. */
+bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
+/* m was applied: its letter is closed with the inbox's state. */
+void dead_letter_applied(struct unit *u, struct gantry_message *m,
+			 const char *state);
+/* m failed or was rejected once more: m->error is the letter's new cause. */
+void dead_letter_failed(struct unit *u, struct gantry_message *m);
+
+/* audit.c: a row for m->actor's deed. text may be NULL. */
+void audit_add(struct unit *u, const struct gantry_message *m,
+	       const char *result, const char *text);
 
 /* published.c: adding is for any thread; true: the first lane must be woken. */
 struct published *published_new(void);

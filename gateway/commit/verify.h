@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verify - the invariants that concern the committer's own tables: I3 for
- * idempotency keys, I4, I5 (DESIGN.md 5). Those of stock are in stock/verify.h.
+ * idempotency keys, I4 to I6 (DESIGN.md 5). Those of stock are in
+ * stock/verify.h.
  */
 #ifndef COMMIT_VERIFY_H
 #define COMMIT_VERIFY_H
@@ -17,5 +18,11 @@ int commit_verify(const struct query_store *store,
 		  void (*found)(void *ctx, const char *invariant, const char *row,
 				const char *what),
 		  void *ctx, struct gantry_error *err);
+
+/* The same for I6: an inbox row is "dead" as long as its letter is open. */
+int verify_dead_letters(const struct query_store *store,
+			void (*found)(void *ctx, const char *invariant,
+				      const char *row, const char *what),
+			void *ctx, struct gantry_error *err);
 
 #endif

@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
 	gateway/observe/status.c gateway/observe/status.h
+gateway_libcore_a_SOURCES += gateway/observe/consumed.c gateway/observe/consumed.h

@@ -11,6 +11,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/clock.h"
+#include "gateway/observe/consumed.h"
 
 static void status_live(void *ctx, struct arena *arena, int *status,
 			const char **type, const char **text, size_t *len)
@@ -133,10 +134,10 @@ static void status_metrics(void *ctx, struct arena *arena, int *status,
 		"# HELP gantry_messages_waiting Messages taken and not yet answered.\n"
 		"# TYPE gantry_messages_waiting gauge\n"
 		"gantry_messages_waiting %zu\n"
-		"%s%s",
+		"%s%s%s",
 		c.units, c.messages, c.conflicts, c.failures,
 		engine_waiting(s->engine), status_outbox(s, arena),
-		status_publisher(s, arena));
+		status_publisher(s, arena), consumed_metrics(s->consumer, arena));
 	*len = strlen(*text);
 }
 

@@ -6,6 +6,7 @@
 #define OBSERVE_STATUS_H
 
 #include "gateway/commit/committer.h"
+#include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 
@@ -13,6 +14,7 @@ struct status {
 	const struct engine *engine;
 	const struct committer *committer;
 	const struct publisher *publisher;	/* NULL: no broker */
+	struct consumer *consumer;		/* NULL: no broker, or no queues */
 	_Atomic int stopping;
 };
 

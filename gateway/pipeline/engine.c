@@ -73,6 +73,12 @@ void engine_overloaded(struct engine *engine, struct gantry_message *m)
 	engine_refuse(engine, m, GANTRY_FAILED);
 }
 
+static void engine_commit(struct engine *engine, struct gantry_message *m)
+{
+	if (!engine->committer.commit(engine->committer.committer, m))
+		engine_overloaded(engine, m);
+}
+
 /* 401 says how to identify oneself, but not why the token was refused. */
 static void engine_unauthenticated(struct engine *engine, struct gantry_message *m)
 {
@@ -152,6 +158,10 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 		m->idempotency_key = NULL;
 	if (atomic_fetch_add(&engine->waiting, 1) >= engine->options.queue) {
 		engine_overloaded(engine, m);
+		return;
+	}
+	if (m->dead_letter != NULL || m->discards != NULL) {
+		engine_commit(engine, m);
 		return;
 	}
 	if (!engine_admit(engine, m))
@@ -238,7 +248,8 @@ static bool engine_needs_unit(const struct gantry_message *m)
 {
 	const struct effects *e = &m->effects;
 
-	if (m->idempotency_key != NULL)
+	/* what becomes of a dead letter is written down in any case */
+	if (m->idempotency_key != NULL || m->resolves != 0)
 		return true;
 	if (m->verdict == GANTRY_FAILED)
 		return false;
@@ -252,8 +263,8 @@ static void engine_end(struct engine *engine, struct gantry_message *m)
 {
 	if (!engine_needs_unit(m))
 		engine_answer_now(engine, m);
-	else if (!engine->committer.commit(engine->committer.committer, m))
-		engine_overloaded(engine, m);
+	else
+		engine_commit(engine, m);
 }
 
 static void engine_call(struct gantry_message *m, const struct route_step *step)

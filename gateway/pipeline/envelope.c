@@ -15,6 +15,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "INVENTORY_ITEM_NOT_FOUND", 404, false, "There is no such inventory item" },
 	{ "ORDER_NOT_FOUND", 404, false, "There is no such order" },
 	{ "RETURN_NOT_FOUND", 404, false, "There is no such return" },
+	{ "DEAD_LETTER_NOT_FOUND", 404, false, "There is no such dead letter" },
 	{ "ROUTE_NOT_FOUND", 404, false, "There is nothing at this path" },
 	{ "METHOD_NOT_ALLOWED", 405, false, "This path has no such method" },
 	{ "REQUEST_TIMEOUT", 408, false, "The request took too long to arrive" },

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "gateway/base/memory.h"
-#include "gateway/base/utf8.h"
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/event.h"
 
 struct inject {
 	struct engine *engine;
@@ -20,39 +20,20 @@ struct inject {
 static const char *inject_event_id(struct gantry_message *m)
 {
 	const json_t *body = gantry_json(m, &m->error);
-	const json_t *id = json_object_get(body, "eventId");
+	const char *id = event_envelope_id(body);
 
-	if (body == NULL)
-		return NULL;
-	if (!json_is_string(id) ||
-	    !utf8_is_id(json_string_value(id), json_string_length(id), 128)) {
+	if (body != NULL && id == NULL) {
 		gantry_problem(&m->error, "eventId", "not 1 to 128 printable bytes");
 		gantry_fail(&m->error, "The event has no eventId");
-		return NULL;
 	}
-	return json_string_value(id);
-}
-
-static bool inject_route_fits(const struct route *route, const char *exchange,
-			      const char *key)
-{
-	if (route->source != GANTRY_SOURCE_AMQP)
-		return false;
-	for (unsigned i = 0; i < route->n_bindings; i++)
-		if (strcmp(route->bindings[i].exchange, exchange) == 0 &&
-		    route_key_matches(route->bindings[i].key, key))
-			return true;
-	return false;
+	return id;
 }
 
 static const char *inject_correlation(const struct gantry_message *request)
 {
-	const json_t *metadata = json_object_get(request->json, "metadata");
-	const char *id = json_string_value(json_object_get(metadata, "correlationId"));
-
 	if (request->correlation_id != NULL)
 		return request->correlation_id;
-	return id != NULL && message_is_correlation_id(id) ? id : NULL;
+	return event_envelope_correlation(request->json);
 }
 
 /*
@@ -149,14 +130,10 @@ static void inject_event(struct inject *in, unsigned n, const struct route *rout
 
 	message_init(m, GANTRY_SOURCE_AMQP, &inject_home);
 	m->home_data = in;
-	m->route = route;
 	m->graph = request->graph;
-	m->id = arena_text(&m->arena, event_id);
-	m->inbox_key = arena_format(&m->arena, "%s:%s", route->queue, event_id);
+	event_fill(m, route, event_id, gantry_param(request, "routingKey"));
 	m->correlation_id = arena_text(&m->arena, inject_correlation(request));
-	m->causation_id = m->id;
 	m->traceparent = request->traceparent;
-	m->path = gantry_param(request, "routingKey");
 	m->body = request->body;
 	m->body_len = request->body_len;
 	m->json = json_incref(request->json);
@@ -177,7 +154,7 @@ static unsigned inject_count(const struct gantry_message *request,
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < request->graph->n_routes; i++)
-		n += inject_route_fits(request->graph->routes[i], exchange, key);
+		n += event_route_fits(request->graph->routes[i], exchange, key);
 	return n;
 }
 
@@ -215,7 +192,7 @@ void inject_run(struct engine *engine, struct gantry_message *request)
 	in->n_events = n;
 	n = 0;
 	for (unsigned i = 0; i < request->graph->n_routes; i++)
-		if (inject_route_fits(request->graph->routes[i], exchange, key))
+		if (event_route_fits(request->graph->routes[i], exchange, key))
 			inject_event(in, n++, request->graph->routes[i], event_id);
 	/* The last answer frees in, also from inside this. */
 	engine_submit(engine, &in->events[0]);

@@ -16,3 +16,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/pipeline/write.c
 gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h
 gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h
+gateway_libcore_a_SOURCES += gateway/pipeline/event.c gateway/pipeline/event.h

@@ -42,6 +42,25 @@ struct message_home {
 	void (*answer)(struct gantry_message *m);
 };
 
+/*
+ * A delivery that was given up, with what is kept of it beside body, trace and
+ * correlation id, which are the message's own (D24). Texts may hold any bytes:
+ * what is no text is cleaned, what is too long is cut when it is stored. NULL
+ * where nothing is known.
+ */
+struct message_dead_letter {
+	const char *queue;		/* that it was for; never NULL */
+	const char *event_id;
+	const char *exchange, *routing_key;	/* as it was first published */
+	const char *cause;		/* a code of D9 or of D20 and D22 */
+	const char *text;		/* what was wrong, for a person */
+	const char *handler;		/* "instance.handler" */
+	int64_t attempts;
+	const char *headers;		/* JSON object as text */
+	const char *content_type;
+	int64_t died_at_ms;		/* wall clock; 0: now */
+};
+
 struct message_ask;
 struct message_log;
 struct engine;
@@ -67,6 +86,22 @@ struct gantry_message {
 	const char *credential;		/* Authorization, or NULL */
 	size_t credential_len;
 	const char *idempotency_key;	/* or NULL */
+	/*
+	 * Set: no handler runs. The letter and the inbox mark "dead" are stored
+	 * in one unit; the answer is DONE, also when it was stored before or
+	 * the event was applied after all. Lives as long as the message.
+	 */
+	const struct message_dead_letter *dead_letter;
+	/*
+	 * Not 0: this message is the dead letter with this ref once more. It is
+	 * let through an inbox that says "dead", and the unit that applies it
+	 * closes the letter; if it fails, the letter gets the new cause.
+	 */
+	int64_t resolves;
+	bool edited;			/* resolves: with a body of its own */
+	const char *discards;		/* resolves: no handler runs, the letter
+					   is closed with this reason */
+	const char *actor;		/* resolves: who says so, for the audit */
 	int64_t received_ms;		/* wall clock; the message's now */
 	int64_t deadline_ms;		/* steady clock; 0: none. A unit that has
 					   not begun by then leaves it out: 503 */

@@ -6,6 +6,7 @@ COMMIT_TESTS = tests/unit/commit tests/unit/commit_faults
 COMMIT_TESTS += tests/unit/commit_keys tests/unit/commit_records
 COMMIT_TESTS += tests/unit/commit_random tests/unit/commit_verify
 COMMIT_TESTS += tests/unit/commit_outbox tests/unit/engine
+COMMIT_TESTS += tests/unit/commit_letters
 check_PROGRAMS += $(COMMIT_TESTS)
 TESTS += $(COMMIT_TESTS)
 endif
@@ -47,3 +48,7 @@ tests_unit_commit_outbox_SOURCES = tests/unit/commit_outbox.c $(COMMIT_WORLD)
 tests_unit_commit_outbox_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_outbox_LDADD = $(LDADD_UNIT)
 tests_unit_commit_outbox_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_commit_letters_SOURCES = tests/unit/commit_letters.c $(COMMIT_WORLD)
+tests_unit_commit_letters_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_commit_letters_LDADD = $(LDADD_UNIT)
+tests_unit_commit_letters_LDFLAGS = $(LDFLAGS_UNIT)

@@ -7,6 +7,17 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/login.c gateway/source/amqp/login.h \
 	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
 	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/consumer.c gateway/source/amqp/consumer.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/delivery.c gateway/source/amqp/delivery.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/guard.c gateway/source/amqp/guard.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/desk.c gateway/source/amqp/desk.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/headers.c gateway/source/amqp/headers.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/hop.c gateway/source/amqp/hop.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/hopper.c gateway/source/amqp/hopper.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/intake.c gateway/source/amqp/intake.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/ring.c gateway/source/amqp/ring.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/suspects.c gateway/source/amqp/suspects.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/tally.c gateway/source/amqp/tally.h
 gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/backlog.c gateway/source/amqp/backlog.h \
 	gateway/source/amqp/order.c gateway/source/amqp/order.h \

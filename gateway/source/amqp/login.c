@@ -7,7 +7,7 @@
 
 #include "gateway/base/memory.h"
 
-#define LOGIN_CHANNELS 16
+#define LOGIN_CHANNELS 2047
 #define LOGIN_FRAME 131072
 
 /* Where distributions keep the CAs that the system trusts. */

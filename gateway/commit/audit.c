@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit - who did what to which dead letter, and how it went (D24): a row in
+ * the unit that does it, so that neither is there without the other.
+ */
+#include <assert.h>
+
+#include "gateway/base/utf8.h"
+#include "gateway/commit/unit.h"
+
+#define AUDIT_MAX_ACTOR 256
+#define AUDIT_MAX_TEXT 1024
+
+static const char *audit_action(const struct gantry_message *m)
+{
+	return m->discards != NULL ? "dead-letter discard" :
+	       m->edited ? "dead-letter edit" : "dead-letter retry";
+}
+
+void audit_add(struct unit *u, const struct gantry_message *m,
+	       const char *result, const char *text)
+{
+	const char *actor = m->actor != NULL ? m->actor : "gantry";
+	struct row *row = rowset_new(&u->rows, COMMIT_AUDIT,
+				     ids_ref(&u->world->refs, u->now_ms));
+
+	assert(m->resolves != 0);
+	row_set_number(&u->rows, row, AUDIT_AT, u->now_ms);
+	row_set_text(&u->rows, row, AUDIT_ACTOR,
+		     utf8_clean(&u->arena, actor, AUDIT_MAX_ACTOR));
+	row_set_text(&u->rows, row, AUDIT_ACTION, audit_action(m));
+	row_set_text(&u->rows, row, AUDIT_OBJECT,
+		     arena_format(&u->arena, "dead-letter %lld",
+				  (long long)m->resolves));
+	row_set_text(&u->rows, row, AUDIT_RESULT, result);
+	row_set_text(&u->rows, row, AUDIT_TEXT,
+		     utf8_clean(&u->arena, text, AUDIT_MAX_TEXT));
+}
