@@ -175,7 +175,7 @@ class Rabbit:
         return self
 
     def __exit__(self, kind, value, trace):
-        if kind is not None:
+        if kind not in (None, SystemExit):
             self.show_log()
         self.close()
 
@@ -377,7 +377,7 @@ class Cluster:
 
     def __exit__(self, kind, value, trace):
         for node in self.nodes:
-            if kind is not None:
+            if kind not in (None, SystemExit):
                 node.show_log()
             node.close()
         self.house.close()

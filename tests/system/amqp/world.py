@@ -157,7 +157,7 @@ class World:
     def __exit__(self, kind, value, trace):
         if self.seen is not None:
             self.seen.stop()
-        self.g.__exit__(kind, value, trace)
+        self.g.__exit__(None if kind is SystemExit else kind, value, trace)
 
     def client(self, **more):
         return self.r.client(**dict(self.client_options, **more))
@@ -246,7 +246,7 @@ class World:
         that what it holds would be back."""
         node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
         names = [q for q in node.queues(self.client_options.get("vhost", "/"))
-                 if q != "seen"]
+                 if q.startswith(QUEUE)]
         assert QUEUE in names and QUEUE + ".dead" in names, names
         with self.client() as c:
             left = {q: c.count(q) for q in names}
