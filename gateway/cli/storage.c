@@ -59,7 +59,7 @@ static int storage_tell(struct storage_findings *f)
 		common_print_json(json_pack("{sb so}", "ok", f->n == 0, "findings",
 					    f->list));
 	else if (f->n == 0)
-		puts("ok: I1, I2, I3, I4 and I6 hold");
+		puts("ok: I1 to I6 hold");
 	else
 		printf("%u findings\n", f->n);
 	return f->n == 0 ? COMMON_OK : COMMON_FAILED;
