@@ -255,6 +255,10 @@ static int change_sum_up(const struct change *c)
 			"refused", (json_int_t)c->refused, "closedBefore",
 			(json_int_t)c->closed, "failed", (json_int_t)c->failed,
 			"notTried", (json_int_t)left));
+	else if (c->n > 1 && c->options->reason != NULL)
+		printf("%zu dead letters: %" PRIu64 " discarded, %" PRIu64
+		       " closed before, %" PRIu64 " failed, %" PRIu64 " not tried\n",
+		       c->n, c->applied, c->closed, c->failed, left);
 	else if (c->options->n_refs == 0 || c->n > 1)
 		printf("%zu dead letters: %" PRIu64 " applied, %" PRIu64 " refused, %"
 		       PRIu64 " closed before, %" PRIu64 " failed, %" PRIu64
