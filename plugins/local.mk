@@ -5,3 +5,4 @@ include plugins/jwt/local.mk
 include plugins/allocations/local.mk
 include plugins/order-events/local.mk
 include plugins/journal/local.mk
+include plugins/publish/local.mk

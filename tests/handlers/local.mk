@@ -12,6 +12,9 @@ endif
 if PLUGIN_JOURNAL
 HANDLER_TESTS += tests/handlers/journal
 endif
+if PLUGIN_PUBLISH
+HANDLER_TESTS += tests/handlers/publish
+endif
 check_PROGRAMS += $(HANDLER_TESTS)
 TESTS += $(HANDLER_TESTS)
 endif
@@ -27,3 +30,6 @@ tests_handlers_order_events_LDFLAGS = $(LDFLAGS_UNIT)
 tests_handlers_journal_SOURCES = tests/handlers/journal.c $(TEST_HOST)
 tests_handlers_journal_LDADD = $(LDADD_UNIT)
 tests_handlers_journal_LDFLAGS = $(LDFLAGS_UNIT)
+tests_handlers_publish_SOURCES = tests/handlers/publish.c $(TEST_HOST)
+tests_handlers_publish_LDADD = $(LDADD_UNIT)
+tests_handlers_publish_LDFLAGS = $(LDFLAGS_UNIT)

@@ -386,6 +386,15 @@ class Cluster:
     def url(self):
         return "amqp://" + ",".join("127.0.0.1:%d" % n.port for n in self.nodes)
 
+    def client(self, **more):
+        """Of the first node that has one to give."""
+        for node in self.nodes:
+            try:
+                return node.client(**more)
+            except Exception as error:
+                last = error
+        raise last
+
     password_file = staticmethod(Rabbit.password_file)
 
 
@@ -436,9 +445,10 @@ class Client:
             self.confirms, self.waiting = False, {}
             return -1
 
-    def publish(self, exchange, key, body, window=1, **properties):
+    def publish(self, exchange, key, body, window=1, on_confirm=None, **properties):
         """body: bytes as they are, anything else as JSON. Returns when no more
-        than window - 1 messages wait for their confirm."""
+        than window - 1 messages wait for their confirm. on_confirm() is called
+        when it comes."""
         if not self.confirms:
             # of the channel below: the blocking one waits for each message
             self.channel._impl.confirm_delivery(self.confirmed)
@@ -448,7 +458,7 @@ class Client:
         properties.setdefault("delivery_mode", 2)
         properties.setdefault("content_type", "application/json")
         self.sent += 1
-        self.waiting[self.sent] = True
+        self.waiting[self.sent] = on_confirm
         self.channel.basic_publish(
             exchange, key, body, pika.BasicProperties(**properties))
         self.settle(window - 1)
@@ -472,7 +482,9 @@ class Client:
         if method.multiple:
             tags = [t for t in self.waiting if t <= method.delivery_tag]
         for tag in tags:
-            self.waiting.pop(tag, None)
+            told = self.waiting.pop(tag, None)
+            if told is not None:
+                told()
 
     def get(self, queue, seconds=0):
         """The next message, acknowledged: (method, properties, body) or None."""
@@ -543,8 +555,8 @@ class Proxy:
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.pairs = []
-        self.passing = threading.Event()
-        self.passing.set()
+        self.there, self.back = threading.Event(), threading.Event()
+        self.release()
         self.refusing = False
         self.cuts = 0
         threading.Thread(target=self.accept, daemon=True).start()
@@ -555,7 +567,7 @@ class Proxy:
     def __exit__(self, kind, value, trace):
         self.listener.close()
         self.cut()
-        self.passing.set()
+        self.release()
 
     @property
     def url(self):
@@ -577,16 +589,16 @@ class Proxy:
             far.settimeout(None)
             with self.lock:
                 self.pairs.append((near, far))
-            for a, b in ((near, far), (far, near)):
+            for a, b, gate in ((near, far, self.there), (far, near, self.back)):
                 a.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                threading.Thread(target=self.carry, args=(a, b),
+                threading.Thread(target=self.carry, args=(a, b, gate),
                                  daemon=True).start()
 
-    def carry(self, a, b):
+    def carry(self, a, b, gate):
         try:
             while True:
                 data = a.recv(65536)
-                self.passing.wait()
+                gate.wait()
                 if not data:
                     break
                 b.sendall(data)
@@ -594,39 +606,39 @@ class Proxy:
             pass
         self.end(a, b)
 
-    @staticmethod
-    def end(*sockets):
+    def end(self, *sockets):
+        with self.lock:
+            self.pairs = [p for p in self.pairs if sockets[0] not in p]
         for s in sockets:
             try:
                 s.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
 
+    def open(self):
+        """The connections that are up."""
+        with self.lock:
+            return list(self.pairs)
+
     def cut(self):
         """Drop every connection at once; how many there were."""
-        with self.lock:
-            pairs, self.pairs = self.pairs, []
-        alive = 0
+        pairs = self.open()
         for near, far in pairs:
-            alive += near.fileno() >= 0 and is_open(near)
             self.end(near, far)
-        self.cuts += alive
-        return alive
+        self.cuts += len(pairs)
+        return len(pairs)
 
-    def hold(self):
-        """No byte passes any more, in either direction, but all stay open."""
-        self.passing.clear()
+    def hold(self, there=True, back=True):
+        """No byte passes any more to the broker, back from it, or both ways;
+        all connections stay open."""
+        if there:
+            self.there.clear()
+        if back:
+            self.back.clear()
 
     def release(self):
-        self.passing.set()
-
-
-def is_open(s):
-    try:
-        s.getpeername()
-        return True
-    except OSError:
-        return False
+        self.there.set()
+        self.back.set()
 
 
 def make_tls(folder, days=2):
