@@ -23,9 +23,9 @@ def connected_to(w):
     for node in w.r.nodes:
         if node.process is None:
             continue
-        for c in node.listed("list_connections", "node", "client_properties"):
-            if "gantry" in str(c["client_properties"]):
-                return next(n for n in w.r.nodes if n.node == c["node"])
+        for c in node.listed("list_connections", "port", "user_provided_name"):
+            if str(c["user_provided_name"]).endswith("consumer"):
+                return next(n for n in w.r.nodes if n.port == c["port"])
     return None
 
 
