@@ -413,7 +413,7 @@ static void test_without_a_broker_the_oldest_go(void **state)
 	struct gantry_error err = ERROR_INIT;
 	struct query_store store = world_query_store(&world);
 	json_t *rows;
-	char type[8];
+	char type[16];
 
 	(void)state;
 	for (int i = 0; i < 9; i++) {
