@@ -139,6 +139,7 @@ static void serve_start_publisher(struct serve *s)
 {
 	const struct publisher_options options = {
 		.amqp = &s->config->broker,
+		.graph = s->graph,
 		.service = s->config->service,
 		.replica = serve_replica(s),
 		.committer = s->committer,

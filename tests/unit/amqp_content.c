@@ -180,6 +180,60 @@ static void play_break_off(struct peer *p)
 	body(p, 1, 4);
 }
 
+/* Headers of arrays in arrays, as deep as a frame has room for. */
+static void play_deep(struct peer *p)
+{
+	static unsigned char head[131060];
+	/* class, weight, size, flags: headers; the table's length */
+	size_t at = 18, end = sizeof(head);
+
+	memcpy(head, "\0\x3c\0\0\0\0\0\0\0\0\0\0\x20\0", 14);
+	head[15] = (unsigned char)((end - at) >> 16);
+	head[16] = (unsigned char)((end - at) >> 8);
+	head[17] = (unsigned char)(end - at);
+	memcpy(head + at, "\1h", 2);
+	for (at += 2; at + 5 <= end; at += 5) {
+		head[at] = 'A';
+		head[at + 2] = (unsigned char)((end - at - 5) >> 16);
+		head[at + 3] = (unsigned char)((end - at - 5) >> 8);
+		head[at + 4] = (unsigned char)(end - at - 5);
+	}
+	peer_greet(p);
+	PEER_METHOD(p, 1, 0x003c003c, "\1t\0\0\0\0\0\0\0\1\0\1e\1k");
+	peer_frame(p, 2, 1, head, at);
+	peer_drain(p);
+}
+
+/* The library decodes them by recursion; the stack must suffice. */
+static void *deep_run(void *arg)
+{
+	struct arena arena = { 0 };
+	struct content c;
+	struct side s = { 0 };
+
+	(void)arg;
+	side_deliver(&s, play_deep);
+	assert_int_equal(side_content(&s, &arena, &c), 0);
+	assert_int_equal(c.properties->headers.num_entries, 1);
+	content_fini(&c);
+	arena_fini(&arena);
+	side_end(&s);
+	return NULL;
+}
+
+static void test_deep_headers(void **state)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	(void)state;
+	pthread_attr_init(&attr);
+	assert_int_equal(pthread_attr_setstacksize(&attr, BROKER_STACK), 0);
+	assert_int_equal(pthread_create(&thread, &attr, deep_run, NULL), 0);
+	pthread_attr_destroy(&attr);
+	pthread_join(thread, NULL);
+}
+
 static void refuse(void (*play)(struct peer *), const char *text)
 {
 	struct arena arena = { 0 };
@@ -218,6 +272,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_other_channel_between),
 		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_deep_headers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

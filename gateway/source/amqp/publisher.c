@@ -17,6 +17,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/source/amqp/backlog.h"
 #include "gateway/source/amqp/publish.h"
+#include "gateway/source/amqp/topology.h"
 
 #define PUBLISHER_ENTRIES (1u << 20)
 #define PUBLISHER_BYTES (64u << 20)
@@ -41,6 +42,7 @@ struct publisher {
 	struct publisher_options options;
 	struct handover *handover;
 	struct broker *broker;
+	struct topology *topology;
 	struct order *order;
 	struct window *window;
 	struct backlog *backlog;
@@ -120,13 +122,20 @@ static void publisher_lost(struct publisher *p, struct gantry_error *err)
 	atomic_store(&p->connected, false);
 }
 
+/* Where events go has to be there, if it may be made. */
+static int publisher_declare(struct publisher *p, struct gantry_error *err)
+{
+	topology_forget(p->topology);
+	return topology_declare_exchanges(p->topology, p->broker, err);
+}
+
 static void publisher_connect(struct publisher *p)
 {
 	struct gantry_error err = ERROR_INIT;
 
 	if (p->now_ms < p->open_ms)
 		return;
-	if (broker_open(p->broker, &err) < 0) {
+	if (broker_open(p->broker, &err) < 0 || publisher_declare(p, &err) < 0) {
 		publisher_lost(p, &err);
 		error_fini(&err);
 		return;
@@ -173,7 +182,7 @@ static void publisher_channel_closed(struct publisher *p, struct gantry_error *e
 	}
 	error_reset(err);
 	order_reset(p->order);
-	if (publish_reopen(&p->publish, err) < 0)
+	if (publish_reopen(&p->publish, err) < 0 || publisher_declare(p, err) < 0)
 		publisher_lost(p, err);
 }
 
@@ -384,6 +393,7 @@ struct publisher *publisher_start(const struct publisher_options *options)
 	assert(p->handover != NULL);
 	p->broker = broker_new(&(struct broker_options){
 		.amqp = options->amqp, .name = name, .confirms = true });
+	p->topology = topology_new(options->graph, options->amqp);
 	p->order = order_new(&(struct order_limits){ PUBLISHER_ENTRIES, PUBLISHER_BYTES });
 	p->window = window_new((unsigned)options->amqp->window,
 			       &(struct window_ops){ publisher_settled, p });
@@ -410,6 +420,7 @@ void publisher_stop(struct publisher **publisher)
 	backlog_free(&p->backlog);
 	window_free(&p->window);
 	order_free(&p->order);
+	topology_free(&p->topology);
 	broker_free(&p->broker);
 	free(p);
 	*publisher = NULL;
