@@ -11,7 +11,9 @@ include gateway/plugin/local.mk
 include gateway/stock/local.mk
 include gateway/pipeline/local.mk
 include gateway/commit/local.mk
+include gateway/upstream/local.mk
 include gateway/source/local.mk
+include gateway/admin/local.mk
 include gateway/observe/local.mk
 include gateway/conform/local.mk
 include gateway/cli/local.mk

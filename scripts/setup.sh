@@ -5,6 +5,7 @@
 BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
 	libmicrohttpd-dev librabbitmq-dev libjansson-dev libyaml-dev libsqlite3-dev libssl-dev
 	nettle-dev python3"
+BUILD_PACKAGES="$BUILD_PACKAGES libcurl4-openssl-dev"
 TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika valgrind curl sqlite3 groff-base
 	xz-utils"
 

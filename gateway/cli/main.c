@@ -11,6 +11,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/cli/check.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/dead-letters.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
 #include "gateway/cli/serve.h"
@@ -31,6 +32,7 @@ static const struct main_command main_commands[] = {
 	{ "plugins", plugins_main, "list plugins, describe their options" },
 	{ "token", token_main, "mint and verify tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
+	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "storage", storage_main, "verify, back up and migrate the storage" },
 };
@@ -44,7 +46,7 @@ static void main_help(FILE *out)
 	      "\n"
 	      "Commands:\n", out);
 	for (size_t i = 0; i < ARRAY_LENGTH(main_commands); i++)
-		fprintf(out, "  %-10s%s\n", main_commands[i].name,
+		fprintf(out, "  %-14s%s\n", main_commands[i].name,
 			main_commands[i].summary);
 	fputs("\n"
 	      "  --help      this text, and that of a command behind it\n"

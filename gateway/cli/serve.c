@@ -6,10 +6,12 @@
 #include "gateway/cli/serve.h"
 
 #include <signal.h>
+#include <string.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "gateway/admin/admin.h"
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/log.h"
@@ -19,7 +21,6 @@
 #include "gateway/commit/committer.h"
 #include "gateway/commit/schema.h"
 #include "gateway/observe/status.h"
-#include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/graph.h"
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
@@ -52,7 +53,8 @@ struct serve {
 	struct publisher *publisher;
 	struct consumer *consumer;
 	struct schedule *schedule;
-	struct http *api, *admin;
+	struct http *api, *admin, *local;
+	struct admin *operator;
 	struct status status;
 	struct notify_sockets sockets;
 	char replica[256];
@@ -188,14 +190,50 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 	return http_start(&options, s->engine, s->graph, &s->api, err);
 }
 
-/* Nothing but the fixed pages yet. */
+/* The admin listener's pages and its API share one ctx. */
 static void serve_admin_handle(void *ctx, struct gantry_message *m)
 {
-	(void)ctx;
-	error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
-	message_correlate(m);
-	envelope_fail(m, GANTRY_REJECTED);
-	m->home->answer(m);
+	struct serve *s = (struct serve *)((char *)ctx - offsetof(struct serve, status));
+
+	admin_handle(s->operator, m);
+}
+
+/*
+ * Nobody asked for the default socket, so that its folder is not there, or
+ * belongs to others, is no reason not to serve.
+ */
+static bool serve_can_do_without(const struct serve *s)
+{
+	const struct config_entry *entry = config_find(&s->config->sections, "admin");
+	AUTO_FREE char *folder = memory_text(s->config->admin.socket);
+	char *slash = strrchr(folder, '/');
+
+	if (entry != NULL && node_get(entry->node, "socket") != NULL)
+		return false;
+	if (slash != NULL)
+		*slash = '\0';
+	return access(folder, W_OK | X_OK) < 0;
+}
+
+/* The socket of the command line. */
+static int serve_start_local(struct serve *s, struct gantry_error *err)
+{
+	AUTO_FREE char *address = memory_format("unix:%s", s->config->admin.socket);
+	const char *const listen[] = { address, NULL };
+	const struct http_options options = {
+		.listen = listen,
+		.loops = 1,
+		.max_connections = 64,
+		.ops = { .handle = admin_handle, .ctx = s->operator },
+	};
+
+	if (http_start(&options, NULL, NULL, &s->local, err) == 0)
+		return 0;
+	if (!serve_can_do_without(s))
+		return error_prefix(err, "admin");
+	log_info("no admin socket: %s", err->message);
+	error_reset(err);
+	return 0;
 }
 
 static int serve_start_admin(struct serve *s, struct gantry_error *err)
@@ -213,7 +251,14 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 
 	s->status.engine = s->engine;
 	s->status.committer = s->committer;
-	return http_start(&options, NULL, NULL, &s->admin, err);
+	s->operator = admin_new(&(struct admin_options){
+		.engine = s->engine, .graph = s->graph,
+		.store = { s->graph->storage->plugin->storage,
+			   s->graph->storage->self, &commit_schema },
+	});
+	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
+		return -1;
+	return serve_start_local(s, err);
 }
 
 static int serve_start(struct serve *s, struct gantry_error *err)
@@ -223,7 +268,7 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
-	    serve_start_api(s, err) < 0 || serve_start_admin(s, err) < 0 ||
+	    serve_start_admin(s, err) < 0 || serve_start_api(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
 	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
@@ -265,6 +310,8 @@ static void serve_stop(struct serve *s)
 	}
 	http_free(&s->api);
 	http_free(&s->admin);
+	http_free(&s->local);
+	admin_free(&s->operator);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);

@@ -220,7 +220,7 @@ static void apply_rejected(struct unit *u, struct gantry_message *m,
 		outbox_add_effects(u, m, true);
 	}
 	if (m->resolves != 0)
-		dead_letter_failed(u, m);
+		dead_letter_failed(u, m, GANTRY_REJECTED);
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	idempotency_keep(u, m);
@@ -230,7 +230,7 @@ static void apply_failed(struct unit *u, struct gantry_message *m)
 {
 	rowset_undo(&u->rows);
 	if (m->resolves != 0)
-		dead_letter_failed(u, m);
+		dead_letter_failed(u, m, GANTRY_FAILED);
 	message_correlate(m);
 	envelope_fail(m, GANTRY_FAILED);
 }

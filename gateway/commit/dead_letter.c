@@ -130,7 +130,7 @@ static void dead_letter_cause(struct unit *u, struct row *row, const char *cause
 			      const char *text)
 {
 	if (cause == NULL || *cause == '\0')
-		cause = "HANDLER_FAILED";
+		cause = "INTERNAL_ERROR";
 	dead_letter_set(u, row, DEAD_LETTERS_CAUSE, cause, DEAD_LETTER_MAX_CAUSE);
 	dead_letter_set(u, row, DEAD_LETTERS_OPEN_CAUSE, cause, DEAD_LETTER_MAX_CAUSE);
 	dead_letter_set(u, row, DEAD_LETTERS_TEXT, text, DEAD_LETTER_MAX_TEXT);
@@ -291,20 +291,22 @@ void dead_letter_applied(struct unit *u, struct gantry_message *m, const char *s
  * What failed by something else than the message is no attempt: the letter
  * stays as it was.
  */
-void dead_letter_failed(struct unit *u, struct gantry_message *m)
+void dead_letter_failed(struct unit *u, struct gantry_message *m,
+			enum gantry_verdict verdict)
 {
 	const struct route *route = m->route;
 	unsigned step = m->step < route->n_steps ? m->step : route->n_steps - 1;
-	const char *code = m->error.code != NULL ? m->error.code : "HANDLER_FAILED";
+	const char *code = envelope_cause(&m->error, verdict);
+	const char *text = envelope_summary(&u->arena, &m->error);
 	struct row *row = dead_letter_row(u, m);
 	bool held = m->error.dependency != GANTRY_DEPENDS_ON_NOTHING;
 
 	audit_add(u, m, held ? "held" : "failed",
-		  arena_format(&u->arena, "%s: %s", code, m->error.message));
+		  arena_format(&u->arena, "%s: %s", code, text));
 	if (held)
 		return;
 	dead_letter_edit(u, m, row);
-	dead_letter_cause(u, row, code, m->error.message);
+	dead_letter_cause(u, row, code, text);
 	row_set_text(&u->rows, row, DEAD_LETTERS_HANDLER,
 		     arena_format(&u->arena, "%s.%s", route->steps[step].instance->name,
 				  route->steps[step].handler->name));

@@ -7,6 +7,8 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/bounds.c \
 	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \
+	gateway/commit/letter.c \
+	gateway/commit/letters.c gateway/commit/letters.h \
 	gateway/commit/outbox.c \
 	gateway/commit/published.c \
 	gateway/commit/record.c \

@@ -142,7 +142,8 @@ bool dead_letter_is_over(struct unit *u, struct gantry_message *m);
 void dead_letter_applied(struct unit *u, struct gantry_message *m,
 			 const char *state);
 /* m failed or was rejected once more: m->error is the letter's new cause. */
-void dead_letter_failed(struct unit *u, struct gantry_message *m);
+void dead_letter_failed(struct unit *u, struct gantry_message *m,
+			enum gantry_verdict verdict);
 
 /* audit.c: a row for m->actor's deed. text may be NULL. */
 void audit_add(struct unit *u, const struct gantry_message *m,

@@ -60,7 +60,7 @@ void engine_refuse(struct engine *engine, struct gantry_message *m,
 	envelope_fail(m, verdict);
 	if (m->answer.status >= 500)
 		log_line(GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
-			 "%s: %s", m->route->address,
+			 "%s: %s", m->route != NULL ? m->route->address : "dead letter",
 			 m->error.message[0] != '\0' ? m->error.message :
 						       "failed without a message");
 	engine_finish(engine, m);
@@ -151,7 +151,7 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 
 void engine_submit(struct engine *engine, struct gantry_message *m)
 {
-	assert(m->route != NULL && m->home != NULL);
+	assert((m->route != NULL || m->discards != NULL) && m->home != NULL);
 	m->engine = engine;
 	message_complete(m);
 	if (strcmp(m->method, "POST") != 0)

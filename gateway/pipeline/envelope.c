@@ -34,6 +34,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "ITEM_EXISTS", 409, false, "There is an inventory item with this id" },
 	{ "ADJUSTMENT_BELOW_RESERVED", 409, false, "The stock would fall below what is reserved" },
 	{ "PRECONDITION_FAILED", 409, false, "The row has moved" },
+	{ "RETRY_FAILED", 409, false, "It failed again" },
 	{ "IDEMPOTENCY_IN_PROGRESS", 409, true, "A request with this key is being handled" },
 	{ "PAYLOAD_TOO_LARGE", 413, false, "The body is too large" },
 	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body must be application/json" },
@@ -108,6 +109,35 @@ static const char *envelope_dependency(enum gantry_dependency dependency)
 	default:
 		return "OVERLOADED";
 	}
+}
+
+char *envelope_summary(struct arena *arena, const struct gantry_error *err)
+{
+	const char *details = error_details(err);
+	json_t *list = details != NULL ? json_loads(details, 0, NULL) : NULL;
+	char *text = arena_text(arena, err->message);
+	const json_t *problem;
+	size_t i;
+
+	json_array_foreach(list, i, problem) {
+		const char *field, *what;
+
+		field = json_string_value(json_object_get(problem, "field"));
+		what = json_string_value(json_object_get(problem, "problem"));
+		if (field == NULL || what == NULL)
+			continue;
+		text = arena_format(arena, "%s%s%s%s%s", text, *text == '\0' ? "" :
+				    i == 0 ? ": " : "; ",
+				    field, *field != '\0' ? " " : "", what);
+	}
+	json_decref(list);
+	return text;
+}
+
+const char *envelope_cause(const struct gantry_error *err, enum gantry_verdict verdict)
+{
+	return err->code != NULL ? err->code :
+	       verdict == GANTRY_REJECTED ? "VALIDATION_ERROR" : "INTERNAL_ERROR";
 }
 
 static void envelope_headers(struct gantry_message *m, int status)

@@ -22,6 +22,14 @@ const struct envelope_code *envelope_code(const char *code);
 int envelope_status(const char *code);
 
 /*
+ * What is wrong, in one line: the message and the problems, with their fields.
+ * In arena.
+ */
+char *envelope_summary(struct arena *arena, const struct gantry_error *err);
+/* The code of what failed or was rejected, also if nobody gave it one. */
+const char *envelope_cause(const struct gantry_error *err, enum gantry_verdict verdict);
+
+/*
  * Fill m->answer from m->error (or, with err->code NULL, STORAGE_UNAVAILABLE,
  * ORDER_SERVICE_UNAVAILABLE or OVERLOADED by dependency). Adds Retry-After to
  * 429 and 503. A FAILED message keeps its code, but with 503 unless the code

@@ -273,7 +273,7 @@ static void test_bytes(void **state)
 	row = the_row(COMMIT_DEAD_LETTERS);
 	check_text(row, "headers", "{\"truncated\":true}");
 	check_text(row, "text", "bad ? byte?and line");
-	check_text(row, "cause", "HANDLER_FAILED");
+	check_text(row, "cause", "INTERNAL_ERROR");
 	check_text(row, "content_type", NULL);
 	check_text(row, "form", "base64");
 	check_text(row, "body", "AP97fQ==");
@@ -324,13 +324,13 @@ static void test_retry_fails(void **state)
 	check_retry(fail_plain, "none");
 	check_state("open", "dead");
 	row = the_row(COMMIT_DEAD_LETTERS);
-	check_text(row, "cause", "HANDLER_FAILED");
-	check_text(row, "open_cause", "HANDLER_FAILED");
+	check_text(row, "cause", "INTERNAL_ERROR");
+	check_text(row, "open_cause", "INTERNAL_ERROR");
 	check_text(row, "text", "the moon is full");
 	check_text(row, "handler", "inline.step");
 	check_number(row, "attempts", 5);
 	json_decref(row);
-	check_audit(1, "dead-letter retry", "failed", "HANDLER_FAILED: the moon is full");
+	check_audit(1, "dead-letter retry", "failed", "INTERNAL_ERROR: the moon is full");
 	check_retry(reject_unknown, "ORDER_UNKNOWN");
 	check_audit(2, "dead-letter retry", "failed",
 		    "ORDER_UNKNOWN: order ord_1 is not known");
@@ -351,7 +351,7 @@ static void test_retry_held(void **state)
 	(void)state;
 	store_letter(&letter_1, "{}", 2);
 	check_retry(fail_upstream, "none");
-	check_audit(1, "dead-letter retry", "held", "HANDLER_FAILED: orders are away");
+	check_audit(1, "dead-letter retry", "held", "INTERNAL_ERROR: orders are away");
 	check_state("open", "dead");
 	row = the_row(COMMIT_DEAD_LETTERS);
 	check_text(row, "cause", "VALIDATION_ERROR");
@@ -394,7 +394,7 @@ static void test_edit(void **state)
 	(void)state;
 	store_letter(&letter_1, "\xff", 1);
 	check_edit(fail_plain, "{\"edit\":1}", "none");
-	check_audit(1, "dead-letter edit", "failed", "HANDLER_FAILED: the moon is full");
+	check_audit(1, "dead-letter edit", "failed", "INTERNAL_ERROR: the moon is full");
 	row = the_row(COMMIT_DEAD_LETTERS);
 	check_text(row, "form", "text");
 	check_text(row, "body", "{\"edit\":1}");

@@ -6,6 +6,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/error.h"
+#include "gateway/pipeline/envelope.h"
 
 static unsigned hop_min(unsigned a, unsigned b)
 {
@@ -84,22 +85,5 @@ static char *hop_cut(char *text)
 
 const char *hop_text(struct arena *arena, const struct gantry_error *err)
 {
-	const char *details = error_details(err);
-	json_t *list = details != NULL ? json_loads(details, 0, NULL) : NULL;
-	char *text = arena_text(arena, err->message);
-	const json_t *problem;
-	size_t i;
-
-	json_array_foreach(list, i, problem) {
-		const char *field, *what;
-
-		field = json_string_value(json_object_get(problem, "field"));
-		what = json_string_value(json_object_get(problem, "problem"));
-		if (field == NULL || what == NULL)
-			continue;
-		text = arena_format(arena, "%s%s%s%s%s", text, i == 0 ? ": " : "; ",
-				    field, *field != '\0' ? " " : "", what);
-	}
-	json_decref(list);
-	return hop_cut(text);
+	return hop_cut(envelope_summary(arena, err));
 }

@@ -284,6 +284,20 @@ bool http_peer(const struct gantry_message *m, uid_t *uid_out, gid_t *gid_out)
 	return true;
 }
 
+bool http_peer_is_in(const struct gantry_message *m, gid_t group)
+{
+	const struct http_request *r = m->home_data;
+	gid_t groups[256];
+	socklen_t len = sizeof(groups);
+
+	if (getsockopt(r->connection->fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
 const char *http_library(void)
 {
 	return MHD_get_version();

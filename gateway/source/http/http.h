@@ -122,6 +122,9 @@ void http_free(struct http **http);
  */
 bool http_peer(const struct gantry_message *m, uid_t *uid_out, gid_t *gid_out);
 
+/* In the same place: whether that process has the group beside its first one. */
+bool http_peer_is_in(const struct gantry_message *m, gid_t group);
+
 /* Version of libmicrohttpd ("0.9.75"), for `gantry check`. Static. */
 const char *http_library(void);
 /* Whether that library refuses what RFC 9112 asks by itself (1.0 and newer). */

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * admin - the admin API, /admin/api/...: what an operator may see and do.
+ *
+ *	GET  /admin/api/dead-letters?cause=&queue=&limit=&after=
+ *	GET  /admin/api/dead-letters/causes	how many there are of each
+ *	GET  /admin/api/dead-letters/REF
+ *	POST /admin/api/dead-letters/REF/retry
+ *	POST /admin/api/dead-letters/REF/edit	the body: the event as it should be
+ *	POST /admin/api/dead-letters/REF/discard	{"reason": "..."}
+ *	GET  /admin/api/audit?limit=&after=
+ *
+ * Over TCP a token with the role gantry-admin is needed, over the unix socket
+ * a peer that is root, this user or in the group gantry. Knows nothing of
+ * sockets and libmicrohttpd: source/http hands it complete requests.
+ */
+#ifndef ADMIN_ADMIN_H
+#define ADMIN_ADMIN_H
+
+#include "gateway/pipeline/engine.h"
+#include "gateway/stock/query.h"
+
+struct admin;
+
+/* All of it must outlive the admin. */
+struct admin_options {
+	struct engine *engine;
+	const struct graph *graph;
+	struct query_store store;
+};
+
+/* Starts the thread that reads the storage. Main thread. */
+struct admin *admin_new(const struct admin_options *options);
+/*
+ * Answers what still waits for the storage and joins the thread. What it gave
+ * to the engine may still be under way. No listener calls it any more. NULL
+ * is fine. Main thread.
+ */
+void admin_free(struct admin **admin);
+
+/* For struct http_ops. On a loop thread; never blocks. */
+void admin_handle(void *admin, struct gantry_message *m);
+
+#endif

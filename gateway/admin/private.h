@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * private - what the files of this folder share.
+ *
+ *	admin.c		which path and method is what, and the reading thread
+ *	access.c	who may
+ *	look.c		what only looks: lists, one letter, the audit
+ *	resolve.c	retry, edit, discard: a letter becomes a message again
+ */
+#ifndef ADMIN_PRIVATE_H
+#define ADMIN_PRIVATE_H
+
+#include "gateway/admin/admin.h"
+#include "gateway/commit/letters.h"
+
+struct admin_job;
+
+/* On the reading thread; answers the request now, or later by the engine. */
+typedef void admin_work(struct admin *admin, struct admin_job *job);
+
+/* A request that waits for the storage; in the request's arena. */
+struct admin_job {
+	struct admin_job *next;
+	struct gantry_message *m;	/* the request */
+	admin_work *work;
+	int64_t ref;			/* of a letter, 0: none */
+	const char *actor;		/* "uid 0", or the token's subject */
+};
+
+const struct admin_options *admin_options(const struct admin *admin);
+
+/* Answer: with a tree, which is freed; or with m->error as it stands. */
+void admin_answer(struct gantry_message *m, json_t *tree);
+void admin_refuse(struct gantry_message *m);
+
+/* access.c: the actor, in m's arena; NULL with m->answer's refusal made. */
+const char *access_check(const struct admin_options *options, gid_t group,
+			 struct gantry_message *m);
+
+/* look.c */
+admin_work look_list, look_causes, look_one, look_audit;
+
+/* resolve.c */
+admin_work resolve_retry, resolve_edit, resolve_discard;
+
+#endif
