@@ -63,7 +63,7 @@ def test_verify_sees_what_does_not_agree(g):
     assert g.stop() == 0
     done = run(g, "storage", "verify")
     assert (done.returncode, done.stdout) == (
-        0, "ok: I1, I2, I3, I4 and I6 hold\n"), done
+        0, "ok: I1 to I6 hold\n"), done
     key = ["%s:%s" % (QUEUE, e["eventId"]) for e in events]
     change(g, ("update inbox set state = 'applied' where key = ?", key[0]),
            ("delete from inbox where key = ?", key[1]),
