@@ -36,7 +36,7 @@ def test_a_store_of_1_0(g):
            ("update gantry_schema set minor = 0",))
     done = run(g, "dead-letters", "list")
     assert done.returncode == 1 and done.stderr == (
-        "gantry: storage: %s: holds schema 1.0, this gateway has 1.1: start the gateway "
+        "gantry: storage: %s: holds schema 1.0, this gantry has 1.1: start the gateway "
         "once\n" % g.path("gantry.db")), done
     g.start()
     assert local(g, "GET", "/dead-letters").json == {"success": True, "data": []}
