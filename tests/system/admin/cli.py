@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import time
@@ -262,6 +263,29 @@ def test_stops_on_errors(g):
     assert done.returncode == 1 and json.loads(done.stdout) == {
         "letters": 8, "applied": 0, "refused": 0, "closedBefore": 0, "failed": 8,
         "notTried": 0}, done
+    clear(g)
+
+
+def test_stopped_by_hand(g):
+    item = g.item(1000)
+    put(g, *[{"event": created(g, item=item)} for _ in range(40)])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before = g.quantities(item)[1]
+        going = subprocess.Popen(
+            [PROGRAM, "dead-letters", "retry", "--all", "--rate", "20/s", "--json",
+             "--config", g.path("gantry.yaml")] + g.folders(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        end = time.monotonic() + 20
+        while g.quantities(item)[1] < before + 6:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        going.send_signal(number)
+        out, err = going.communicate(timeout=30)
+        assert going.returncode == 1 and err == "", (out, err)
+        counts = json.loads(out)
+        assert counts["applied"] == (g.quantities(item)[1] - before) // 2, counts
+        assert counts["applied"] + counts["notTried"] == counts["letters"], counts
+        assert counts["notTried"] > 0 and counts["failed"] == 0, counts
     clear(g)
 
 
