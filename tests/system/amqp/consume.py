@@ -495,12 +495,12 @@ def main():
     with Rabbit("consume") as r, Consumed(r) as w:
         for number, test in enumerate(tests, 1):
             begin = time.monotonic()
-            failed += tap.run_one(number, test, w)
+            if tap.run_one(number, test, w):
+                failed += 1
+                w.g.show_log()
             if w.g.process is None and number < len(tests):
                 w.g.start()
             print("# %.1f s" % (time.monotonic() - begin), flush=True)
-        if failed:
-            w.g.show_log()
     sys.exit(1 if failed else 0)
 
 
