@@ -7,6 +7,7 @@
  * then on units tell what they add and take. A small outbox is counted again
  * now and then, as other replicas add and take too.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
@@ -37,6 +38,7 @@ struct bounds {
 	int64_t doomed[BOUNDS_DROP];
 	unsigned n_doomed;
 	uint64_t told;			/* of dropped, in the log */
+	bool marked;
 };
 
 struct bounds *bounds_new(const struct committer_options *options)
@@ -220,12 +222,28 @@ bool bounds_look(struct unit *u)
 	return !b->publishes && bounds_is_past(b);
 }
 
+/*
+ * A lease on our own rows says that events may be gone, as it does when they
+ * were published: it must be there before the first one is.
+ */
+static bool bounds_is_marked(struct unit *u, struct bounds *b)
+{
+	struct committer_lease wish = { .how = LEASE_SEIZE };
+
+	if (b->marked)
+		return published_due_ns(u->published) == 0;
+	snprintf(wish.owner, sizeof(wish.owner), "%s", u->world->options.owner);
+	b->marked = true;
+	published_add_lease(u->published, &wish);
+	return false;
+}
+
 void bounds_drop(struct unit *u)
 {
 	struct bounds *b = u->world->bounds;
 
 	b->n_doomed = 0;
-	if (!bounds_look(u))
+	if (!bounds_look(u) || !bounds_is_marked(u, b))
 		return;
 	bounds_doom(u, b);
 	rowset_mark(&u->rows);

@@ -189,10 +189,9 @@ struct committer *committer_new(const struct committer_options *options,
 	c->world.refs.replica = options->replica;
 	c->world.records = record_memory_new();
 	c->world.bounds = bounds_new(options);
-	if (options->publishes) {
+	c->world.published = published_new();
+	if (options->publishes)
 		c->world.handover = handover_new();
-		c->world.published = published_new();
-	}
 	c->n_lanes = storage->lanes(storage_self);
 	c->lanes = memory_new_array(c->n_lanes, sizeof(*c->lanes));
 	for (unsigned i = 0; i < c->n_lanes; i++)

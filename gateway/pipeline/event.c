@@ -42,11 +42,28 @@ const char *event_inbox_key(struct arena *arena, const char *queue,
 	return arena_format(arena, "%s:%s", queue, event_id);
 }
 
+/*
+ * A handler finds the id among the headers, under the property's name, if the
+ * envelope has none (D20); a header of that name is no such property.
+ */
+static void event_show_id(struct gantry_message *m, const char *id)
+{
+	struct message_pair *pairs;
+
+	pairs = arena_alloc(&m->arena, (m->n_headers + 1) * sizeof(*pairs));
+	pairs[0] = (struct message_pair){ "message_id", id };
+	if (m->n_headers > 0)
+		memcpy(pairs + 1, m->headers, m->n_headers * sizeof(*pairs));
+	m->headers = pairs;
+	m->n_headers++;
+}
+
 void event_fill(struct gantry_message *m, const struct route *route,
 		const char *event_id, const char *routing_key)
 {
 	m->route = route;
 	m->path = arena_text(&m->arena, routing_key);
+	event_show_id(m, arena_text(&m->arena, event_id));
 	if (event_id == NULL)
 		return;
 	m->id = arena_text(&m->arena, event_id);

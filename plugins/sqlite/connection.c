@@ -95,9 +95,13 @@ static int connection_bound(const struct sqlite *s, struct connection *c)
 int connection_open(struct sqlite *s, struct connection *c, bool writer)
 {
 	const char *vfs = s->vfs != NULL && s->vfs[0] != '\0' ? s->vfs : NULL;
-	int rc = sqlite3_open_v2(s->path, &c->db,
-				 SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
+	int rc;
 
+	/* what no commit syncs would be seen too late by others */
+	if (writer && s->synchronous == 0)
+		vfs = join_over(&s->join, vfs);
+	rc = sqlite3_open_v2(s->path, &c->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
 	if (rc == SQLITE_OK)
 		rc = connection_set_up(s, c, writer);
 	if (rc == SQLITE_OK && writer) {

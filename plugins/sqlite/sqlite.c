@@ -65,6 +65,7 @@ static void sqlite_close(void *self)
 	}
 	connection_close(s->writer);
 	free(s->writer);
+	join_unregister(&s->join);
 	pthread_cond_destroy(&s->returned);
 	pthread_mutex_destroy(&s->lock);
 	if (s->lock_fd >= 0)

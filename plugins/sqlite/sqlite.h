@@ -4,8 +4,8 @@
  *
  * statement knows SQL text and binding, connection knows how SQLite is opened
  * and what its errors mean, schema makes the tables, unit is the writer's
- * side, checkpoint carries its log over, sqlite.c is the readers' side and the
- * descriptor.
+ * side, join gathers what it writes to the log, checkpoint carries that over,
+ * sqlite.c is the readers' side and the descriptor.
  */
 #ifndef SQLITE_SQLITE_H
 #define SQLITE_SQLITE_H
@@ -48,6 +48,12 @@ struct file_id {
 	ino_t inode;
 };
 
+/* Where SQLite writes through; see join.c. */
+struct join {
+	sqlite3_vfs vfs;
+	char name[40];
+};
+
 /* The thread that carries the log's pages over; its lock is a last one. */
 struct checkpoint {
 	pthread_t thread;
@@ -84,6 +90,7 @@ struct sqlite {
 	int64_t now_ms;
 
 	struct checkpoint checkpoint;
+	struct join join;
 
 	/* Guards idle; a last lock. */
 	pthread_mutex_t lock;
@@ -140,6 +147,12 @@ int statement_range(const struct sqlite *s, struct connection *c,
 enum gantry_stored schema_prepare(struct sqlite *s, struct gantry_error *err);
 /* Begin a snapshot on s->writer, which then only reads; the file stays as it is. */
 enum gantry_stored schema_look(struct sqlite *s, struct gantry_error *err);
+
+/* join.c */
+
+/* The name of a VFS over that of this name (NULL: SQLite's own). */
+const char *join_over(struct join *j, const char *over);
+void join_unregister(struct join *j);
 
 /* checkpoint.c */
 

@@ -175,7 +175,7 @@ class Rabbit:
         return self
 
     def __exit__(self, kind, value, trace):
-        if kind is not None:
+        if kind not in (None, SystemExit):
             self.show_log()
         self.close()
 
@@ -327,8 +327,7 @@ class Rabbit:
             "list_queues", "-p", vhost, "name", "messages")}
 
     def connections(self):
-        return self.listed("list_connections", "pid", "user", "state",
-                           "client_properties")
+        return self.listed("list_connections", "pid", "user", "state", "port")
 
     def add_user(self, name, password, vhost="/", rights=(".*", ".*", ".*")):
         self.control("add_user", name, password)
@@ -377,7 +376,7 @@ class Cluster:
 
     def __exit__(self, kind, value, trace):
         for node in self.nodes:
-            if kind is not None:
+            if kind not in (None, SystemExit):
                 node.show_log()
             node.close()
         self.house.close()

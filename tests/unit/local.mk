@@ -24,4 +24,5 @@ include tests/unit/stock.mk
 include tests/unit/config.mk
 include tests/unit/commit.mk
 include tests/unit/amqp_link.mk
+include tests/unit/amqp_publish.mk
 include tests/unit/amqp_consume.mk

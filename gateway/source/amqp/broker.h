@@ -25,6 +25,12 @@ const char *broker_library(void);
 
 /* What librabbitmq may take for an answer of the broker. */
 #define BROKER_RPC_MS 15000
+/*
+ * Least stack of a thread that owns a broker: the library decodes nested
+ * headers by recursion, and a frame has room for 26,000 levels. That is what a
+ * thread has by default, unless somebody lowers it (ulimit -s).
+ */
+#define BROKER_STACK (4 << 20)
 /* Channel that broker_open() opens. */
 #define BROKER_CHANNEL 1
 

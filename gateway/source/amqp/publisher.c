@@ -17,13 +17,19 @@
 #include "gateway/base/memory.h"
 #include "gateway/source/amqp/backlog.h"
 #include "gateway/source/amqp/publish.h"
+#include "gateway/source/amqp/topology.h"
 
 #define PUBLISHER_ENTRIES (1u << 20)
-#define PUBLISHER_BYTES (64u << 20)
+#define PUBLISHER_BYTES (32u << 20)
+/* What comes from the committer while so much may go already is left to a pass
+   over the outbox: a broker that is away costs no memory. */
+#define PUBLISHER_AHEAD 16384
 #define PUBLISHER_BURST 32	/* publishes between two looks at the broker */
 #define PUBLISHER_SEND_MS 10000	/* that a burst may take */
 #define PUBLISHER_FLUSH_MS 5000
 #define PUBLISHER_IDLE_MS 1000
+/* A queue that lost its leader may never say what became of a publish. */
+#define PUBLISHER_CONFIRM_MS 30000
 #define PUBLISHER_DONE 1024	/* refs told to the committer at once */
 /* Confirmed rows that storage has not deleted yet: it is slow or away. */
 #define PUBLISHER_UNDELETED 65536
@@ -41,6 +47,7 @@ struct publisher {
 	struct publisher_options options;
 	struct handover *handover;
 	struct broker *broker;
+	struct topology *topology;
 	struct order *order;
 	struct window *window;
 	struct backlog *backlog;
@@ -50,6 +57,8 @@ struct publisher {
 	int64_t stop_ms;		/* when it must end at the latest; 0: not yet */
 	int64_t now_ms;			/* steady, of this turn */
 	int64_t open_ms;		/* the next attempt to connect */
+	uint64_t oldest;		/* on its way; since when it is the oldest */
+	int64_t oldest_ms;
 	bool superseded, told;		/* told: that the broker is away */
 	unsigned careful;		/* events to be sent one by one */
 	struct publisher_closed closed[PUBLISHER_CLOSED];
@@ -120,13 +129,20 @@ static void publisher_lost(struct publisher *p, struct gantry_error *err)
 	atomic_store(&p->connected, false);
 }
 
+/* Where events go has to be there, if it may be made. */
+static int publisher_declare(struct publisher *p, struct gantry_error *err)
+{
+	topology_forget(p->topology);
+	return topology_declare_exchanges(p->topology, p->broker, err);
+}
+
 static void publisher_connect(struct publisher *p)
 {
 	struct gantry_error err = ERROR_INIT;
 
 	if (p->now_ms < p->open_ms)
 		return;
-	if (broker_open(p->broker, &err) < 0) {
+	if (broker_open(p->broker, &err) < 0 || publisher_declare(p, &err) < 0) {
 		publisher_lost(p, &err);
 		error_fini(&err);
 		return;
@@ -173,7 +189,7 @@ static void publisher_channel_closed(struct publisher *p, struct gantry_error *e
 	}
 	error_reset(err);
 	order_reset(p->order);
-	if (publish_reopen(&p->publish, err) < 0)
+	if (publish_reopen(&p->publish, err) < 0 || publisher_declare(p, err) < 0)
 		publisher_lost(p, err);
 }
 
@@ -269,6 +285,8 @@ static void publisher_supersede(struct publisher *p)
 static void publisher_news(struct publisher *p)
 {
 	struct handover_news news;
+	struct order_counts counts;
+	size_t ahead;
 
 	handover_take(p->handover, &news);
 	order_gone(p->order, news.gone, news.n_gone);
@@ -277,7 +295,9 @@ static void publisher_news(struct publisher *p)
 			publisher_supersede(p);
 	if (news.lost)
 		backlog_lost(p->backlog);
-	while (news.first != NULL) {
+	counts = order_counts(p->order);
+	ahead = counts.ready + counts.missing + counts.waiting;
+	while (news.first != NULL && ahead++ < PUBLISHER_AHEAD) {
 		struct handover_event *e = news.first;
 
 		news.first = e->next;
@@ -285,6 +305,8 @@ static void publisher_news(struct publisher *p)
 		if (!order_add(p->order, e, 0))
 			backlog_lost(p->backlog);
 	}
+	if (news.first != NULL)
+		backlog_lost(p->backlog);
 	handover_news_fini(&news);
 }
 
@@ -316,6 +338,28 @@ static void publisher_sleep(const struct publisher *p)
 	poll(fds, 2, publisher_timeout(p));
 }
 
+/* What is not answered for too long is sent again over a new connection. */
+static void publisher_watch(struct publisher *p)
+{
+	uint64_t oldest = window_oldest(p->window);
+	struct gantry_error err = ERROR_INIT;
+
+	if (oldest == 0 || oldest != p->oldest || broker_is_blocked(p->broker)) {
+		p->oldest = oldest;
+		p->oldest_ms = p->now_ms;
+		return;
+	}
+	if (p->now_ms - p->oldest_ms < PUBLISHER_CONFIRM_MS)
+		return;
+	p->oldest = 0;
+	error_depends(&err, GANTRY_DEPENDS_ON_BROKER,
+		      "%s: no confirm for %d s: %u events are sent again",
+		      broker_endpoint(p->broker), PUBLISHER_CONFIRM_MS / 1000,
+		      window_count(p->window));
+	publisher_lost(p, &err);
+	error_fini(&err);
+}
+
 static void publisher_count(struct publisher *p)
 {
 	struct order_counts counts = order_counts(p->order);
@@ -345,6 +389,8 @@ static bool publisher_turn(struct publisher *p)
 		/* what the frames let go */
 		more |= publisher_may_send(p) && order_counts(p->order).ready > 0;
 	}
+	if (broker_is_open(p->broker))
+		publisher_watch(p);
 	publisher_count(p);
 	return more;
 }
@@ -384,6 +430,7 @@ struct publisher *publisher_start(const struct publisher_options *options)
 	assert(p->handover != NULL);
 	p->broker = broker_new(&(struct broker_options){
 		.amqp = options->amqp, .name = name, .confirms = true });
+	p->topology = topology_new(options->graph, options->amqp);
 	p->order = order_new(&(struct order_limits){ PUBLISHER_ENTRIES, PUBLISHER_BYTES });
 	p->window = window_new((unsigned)options->amqp->window,
 			       &(struct window_ops){ publisher_settled, p });
@@ -410,6 +457,7 @@ void publisher_stop(struct publisher **publisher)
 	backlog_free(&p->backlog);
 	window_free(&p->window);
 	order_free(&p->order);
+	topology_free(&p->topology);
 	broker_free(&p->broker);
 	free(p);
 	*publisher = NULL;

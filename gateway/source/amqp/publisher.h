@@ -15,6 +15,7 @@
 
 struct publisher_options {
 	const struct config_amqp *amqp;
+	const struct graph *graph;	/* for the exchanges; may be gone later */
 	const char *service;		/* app_id of what is published */
 	const char *replica;		/* whose rows: owner of the committer */
 	struct committer *committer;	/* that publishes; outlives it */

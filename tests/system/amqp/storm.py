@@ -170,10 +170,17 @@ def check_orders(w, items):
         stored.setdefault(row["ord"], (row["state"], []))[1].append(
             (row["order_item_id"], row["item"], row["quantity"], row["status"]))
     assert len(stored) == EVENTS, (len(stored), EVENTS)
+    overtaken = 0
     for n in range(EVENTS):
         state, held = stored["ord_%d" % n]
         assert state == (fate(n) if fate(n) != "PENDING" else "OPEN"), (n, state)
+        if state == "CANCELLED" and held == [(None,) * 4]:
+            # what is sent or delivered again may be overtaken (D20)
+            overtaken += 1
+            continue
         assert sorted(held) == [line + (fate(n),) for line in lines(n, items)], held
+    print("# %d orders were cancelled before they were created" % overtaken)
+    assert overtaken <= EVENTS // 100
 
 
 if __name__ == "__main__":

@@ -135,9 +135,12 @@ class World:
     """A broker or cluster, and a gateway on it. url: the way there, such as a
     proxy's."""
 
-    def __init__(self, rabbit, url=None, extra="", amqp="", name="world", **client):
+    make_seen = Seen
+
+    def __init__(self, rabbit, url=None, extra="", amqp="", name="world",
+                 gantry=None, **client):
         self.r, self.client_options = rabbit, client
-        self.g = Gantry("", name)
+        self.g = gantry or Gantry("", name)
         url = (url or rabbit.url) + ("/" + client["vhost"] if client else "")
         self.g.write("gantry.yaml", self.g.configuration(
             'amqp: {url: "%s", user: gantry, password_file: %s%s}\n%s' % (
@@ -157,7 +160,7 @@ class World:
     def __exit__(self, kind, value, trace):
         if self.seen is not None:
             self.seen.stop()
-        self.g.__exit__(kind, value, trace)
+        self.g.__exit__(None if kind is SystemExit else kind, value, trace)
 
     def client(self, **more):
         return self.r.client(**dict(self.client_options, **more))
@@ -167,7 +170,7 @@ class World:
         with self.client() as c:
             c.exchange("order.events")
             c.queue("seen", (EVENTS, "#"), (NOTES, "#"))
-        self.seen = Seen(self.r, **self.client_options)
+        self.seen = self.make_seen(self.r, **self.client_options)
         self.seen.start()
 
     def wait_until_bound(self, queue=QUEUE):
@@ -246,7 +249,7 @@ class World:
         that what it holds would be back."""
         node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
         names = [q for q in node.queues(self.client_options.get("vhost", "/"))
-                 if q != "seen"]
+                 if q.startswith(QUEUE)]
         assert QUEUE in names and QUEUE + ".dead" in names, names
         with self.client() as c:
             left = {q: c.count(q) for q in names}

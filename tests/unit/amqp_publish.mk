@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# The publisher: its order and window alone, and its storage side.
+if CMOCKA
+PUBLISH_TESTS = tests/unit/amqp_order
+if PLUGIN_MEMORY
+PUBLISH_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
+endif
+check_PROGRAMS += $(PUBLISH_TESTS)
+TESTS += $(PUBLISH_TESTS)
+endif
+
+tests_unit_amqp_order_SOURCES = tests/unit/amqp_order.c
+tests_unit_amqp_order_LDADD = $(LDADD_UNIT)
+tests_unit_amqp_order_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_commit_publish_SOURCES = tests/unit/commit_publish.c $(COMMIT_WORLD)
+tests_unit_commit_publish_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_commit_publish_LDADD = $(LDADD_UNIT)
+tests_unit_commit_publish_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_amqp_backlog_SOURCES = tests/unit/amqp_backlog.c $(COMMIT_WORLD)
+tests_unit_amqp_backlog_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_amqp_backlog_LDADD = $(LDADD_UNIT)
+tests_unit_amqp_backlog_LDFLAGS = $(LDFLAGS_UNIT)
