@@ -21,6 +21,7 @@ static const char storage_usage[] =
 	"         I2 0 <= reserved <= available\n"
 	"         I3 no order item holds an item twice, no key has two answers\n"
 	"         I4 every change of an allocation has its one event\n"
+	"         I5 no event of an allocation is gone while one before it waits\n"
 	"         I6 an event was applied, or is an open dead letter, never both\n"
 	"backup   writes a consistent copy to a new FILE, beside a daemon or not\n"
 	"migrate  brings the storage to this version's schema; the daemon is stopped\n"
