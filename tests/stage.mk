@@ -29,6 +29,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
+SYSTEM_TESTS += tests/system/amqp/topology.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py
