@@ -7,5 +7,6 @@ include tests/bad/local.mk
 include tests/system/local.mk
 include tests/handlers/local.mk
 include tests/stage.mk
+include tests/crash/local.mk
 include tests/bench/local.mk
 include tests/fault/local.mk

@@ -28,8 +28,13 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/idempotency.py tests/system/api/bulk.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py
+SYSTEM_TESTS += tests/system/admin/api.py tests/system/admin/cli.py \
+	tests/system/admin/run_handler.py tests/system/admin/store.py
+SYSTEM_TESTS += tests/system/amqp/dead_letters.py
+EXTRA_DIST += tests/system/admin/_path.py tests/system/admin/letters.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
 SYSTEM_TESTS += tests/system/amqp/topology.py
+SYSTEM_TESTS += tests/system/amqp/consume.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py
@@ -42,6 +47,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
+
+THREADED_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

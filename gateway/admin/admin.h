@@ -2,7 +2,7 @@
 /*
  * admin - the admin API, /admin/api/...: what an operator may see and do.
  *
- *	GET  /admin/api/dead-letters?cause=&queue=&limit=&after=
+ *	GET  /admin/api/dead-letters?cause=&queue=&limit=&after=&whole=true
  *	GET  /admin/api/dead-letters/causes	how many there are of each
  *	GET  /admin/api/dead-letters/REF
  *	POST /admin/api/dead-letters/REF/retry

@@ -80,10 +80,11 @@ static struct config_entry *target_entry(struct run_handler *r, const char *plug
 {
 	struct node_file *file = arena_zero(&r->arena, sizeof(*file));
 	struct config_entry *entry = arena_zero(&r->arena, sizeof(*entry));
+	AUTO_FREE char *folder = getcwd(NULL, 0);
 	char *text = arena_format(&r->arena, "plugin: \"%s\"\n", plugin);
 
 	file->name = file->path = "--set";
-	file->folder = getcwd(NULL, 0);
+	file->folder = arena_text(&r->arena, folder != NULL ? folder : "/");
 	for (unsigned i = 0; i < r->options->n_sets; i++) {
 		const char *set = r->options->sets[i], *equals = strchr(set, '=');
 

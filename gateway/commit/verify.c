@@ -5,7 +5,8 @@
  * As long as nothing was ever published, the outbox holds every event, so it
  * must hold exactly those that the statuses demand. Once a publisher has been
  * at work (its lease is there) events that were confirmed are gone, and only
- * what is left can be held against the allocations.
+ * what is left can be held against the allocations: no event may be gone while
+ * one before it still waits (I5).
  */
 #include "gateway/commit/verify.h"
 
@@ -153,6 +154,16 @@ static void verify_demands(const struct gantry_value *status, unsigned *must,
 	}
 }
 
+/* Of the events that a status demands, those behind the first that waits. */
+static unsigned verify_behind(unsigned events, unsigned must)
+{
+	if (events & VERIFY_CREATED)
+		return must;
+	if (events & VERIFY_CONFIRMED)
+		return must & (VERIFY_CANCELLED | VERIFY_FULFILLED);
+	return 0;
+}
+
 static int verify_allocation(struct verify *v, const struct gantry_value *values)
 {
 	const struct gantry_value *id = &values[ALLOCATIONS_ID];
@@ -167,6 +178,9 @@ static int verify_allocation(struct verify *v, const struct gantry_value *values
 	if (!v->published && (must & ~entry->events) != 0)
 		verify_tell(v, "I4", "allocations", id,
 			    "a change of its status has no event");
+	if (v->published && (verify_behind(entry->events, must) & ~entry->events) != 0)
+		verify_tell(v, "I5", "allocations", id,
+			    "an event is gone while one before it waits");
 	if (entry->events & ~(must | may | VERIFY_MATCHED))
 		verify_tell(v, "I4", "allocations", id,
 			    "an event says what its status does not");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * verify - the invariants that concern the committer's own tables: I3 for
- * idempotency keys, I4 and I6 (DESIGN.md 5). Those of stock are in
+ * idempotency keys, I4 to I6 (DESIGN.md 5). Those of stock are in
  * stock/verify.h.
  */
 #ifndef COMMIT_VERIFY_H

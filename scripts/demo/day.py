@@ -18,6 +18,7 @@ from http import HTTPStatus
 sys.dont_write_bytecode = True
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 sys.path.insert(0, os.path.join(TOP, "tests/system"))
+sys.path.insert(0, os.path.join(TOP, "tests/system/amqp"))
 
 import gantry               # noqa: E402
 import invoices             # noqa: E402
@@ -36,6 +37,9 @@ def arguments():
         "SQLite file, and turn a day of real invoices into allocations over HTTP.")
     parser.add_argument("--keep", action="store_true",
                         help="stay up afterwards, until Ctrl-C, and print what to try")
+    parser.add_argument("--rabbitmq", action="store_true",
+                        help="install and start a RabbitMQ of its own, and run the day "
+                        "as events over it")
     parser.add_argument("--port", type=int, metavar="N",
                         help="of the API (default: 8080, or a free one)")
     parser.add_argument("--admin-port", type=int, metavar="N",
@@ -279,15 +283,122 @@ def run_day(demo, given):
     return check(demo, came_to, waiting, again, len(shop.keyed))
 
 
-def stay(demo, given):
+TRY_EVENTS = """
+The broker listens on {AMQP}, user {AMQP_USER}, password {AMQP_PASSWORD}. Look
+at what should be there and is, at what waits, and at what was given up and why:
+
+  {GANTRY} topology plan --config {CONFIG}
+  {GANTRY} outbox list --config {CONFIG}
+  {GANTRY} dead-letters list --config {CONFIG}
+
+An event of your own, and what it comes to:
+
+  {PYTHON} - <<'END'
+import sys; sys.path.insert(0, "{SYSTEM}")
+import rabbit
+with rabbit.Client({AMQP_PORT}) as c:
+    c.queue("mine", ("inventory.events", "#"), ("inventory.notifications", "#"))
+    c.publish("order.events", "order.ordercreated.order", {{
+        "eventId": "mine-1", "eventType": "OrderCreated", "eventVersion": "1.0.0",
+        "payload": {{"orderId": "ord_mine", "requiresPreAllocation": True, "items": [
+            {{"orderItemId": "1", "inventoryItemId": "inv_22423", "quantity": 1}}]}}}})
+    print(c.get("mine", 5)[2].decode())
+END
+"""
+
+
+def stay(demo, given, rabbit=None):
     values = demo.exports()
     print(TRY.format(**values), flush=True)
+    if rabbit is not None:
+        values.update(AMQP=rabbit.url, AMQP_PORT=str(rabbit.port),
+                      AMQP_USER="gantry", AMQP_PASSWORD="gantry-secret",
+                      PYTHON=shlex.quote(sys.executable),
+                      SYSTEM=os.path.realpath(os.path.join(TOP, "tests/system")))
+        print(TRY_EVENTS.format(**values), flush=True)
     if given.exports:
         export(given.exports, values)
     code = demo.process.wait()
     demo.process = None
     print("The gateway ended with %d." % code)
     return 0 if code == 0 else 1
+
+
+# --- the same day as events ---
+
+def run_event_day(w, demo):
+    import events
+    day = invoices.read(DATA)
+    goods = list(invoices.goods(day))
+    heading("A day of a gift shop, as events: %d invoices, %d goods" % (
+        len(day), len(goods)))
+    shop = traffic.Traffic(demo, day, Progress("goods   ", len(goods)))
+    shop.run_all(goods, shop.stock_good, CLIENTS)
+    shop.progress = Progress("shipping", len([
+        i for i in day if i.fate == "fulfilled" and not i.is_credit]))
+    run = events.EventDay(w, shop, day, dict(invoices.returns(day)))
+    run.run()
+    print("  %d events in %.1f s" % (len(run.fed), run.seconds))
+    heading("What went in, over order.events")
+    for type, n in sorted(collections.Counter(
+            e["eventType"] for _, e in run.fed).items()):
+        row(type, n)
+    heading("What came out, over inventory.events and inventory.notifications")
+    for type, n in sorted(w.seen.types.items()):
+        row(type, n)
+    heading("Given up, with the cause: dead letters")
+    for cause, (n, text) in sorted(run.letters().items()):
+        row(cause, n)
+        print("        %s" % text.split("\n")[0][:WIDE - 8])
+    heading("One event as it left")
+    print(run.sample("AllocationCreated"), flush=True)
+    return check_events(w, demo, run)
+
+
+def check_events(w, demo, run):
+    heading("Checked")
+    good = True
+    for name, sql in gantry.INVARIANTS.items():
+        good &= verdict(not demo.rows(sql), name)
+    for text, holds in run.checks():
+        good &= verdict(holds, text)
+    try:
+        w.check_published()
+        good &= verdict(True, "I4, I5: one event for each change, in order")
+    except AssertionError as fault:
+        good &= verdict(False, "I4, I5: %s" % fault)
+    left = {q: n for q, n in w.r.queues().items() if n and q != "seen"}
+    good &= verdict(not left, "the queues are empty %s" % (left or ""))
+    ran = subprocess.run([gantry.PROGRAM, "storage", "verify", "--config",
+                          demo.path("gantry.yaml")] + demo.folders(),
+                         capture_output=True, text=True)
+    good &= verdict(ran.returncode == 0, "gantry storage verify")
+    if ran.returncode != 0:
+        print(ran.stdout + ran.stderr)
+    return good
+
+
+def main_events(given):
+    import events
+    import rabbit
+    import world
+    reason = rabbit.missing()
+    if reason:
+        sys.exit("demo: " + reason)
+
+    class EventWorld(world.World):
+        make_seen = events.Show
+
+    print("Starting a RabbitMQ of its own ...", flush=True)
+    with rabbit.Rabbit("demo") as r, \
+            EventWorld(r, amqp=events.RETRY, gantry=Demo(given)) as w:
+        print("RabbitMQ listens on %s\nThe gateway listens on http://127.0.0.1:%d, "
+              "its store is %s" % (r.url, w.g.port, w.g.path("gantry.db")))
+        good = run_event_day(w, w.g)
+        print("\n%s" % ("All is as it should be." if good else "Something is broken."))
+        if given.keep:
+            good = stay(w.g, given, r) == 0 and good
+        return 0 if good else 1
 
 
 def ended(number, frame):
@@ -300,6 +411,8 @@ def main():
         return 0
     signal.signal(signal.SIGTERM, ended)
     try:
+        if given.rabbitmq:
+            return main_events(given)
         with Demo(given) as demo:
             print("The gateway listens on http://127.0.0.1:%d, its store is %s" %
                   (demo.port, demo.path("gantry.db")))

@@ -42,7 +42,11 @@ struct gantry_event {
 	const char *payload_text;	/* JSON, as gantry/write.h makes it */
 	size_t payload_len;
 	bool even_if_rejected;		/* keep it if the message is rejected */
-	bool ordered;			/* behind the aggregate's event before */
+	bool ordered;			/* behind the aggregate's event before: of
+					   the type "Order", its id the order of
+					   one of the message's commands; or the
+					   space and key of a record that the
+					   message reads or puts, and that is kept */
 };
 #define GANTRY_EVENT(...) \
 	((struct gantry_event){ .size = sizeof(struct gantry_event), __VA_ARGS__ })

@@ -327,8 +327,7 @@ class Rabbit:
             "list_queues", "-p", vhost, "name", "messages")}
 
     def connections(self):
-        return self.listed("list_connections", "pid", "user", "state",
-                           "client_properties")
+        return self.listed("list_connections", "pid", "user", "state", "port")
 
     def add_user(self, name, password, vhost="/", rights=(".*", ".*", ".*")):
         self.control("add_user", name, password)

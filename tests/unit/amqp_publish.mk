@@ -3,7 +3,7 @@
 if CMOCKA
 PUBLISH_TESTS = tests/unit/amqp_order
 if PLUGIN_MEMORY
-PUBLISH_TESTS += tests/unit/commit_publish
+PUBLISH_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 endif
 check_PROGRAMS += $(PUBLISH_TESTS)
 TESTS += $(PUBLISH_TESTS)
@@ -16,3 +16,7 @@ tests_unit_commit_publish_SOURCES = tests/unit/commit_publish.c $(COMMIT_WORLD)
 tests_unit_commit_publish_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_publish_LDADD = $(LDADD_UNIT)
 tests_unit_commit_publish_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_amqp_backlog_SOURCES = tests/unit/amqp_backlog.c $(COMMIT_WORLD)
+tests_unit_amqp_backlog_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_amqp_backlog_LDADD = $(LDADD_UNIT)
+tests_unit_amqp_backlog_LDFLAGS = $(LDFLAGS_UNIT)

@@ -263,16 +263,26 @@ static void test_names_no_event(void **state)
 static void test_after_publishing(void **state)
 {
 	json_t *a = allocation_of(2), *event = event_of(a, "AllocationConfirmed"), *lease;
+	json_t *created = event_of(a, "AllocationCreated");
+	AUTO_FREE char *early = memory_format("I5 allocations %s: an event is gone while "
+					      "one before it waits\n", member(a, "id"));
 
 	(void)state;
 	lease = json_pack("{s:i,s:i,s:s,s:s,s:i}", "ref", 1, "version", 1, "name",
 			  "publisher:gantry", "owner", "gantry", "until", 1);
 	change(GANTRY_NEW, COMMIT_LEASES, lease);
+	assert_string_equal(verify(), "");
+	change(GANTRY_GONE, COMMIT_OUTBOX, created);
+	assert_string_equal(verify(), "");
 	change(GANTRY_GONE, COMMIT_OUTBOX, event);
 	assert_string_equal(verify(), "");
+	change(GANTRY_NEW, COMMIT_OUTBOX, created);
+	assert_string_equal(verify(), early);
+	change(GANTRY_GONE, COMMIT_OUTBOX, created);
 	json_object_set_new(event, "type", json_string("AllocationCancelled"));
 	change(GANTRY_NEW, COMMIT_OUTBOX, event);
 	check("an event says what its status does not", a, "id");
+	json_decref(created);
 	json_decref(event);
 	json_decref(lease);
 	json_decref(a);

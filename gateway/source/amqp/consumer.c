@@ -37,6 +37,7 @@ struct consumer {
 	struct tally tally;
 	struct delivery *spare;
 	struct delivery_limits limits;
+	bool up;			/* there was a connection, and none was lost */
 	bool said_away;
 	int64_t again_ms;		/* the broker is not tried before */
 	int64_t declare_ms;		/* nor queues looked after */
@@ -277,6 +278,7 @@ static void consumer_lost(struct consumer *c, int64_t now_ms, const struct gantr
 	if (!c->said_away)
 		log_warning("amqp: %s", err->message);
 	c->said_away = true;
+	c->up = false;
 	for (unsigned i = 0; i < c->n_intakes; i++)
 		intake_lost(&c->intakes[i]);
 	desk_forget_stale(&c->desk);
@@ -306,11 +308,23 @@ static void consumer_mind_topology(struct consumer *c, int64_t now_ms)
 	error_fini(&err);
 }
 
+/* Some call has found out that the connection is gone. */
+static void consumer_mind_loss(struct consumer *c, int64_t now_ms)
+{
+	struct gantry_error err = ERROR_INIT;
+
+	if (!c->up || broker_is_open(c->broker))
+		return;
+	gantry_fail(&err, "%s: the connection was lost", broker_endpoint(c->broker));
+	consumer_lost(c, now_ms, &err);
+	error_fini(&err);
+}
+
 static void consumer_connect(struct consumer *c, int64_t now_ms)
 {
 	struct gantry_error err = ERROR_INIT;
 
-	if (now_ms < c->again_ms)
+	if (broker_is_open(c->broker) || now_ms < c->again_ms)
 		return;
 	c->desk.declare = true;
 	if (broker_open(c->broker, &err) < 0 ||
@@ -319,6 +333,7 @@ static void consumer_connect(struct consumer *c, int64_t now_ms)
 	} else {
 		log_info("amqp: consuming from %s", broker_endpoint(c->broker));
 		c->said_away = false;
+		c->up = true;
 		for (unsigned i = 0; i < c->n_intakes; i++)
 			c->intakes[i].again_ms = 0;
 	}
@@ -438,8 +453,8 @@ static void *consumer_run(void *arg)
 	while (!atomic_load(&c->stopping)) {
 		int64_t now_ms = consumer_now_ms();
 
-		if (!broker_is_open(c->broker))
-			consumer_connect(c, now_ms);
+		consumer_mind_loss(c, now_ms);
+		consumer_connect(c, now_ms);
 		consumer_mind_topology(c, now_ms);
 		consumer_mind_guard(c, now_ms);
 		consumer_tend_all(c, now_ms);

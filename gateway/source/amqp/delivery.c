@@ -160,26 +160,37 @@ static const amqp_basic_properties_t *delivery_decode(const struct delivery *d,
 	return decoded;
 }
 
-static void delivery_envelope(struct delivery *d, const amqp_basic_properties_t *p)
+/* The property, if it can be an event's id. */
+static const char *delivery_message_id(struct delivery *d,
+				       const amqp_basic_properties_t *p)
+{
+	const char *id;
+
+	if (!delivery_has(p, AMQP_BASIC_MESSAGE_ID_FLAG))
+		return NULL;
+	id = headers_bytes_text(p->message_id, &d->m.arena);
+	return id != NULL && utf8_is_id(id, strlen(id), EVENT_MAX_ID) ? id : NULL;
+}
+
+static void delivery_envelope(struct delivery *d, const amqp_basic_properties_t *p,
+			      const char *message_id)
 {
 	const json_t *envelope = d->m.json;
 	const char *id = event_envelope_id(envelope);
 	const char *type = json_string_value(json_object_get(envelope, "eventType"));
 
-	if (id == NULL && delivery_has(p, AMQP_BASIC_MESSAGE_ID_FLAG)) {
-		id = delivery_text(d, p->message_id);
-		if (!utf8_is_id(id, strlen(id), EVENT_MAX_ID))
-			id = NULL;
-	}
 	if (type == NULL && delivery_has(p, AMQP_BASIC_TYPE_FLAG))
-		type = delivery_text(d, p->type);
+		type = headers_bytes_text(p->type, &d->m.arena);
 	if (type != NULL && !utf8_is_printable_ascii(type, strlen(type), DELIVERY_MAX_TYPE))
 		type = NULL;
-	d->event_id = arena_text(&d->arena, id);
-	d->type = arena_text(&d->arena, type);
+	if (d->event_id == NULL)
+		d->event_id = arena_text(&d->arena, id != NULL ? id : message_id);
+	if (d->type == NULL)
+		d->type = arena_text(&d->arena, type);
 }
 
-static void delivery_trace(struct delivery *d, const amqp_basic_properties_t *p)
+static void delivery_trace(struct delivery *d, const amqp_basic_properties_t *p,
+			   const char *message_id)
 {
 	struct gantry_message *m = &d->m;
 	amqp_table_t headers = delivery_table(p);
@@ -190,7 +201,7 @@ static void delivery_trace(struct delivery *d, const amqp_basic_properties_t *p)
 	if (id == NULL || !message_is_correlation_id(id))
 		id = arena_text(&m->arena, event_envelope_correlation(m->json));
 	m->correlation_id = id;
-	m->headers = headers_pairs(&headers, &m->arena, &m->n_headers);
+	m->headers = headers_pairs(&headers, message_id, &m->arena, &m->n_headers);
 	m->traceparent = gantry_header(m, "traceparent");
 	if (m->traceparent != NULL && !target_is_traceparent(m->traceparent))
 		m->traceparent = NULL;
@@ -217,8 +228,10 @@ static void delivery_fill(struct delivery *d, const struct graph *graph,
 	error_fini(&ignored);
 	p = delivery_decode(d, &pool);
 	if (p != NULL) {
-		delivery_envelope(d, p);
-		delivery_trace(d, p);
+		const char *message_id = delivery_message_id(d, p);
+
+		delivery_envelope(d, p, message_id);
+		delivery_trace(d, p, message_id);
 	}
 	empty_amqp_pool(&pool);
 }

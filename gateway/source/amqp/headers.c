@@ -112,19 +112,20 @@ int64_t headers_number(const amqp_table_t *table, const char *key, int64_t most)
 }
 
 const struct message_pair *headers_pairs(const amqp_table_t *table,
-					 struct arena *arena, unsigned *n_out)
+					 const char *message_id, struct arena *arena,
+					 unsigned *n_out)
 {
-	struct message_pair *pairs;
+	size_t room = (size_t)table->num_entries + 1;
+	struct message_pair *pairs = arena_alloc(arena, room * sizeof(*pairs));
 	unsigned n = 0;
 
-	*n_out = 0;
-	if (table->num_entries == 0)
-		return NULL;
-	pairs = arena_alloc(arena, (size_t)table->num_entries * sizeof(*pairs));
+	if (message_id != NULL)
+		pairs[n++] = (struct message_pair){ HEADERS_MESSAGE_ID, message_id };
 	for (int i = 0; i < table->num_entries; i++) {
 		const amqp_table_entry_t *entry = &table->entries[i];
 
-		if (headers_is_stripped(entry->key) || !headers_is_text(&entry->value))
+		if (headers_is_stripped(entry->key) || !headers_is_text(&entry->value) ||
+		    headers_is(entry->key, HEADERS_MESSAGE_ID))
 			continue;
 		pairs[n].name = headers_bytes_text(entry->key, arena);
 		pairs[n].value = headers_bytes_text(entry->value.value.bytes, arena);

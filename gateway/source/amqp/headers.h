@@ -33,9 +33,14 @@ const char *headers_text(const amqp_table_t *table, const char *key, struct aren
 /* A whole number from 0 to most, else 0. */
 int64_t headers_number(const amqp_table_t *table, const char *key, int64_t most);
 
-/* Those with text, without the broker's and ours, for gantry_header(). */
+/*
+ * Those with text, without the broker's and ours, for gantry_header(); and the
+ * property message_id, unless it is NULL, by its name.
+ */
+#define HEADERS_MESSAGE_ID "message_id"
 const struct message_pair *headers_pairs(const amqp_table_t *table,
-					 struct arena *arena, unsigned *n_out);
+					 const char *message_id, struct arena *arena,
+					 unsigned *n_out);
 /* All but ours as a JSON object of HEADERS_MAX_JSON bytes at most. */
 const char *headers_json(const amqp_table_t *table, struct arena *arena);
 

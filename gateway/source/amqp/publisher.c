@@ -20,11 +20,16 @@
 #include "gateway/source/amqp/topology.h"
 
 #define PUBLISHER_ENTRIES (1u << 20)
-#define PUBLISHER_BYTES (64u << 20)
+#define PUBLISHER_BYTES (32u << 20)
+/* What comes from the committer while so much may go already is left to a pass
+   over the outbox: a broker that is away costs no memory. */
+#define PUBLISHER_AHEAD 16384
 #define PUBLISHER_BURST 32	/* publishes between two looks at the broker */
 #define PUBLISHER_SEND_MS 10000	/* that a burst may take */
 #define PUBLISHER_FLUSH_MS 5000
 #define PUBLISHER_IDLE_MS 1000
+/* A queue that lost its leader may never say what became of a publish. */
+#define PUBLISHER_CONFIRM_MS 30000
 #define PUBLISHER_DONE 1024	/* refs told to the committer at once */
 /* Confirmed rows that storage has not deleted yet: it is slow or away. */
 #define PUBLISHER_UNDELETED 65536
@@ -52,6 +57,8 @@ struct publisher {
 	int64_t stop_ms;		/* when it must end at the latest; 0: not yet */
 	int64_t now_ms;			/* steady, of this turn */
 	int64_t open_ms;		/* the next attempt to connect */
+	uint64_t oldest;		/* on its way; since when it is the oldest */
+	int64_t oldest_ms;
 	bool superseded, told;		/* told: that the broker is away */
 	unsigned careful;		/* events to be sent one by one */
 	struct publisher_closed closed[PUBLISHER_CLOSED];
@@ -278,6 +285,8 @@ static void publisher_supersede(struct publisher *p)
 static void publisher_news(struct publisher *p)
 {
 	struct handover_news news;
+	struct order_counts counts;
+	size_t ahead;
 
 	handover_take(p->handover, &news);
 	order_gone(p->order, news.gone, news.n_gone);
@@ -286,7 +295,9 @@ static void publisher_news(struct publisher *p)
 			publisher_supersede(p);
 	if (news.lost)
 		backlog_lost(p->backlog);
-	while (news.first != NULL) {
+	counts = order_counts(p->order);
+	ahead = counts.ready + counts.missing + counts.waiting;
+	while (news.first != NULL && ahead++ < PUBLISHER_AHEAD) {
 		struct handover_event *e = news.first;
 
 		news.first = e->next;
@@ -294,6 +305,8 @@ static void publisher_news(struct publisher *p)
 		if (!order_add(p->order, e, 0))
 			backlog_lost(p->backlog);
 	}
+	if (news.first != NULL)
+		backlog_lost(p->backlog);
 	handover_news_fini(&news);
 }
 
@@ -325,6 +338,28 @@ static void publisher_sleep(const struct publisher *p)
 	poll(fds, 2, publisher_timeout(p));
 }
 
+/* What is not answered for too long is sent again over a new connection. */
+static void publisher_watch(struct publisher *p)
+{
+	uint64_t oldest = window_oldest(p->window);
+	struct gantry_error err = ERROR_INIT;
+
+	if (oldest == 0 || oldest != p->oldest || broker_is_blocked(p->broker)) {
+		p->oldest = oldest;
+		p->oldest_ms = p->now_ms;
+		return;
+	}
+	if (p->now_ms - p->oldest_ms < PUBLISHER_CONFIRM_MS)
+		return;
+	p->oldest = 0;
+	error_depends(&err, GANTRY_DEPENDS_ON_BROKER,
+		      "%s: no confirm for %d s: %u events are sent again",
+		      broker_endpoint(p->broker), PUBLISHER_CONFIRM_MS / 1000,
+		      window_count(p->window));
+	publisher_lost(p, &err);
+	error_fini(&err);
+}
+
 static void publisher_count(struct publisher *p)
 {
 	struct order_counts counts = order_counts(p->order);
@@ -354,6 +389,8 @@ static bool publisher_turn(struct publisher *p)
 		/* what the frames let go */
 		more |= publisher_may_send(p) && order_counts(p->order).ready > 0;
 	}
+	if (broker_is_open(p->broker))
+		publisher_watch(p);
 	publisher_count(p);
 	return more;
 }

@@ -66,6 +66,11 @@ bool window_has_room(const struct window *w)
 	return w->open < w->size && w->next - w->oldest < w->span;
 }
 
+uint64_t window_oldest(const struct window *w)
+{
+	return w->open > 0 ? w->oldest : 0;
+}
+
 static struct window_slot *window_slot(const struct window *w, uint64_t number)
 {
 	return &w->slots[number % w->span];

@@ -34,6 +34,8 @@ void window_reset(struct window *w);
 /* How many are on their way; and whether one more may. */
 unsigned window_count(const struct window *w);
 bool window_has_room(const struct window *w);
+/* The number that has been on its way longest; 0: none is. */
+uint64_t window_oldest(const struct window *w);
 
 /* One more was sent; event_id lives until it is settled, or the reset. */
 void window_sent(struct window *w, int64_t ref, const char *event_id);

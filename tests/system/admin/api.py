@@ -138,6 +138,8 @@ def test_one_letter(g):
         "attempts": 3, "headers": {"x-a": "b"}}, got
     assert [r["ref"] for r in local(g, "GET", LETTERS).data] == [str(ref)]
     assert "body" not in local(g, "GET", LETTERS).data[0]
+    whole = local(g, "GET", LETTERS + "?whole=true&limit=1000").data[0]
+    assert json.loads(whole["body"]) == body and whole["headers"] == {"x-a": "b"}, whole
     got = local(g, "POST", "%s/%d/discard" % (LETTERS, ref), {"reason": "a test"})
     assert got.data == {"ref": str(ref), "outcome": "discarded"}, got
 

@@ -135,9 +135,12 @@ class World:
     """A broker or cluster, and a gateway on it. url: the way there, such as a
     proxy's."""
 
-    def __init__(self, rabbit, url=None, extra="", amqp="", name="world", **client):
+    make_seen = Seen
+
+    def __init__(self, rabbit, url=None, extra="", amqp="", name="world",
+                 gantry=None, **client):
         self.r, self.client_options = rabbit, client
-        self.g = Gantry("", name)
+        self.g = gantry or Gantry("", name)
         url = (url or rabbit.url) + ("/" + client["vhost"] if client else "")
         self.g.write("gantry.yaml", self.g.configuration(
             'amqp: {url: "%s", user: gantry, password_file: %s%s}\n%s' % (
@@ -167,7 +170,7 @@ class World:
         with self.client() as c:
             c.exchange("order.events")
             c.queue("seen", (EVENTS, "#"), (NOTES, "#"))
-        self.seen = Seen(self.r, **self.client_options)
+        self.seen = self.make_seen(self.r, **self.client_options)
         self.seen.start()
 
     def wait_until_bound(self, queue=QUEUE):
