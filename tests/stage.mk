@@ -33,6 +33,7 @@ SYSTEM_TESTS += tests/system/admin/api.py tests/system/admin/cli.py \
 SYSTEM_TESTS += tests/system/amqp/dead_letters.py
 EXTRA_DIST += tests/system/admin/_path.py tests/system/admin/letters.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
+SYSTEM_TESTS += tests/system/amqp/topology.py
 SYSTEM_TESTS += tests/system/amqp/consume.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
