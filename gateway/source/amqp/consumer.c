@@ -21,6 +21,7 @@
 /* What is at the engine may take so long when all stops. */
 #define CONSUMER_STOP_MS 8000
 #define CONSUMER_POLL_MS 60000
+#define CONSUMER_STOP_POLL_MS 5
 
 struct consumer {
 	struct consumer_options options;
@@ -157,6 +158,9 @@ static void consumer_sleep(struct consumer *c, int64_t until_ms)
 		{ .fd = hopper_fd(c->desk.hopper), .events = POLLIN },
 	};
 
+	/* what is due may no longer be done when all stops */
+	if (atomic_load(&c->stopping) && due_ms < now_ms + CONSUMER_STOP_POLL_MS)
+		due_ms = now_ms + CONSUMER_STOP_POLL_MS;
 	if (due_ms > now_ms)
 		poll(fds, ARRAY_LENGTH(fds), (int)(due_ms - now_ms));
 }
