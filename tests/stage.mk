@@ -50,6 +50,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 
 THREADED_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 
+THREADED_TESTS += tests/system/amqp/consume.py
+
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
