@@ -43,7 +43,8 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
 
 # Where threads meet: what ThreadSanitizer is to look at.
-THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+THREADED_TESTS = tests/unit/amqp_broker tests/unit/amqp_content \
+	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
