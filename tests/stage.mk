@@ -33,6 +33,7 @@ SYSTEM_TESTS += tests/system/admin/api.py tests/system/admin/cli.py \
 SYSTEM_TESTS += tests/system/amqp/dead_letters.py
 EXTRA_DIST += tests/system/admin/_path.py tests/system/admin/letters.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
+SYSTEM_TESTS += tests/system/amqp/topology.py
 SYSTEM_TESTS += tests/system/amqp/consume.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
@@ -42,7 +43,8 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
 
 # Where threads meet: what ThreadSanitizer is to look at.
-THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+THREADED_TESTS = tests/unit/amqp_broker tests/unit/amqp_content \
+	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
