@@ -47,6 +47,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
 
+THREADED_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
+
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
