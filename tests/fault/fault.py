@@ -167,9 +167,10 @@ class Crowd:
     def unanswered(self):
         return sum(b.unanswered for b in self.buyers)
 
-    def wait_for(self, status, more=1, seconds=15):
-        """Until so many more answers of this status came."""
-        end, before = time.monotonic() + seconds, self.sum_of(status)
+    def wait_for(self, status, more=1, seconds=15, before=None):
+        """Until so many more answers of this status came than now, or before."""
+        end = time.monotonic() + seconds
+        before = self.sum_of(status) if before is None else before
         while self.sum_of(status) < before + more:
             assert time.monotonic() < end, "no %d in %d s" % (status, seconds)
             time.sleep(0.01)
