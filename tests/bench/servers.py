@@ -183,14 +183,14 @@ class Peer(Child):
     """The inventory side in NestJS, built, in the folder that PEER names."""
     SECRET = b"bench-secret-of-32-characters-xx"
 
-    def __init__(self, folder):
+    def __init__(self, folder, amqp_url=""):
         super().__init__("bench-peer")
-        self.source = folder
+        self.source, self.amqp_url = folder, amqp_url
 
     def start(self):
         environment = dict(os.environ, JWT_SECRET=self.SECRET.decode(), STORAGE="sqlite",
                            SQLITE_PATH=os.path.join(self.folder, "inventory.db"),
-                           HOST="127.0.0.1", PORT=str(self.port), AMQP_URL="",
+                           HOST="127.0.0.1", PORT=str(self.port), AMQP_URL=self.amqp_url,
                            NODE_ENV="production")
         return self.run(["node", "dist/main.js"], cwd=self.source, env=environment)
 

@@ -203,8 +203,14 @@ class World:
         wait_for("%d events are through" % n, seconds, lambda: self.taken() >= n)
 
     def wait_until_published(self, seconds=60):
-        wait_for("the outbox is empty", seconds,
-                 lambda: self.one("select count(*) from outbox") == 0)
+        try:
+            wait_for("the outbox is empty", seconds,
+                     lambda: self.one("select count(*) from outbox") == 0)
+        except AssertionError:
+            for row in self.g.rows("select cause, count(*) as n, min(ref), max(ref) "
+                                   "from outbox group by cause"):
+                print("# waits: %s" % row, flush=True)
+            raise
 
     # --- what must hold afterwards; the gateway may be stopped ---
 
