@@ -15,6 +15,7 @@ gateway_libcore_a_SOURCES += gateway/source/amqp/headers.c gateway/source/amqp/h
 gateway_libcore_a_SOURCES += gateway/source/amqp/hop.c gateway/source/amqp/hop.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/hopper.c gateway/source/amqp/hopper.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/intake.c gateway/source/amqp/intake.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/intakes.c gateway/source/amqp/intakes.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/ring.c gateway/source/amqp/ring.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/suspects.c gateway/source/amqp/suspects.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/tally.c gateway/source/amqp/tally.h
