@@ -50,6 +50,7 @@ THREADED_TESTS = tests/unit/amqp_broker tests/unit/amqp_content \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
 
 THREADED_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
+THREADED_TESTS += tests/unit/commit_letters tests/system/admin/api.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:
