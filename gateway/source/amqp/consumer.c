@@ -22,6 +22,8 @@
 #define CONSUMER_STOP_MS 8000
 #define CONSUMER_POLL_MS 60000
 #define CONSUMER_STOP_POLL_MS 5
+/* Gauges are set at least so often. */
+#define CONSUMER_TELL_MS 200
 
 struct consumer {
 	struct consumer_options options;
@@ -218,6 +220,8 @@ static void consumer_finish(struct consumer *c)
 static void *consumer_run(void *arg)
 {
 	struct consumer *c = arg;
+	int64_t told_ms = 0;
+	bool busy;
 
 	while (!atomic_load(&c->stopping)) {
 		int64_t now_ms = consumer_now_ms();
@@ -227,10 +231,13 @@ static void *consumer_run(void *arg)
 		consumer_mind_topology(c, now_ms);
 		intakes_mind_guard(&c->intakes, now_ms);
 		intakes_tend(&c->intakes, now_ms);
-		if (!consumer_turn(c)) {
+		busy = consumer_turn(c);
+		if (!busy || now_ms - told_ms >= CONSUMER_TELL_MS) {
 			consumer_tell(c);
-			consumer_sleep(c, INT64_MAX);
+			told_ms = now_ms;
 		}
+		if (!busy)
+			consumer_sleep(c, INT64_MAX);
 	}
 	consumer_finish(c);
 	consumer_tell(c);
