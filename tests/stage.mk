@@ -28,7 +28,13 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/idempotency.py tests/system/api/bulk.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py
+SYSTEM_TESTS += tests/system/admin/api.py tests/system/admin/cli.py \
+	tests/system/admin/run_handler.py tests/system/admin/store.py
+SYSTEM_TESTS += tests/system/amqp/dead_letters.py
+EXTRA_DIST += tests/system/admin/_path.py tests/system/admin/letters.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
+SYSTEM_TESTS += tests/system/amqp/topology.py
+SYSTEM_TESTS += tests/system/amqp/consume.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py
@@ -37,10 +43,13 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
 
 # Where threads meet: what ThreadSanitizer is to look at.
-THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+THREADED_TESTS = tests/unit/amqp_broker tests/unit/amqp_content \
+	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/plugins/storage \
 	tests/plugins/sqlite tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py tests/system/api/hammer.py
+
+THREADED_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

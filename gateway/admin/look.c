@@ -9,6 +9,7 @@
 #include "gateway/commit/schema.h"
 
 #define LOOK_LIMIT 100
+#define LOOK_WHOLE 100		/* letters with their bodies in one answer */
 
 /* ?limit=, 100 by default; 0 with the request answered. */
 static unsigned look_limit(struct gantry_message *m)
@@ -35,18 +36,29 @@ static json_t *look_page(json_t *data, const char *next)
 	return tree;
 }
 
+/* For an export: with headers and bodies. */
+static bool look_is_whole(const struct gantry_message *m)
+{
+	const char *whole = gantry_query(m, "whole");
+
+	return whole != NULL && strcmp(whole, "true") == 0;
+}
+
 void look_list(struct admin *admin, struct admin_job *job)
 {
 	struct gantry_message *m = job->m;
 	struct letters_query query = { .cause = gantry_query(m, "cause"),
 				       .queue = gantry_query(m, "queue"),
 				       .after = gantry_query(m, "after"),
-				       .limit = look_limit(m) };
+				       .limit = look_limit(m),
+				       .whole = look_is_whole(m) };
 	struct letters_page page;
 	json_t *data;
 
 	if (query.limit == 0)
 		return;
+	if (query.whole && query.limit > LOOK_WHOLE)
+		query.limit = LOOK_WHOLE;
 	if (letters_read(&admin_options(admin)->store, &query, &m->arena, &page,
 			 &m->error) < 0) {
 		admin_refuse(m);
@@ -54,7 +66,7 @@ void look_list(struct admin *admin, struct admin_job *job)
 	}
 	data = json_array();
 	for (unsigned i = 0; i < page.n; i++)
-		json_array_append_new(data, letter_tree(&page.list[i], false));
+		json_array_append_new(data, letter_tree(&page.list[i], query.whole));
 	admin_answer(m, look_page(data, page.next));
 }
 

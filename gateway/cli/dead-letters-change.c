@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,15 @@
 #define CHANGE_MAX_SET 1000000
 #define CHANGE_MAX_BODY (64 << 20)
 #define CHANGE_PROGRESS_S 5		/* without a terminal; with one: 1/5 s */
+
+/* SIGINT and SIGTERM: the one under way is the last. */
+static volatile sig_atomic_t change_stop;
+
+static void change_on_signal(int number)
+{
+	(void)number;
+	change_stop = 1;
+}
 
 struct change {
 	const struct dead_letters_options *options;
@@ -235,13 +245,14 @@ static void change_wait(const struct change *c, int64_t began_ns)
 	const struct timespec until = { .tv_sec = due / 1000000000,
 					.tv_nsec = due % 1000000000 };
 
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
+	while (!change_stop &&
+	       clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR)
 		;
 }
 
 static bool change_is_enough(const struct change *c)
 {
-	return c->gone || (c->options->max_errors > 0 &&
+	return c->gone || change_stop || (c->options->max_errors > 0 &&
 			   c->failed >= (uint64_t)c->options->max_errors);
 }
 
@@ -255,6 +266,10 @@ static int change_sum_up(const struct change *c)
 			"refused", (json_int_t)c->refused, "closedBefore",
 			(json_int_t)c->closed, "failed", (json_int_t)c->failed,
 			"notTried", (json_int_t)left));
+	else if (c->n > 1 && c->options->reason != NULL)
+		printf("%zu dead letters: %" PRIu64 " discarded, %" PRIu64
+		       " closed before, %" PRIu64 " failed, %" PRIu64 " not tried\n",
+		       c->n, c->applied, c->closed, c->failed, left);
 	else if (c->options->n_refs == 0 || c->n > 1)
 		printf("%zu dead letters: %" PRIu64 " applied, %" PRIu64 " refused, %"
 		       PRIu64 " closed before, %" PRIu64 " failed, %" PRIu64
@@ -265,14 +280,19 @@ static int change_sum_up(const struct change *c)
 
 static int change_run(struct change *c, int64_t interval_us)
 {
+	struct sigaction stop = { .sa_handler = change_on_signal };
 	int64_t began_ns;
 
 	if (change_freeze(c) < 0)
 		return COMMON_FAILED;
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
 	began_ns = clock_steady_ns();
 	for (size_t i = 0; i < c->n && !change_is_enough(c); i++) {
 		if (i > 0 && interval_us > 0)
 			change_wait(c, began_ns);
+		if (change_stop)
+			break;
 		change_one(c, c->refs[i]);
 		change_progress(c);
 	}

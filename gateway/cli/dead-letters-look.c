@@ -235,7 +235,7 @@ static int look_export(const struct open *open, const struct dead_letters_option
 		return COMMON_FAILED;
 	}
 	n = look_write(open, o, out);
-	done = n >= 0 && fflush(out) == 0 && fsync(fd) == 0;
+	done = n >= 0 && fflush(out) == 0 && !ferror(out) && fsync(fd) == 0;
 	done &= fclose(out) == 0 && done && rename(temporary, path) == 0;
 	if (!done) {
 		if (n >= 0)

@@ -14,6 +14,7 @@
 #include "gateway/cli/dead-letters.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
+#include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
@@ -32,8 +33,9 @@ static const struct main_command main_commands[] = {
 	{ "plugins", plugins_main, "list plugins, describe their options" },
 	{ "token", token_main, "mint and verify tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
-	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "topology", topology_main, "exchanges and queues at the broker" },
+	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
+	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
 	{ "storage", storage_main, "verify, back up and migrate the storage" },
 };
 

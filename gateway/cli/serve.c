@@ -31,6 +31,8 @@
 #define SERVE_DRAIN_S 25
 /* And what is left of them then. */
 #define SERVE_LAST_S 3
+/* Bodies that the admin API takes, if those of events may not be larger. */
+#define SERVE_ADMIN_BODY (INT64_C(1) << 20)
 
 static const char serve_help[] =
 	"Usage: gantry serve [--config FILE] [--presets DIR] [--plugins DIR]\n"
@@ -215,6 +217,15 @@ static bool serve_can_do_without(const struct serve *s)
 	return access(folder, W_OK | X_OK) < 0;
 }
 
+/* An event that came by the broker can be edited. */
+static int64_t serve_admin_body(const struct serve *s)
+{
+	int64_t max = s->config->broker.max_body;
+
+	return max < SERVE_ADMIN_BODY ? SERVE_ADMIN_BODY :
+	       max > HTTP_MAX_BODY ? HTTP_MAX_BODY : max;
+}
+
 /* The socket of the command line. */
 static int serve_start_local(struct serve *s, struct gantry_error *err)
 {
@@ -224,6 +235,7 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 		.listen = listen,
 		.loops = 1,
 		.max_connections = 64,
+		.max_body = serve_admin_body(s),
 		.ops = { .handle = admin_handle, .ctx = s->operator },
 	};
 
@@ -245,6 +257,7 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.n_sockets = s->sockets.n_admin,
 		.loops = 1,
 		.max_connections = 64,
+		.max_body = serve_admin_body(s),
 		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
 			 .pages = status_pages, .n_pages = STATUS_PAGES },
 	};

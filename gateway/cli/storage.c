@@ -21,6 +21,7 @@ static const char storage_usage[] =
 	"         I2 0 <= reserved <= available\n"
 	"         I3 no order item holds an item twice, no key has two answers\n"
 	"         I4 every change of an allocation has its one event\n"
+	"         I5 no event of an allocation is gone while one before it waits\n"
 	"         I6 an event was applied, or is an open dead letter, never both\n"
 	"backup   writes a consistent copy to a new FILE, beside a daemon or not\n"
 	"migrate  brings the storage to this version's schema; the daemon is stopped\n"
@@ -59,7 +60,7 @@ static int storage_tell(struct storage_findings *f)
 		common_print_json(json_pack("{sb so}", "ok", f->n == 0, "findings",
 					    f->list));
 	else if (f->n == 0)
-		puts("ok: I1, I2, I3, I4 and I6 hold");
+		puts("ok: I1 to I6 hold");
 	else
 		printf("%u findings\n", f->n);
 	return f->n == 0 ? COMMON_OK : COMMON_FAILED;

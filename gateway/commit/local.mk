@@ -4,6 +4,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/audit.c \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
+	gateway/commit/dry.c gateway/commit/dry.h \
 	gateway/commit/bounds.c \
 	gateway/commit/handover.c gateway/commit/handover.h \
 	gateway/commit/idempotency.c \

@@ -276,3 +276,11 @@ void published_done(struct unit *u, struct handover_gift *gift)
 	gift->leases = p->answers;
 	gift->n_leases = p->unit_leases;
 }
+
+void published_failed(struct published *p)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->since_ns != 0)
+		p->since_ns = clock_steady_ns();
+	pthread_mutex_unlock(&p->lock);
+}

@@ -5,8 +5,9 @@
  *
  * Refs are in time order, so the oldest rows are the lowest ones: no index on
  * time is needed, but for dead letters, which are closed in any order. The
- * inbox row of a letter that is open stays, however old. How old they are is told by the storage's clock, so nothing
- * is looked for before the first unit has shown it.
+ * inbox row of a letter that is open stays, however old. How old they are is
+ * told by the storage's clock, so nothing is looked for before the first unit
+ * has shown it.
  */
 #include <string.h>
 

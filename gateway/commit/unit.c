@@ -214,6 +214,8 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
+	if (u->published != NULL)
+		published_failed(u->published);
 	/* once for an outage: a line a unit would fill what is full already */
 	if (!unit_means_away(stored))
 		log_warning("a unit of %u messages was not stored: %s",
@@ -327,9 +329,10 @@ void unit_idle(struct unit *u)
 
 void unit_last(struct unit *u)
 {
+	uint64_t failures = atomic_load(&u->world->failures);
 	struct queue none = { 0 }, back = { 0 };
 
 	while (u->published != NULL && published_due_ns(u->published) != 0 &&
-	       !atomic_load(&u->world->away))
+	       atomic_load(&u->world->failures) == failures)
 		unit_run(u, &none, &back);
 }

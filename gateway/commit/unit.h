@@ -90,7 +90,7 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back);
 /* Nothing to do for a while: retention, and a probe of a storage that is away. */
 void unit_idle(struct unit *u);
 
-/* Before the end: what the publisher is done with, unless storage is away. */
+/* Before the end: what the publisher is done with, if storage takes it. */
 void unit_last(struct unit *u);
 
 /* apply.c */
@@ -161,6 +161,8 @@ int64_t published_due_ns(struct published *p);
 void published_needs(struct unit *u);
 void published_apply(struct unit *u);
 void published_done(struct unit *u, struct handover_gift *gift);
+/* It was not stored: what waits does so for a while again. */
+void published_failed(struct published *p);
 
 /* bounds.c */
 struct bounds *bounds_new(const struct committer_options *options);

@@ -298,6 +298,130 @@ static void test_a_namesake(void **state)
 	committer_free(&c);
 }
 
+/*
+ * Ordered events of five baskets, while storage fails by chance, hand-overs are
+ * lost, publishers are started anew and forget everything: of each basket they
+ * go out in their order, and all that was acknowledged does.
+ */
+#define BASKETS 5
+#define EVENTS 600
+
+struct random_sent {
+	unsigned last[BASKETS];		/* the newest that went out */
+	bool out[EVENTS], made[EVENTS];
+	unsigned again, turns;
+};
+
+static void random_send(struct side *s, struct random_sent *r)
+{
+	const struct handover_event *e;
+
+	while (backlog_is_ours(s->backlog) && (e = order_next(s->order)) != NULL) {
+		unsigned basket, number;
+		int64_t ref = e->ref;
+
+		assert_int_equal(sscanf(e->type, "%u-%u", &basket, &number), 2);
+		if (r->out[number])
+			r->again++;
+		else if (r->last[basket] > number)
+			fail_msg("%u went before %u", r->last[basket], number);
+		else
+			r->last[basket] = number;
+		r->out[number] = true;
+		/* some are lost on the way back: they go again */
+		if (number % 7 == 3 && r->turns % 3 > 0) {
+			order_reset(s->order);
+			return;
+		}
+		order_confirmed(s->order, ref);
+		committer_published(s->committer, &ref, 1);
+	}
+}
+
+static void random_turn(struct side *s, struct random_sent *r, unsigned n)
+{
+	s->now_ms += 700;
+	r->turns++;
+	s->deaf = n % 5 == 0;
+	side_news(s);
+	if (s->deaf && n % 2 == 0)
+		backlog_lost(s->backlog);
+	backlog_keep(s->backlog, s->now_ms);
+	while (backlog_step(s->backlog, s->now_ms))
+		;
+	random_send(s, r);
+}
+
+static enum gantry_verdict do_basket(struct shot *s, struct gantry_message *m,
+				     struct gantry_error *err)
+{
+	const char *basket = arena_format(&m->arena, "%u", (unsigned)s->number % BASKETS);
+	json_t *value = json_integer(s->number);
+	int put = gantry_record_put(m, "basket", basket, value, err);
+
+	json_decref(value);
+	return put < 0 || gantry_publish(m, &GANTRY_EVENT(
+		.exchange = "x", .routing_key = "k", .ordered = true,
+		.type = arena_format(&m->arena, "%s-%u", basket, (unsigned)s->number),
+		.payload_text = "{}", .payload_len = 2, .aggregate_type = "basket",
+		.aggregate_id = basket), err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void random_make(struct random_sent *r, unsigned first, unsigned n)
+{
+	struct shot shots[16];
+
+	for (unsigned i = 0; i < n; i++) {
+		shot_init(&world, &shots[i], GANTRY_INLINE, do_basket);
+		shots[i].number = first + i;
+		shot_fire(&shots[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		shot_wait(&shots[i]);
+		r->made[first + i] = shots[i].m.answer.status == 200;
+		shot_fini(&shots[i]);
+	}
+}
+
+static void random_chance(unsigned chance)
+{
+	pthread_mutex_lock(&world.lock);
+	world.chance = chance;
+	pthread_mutex_unlock(&world.lock);
+}
+
+static void test_random(void **state)
+{
+	struct random_sent *r = memory_new(sizeof(*r));
+	unsigned lost = 0;
+
+	(void)state;
+	random_chance(30);
+	for (unsigned n = 0; n < EVENTS; n += 12) {
+		random_make(r, n, 12);
+		for (unsigned i = 0; i < 6; i++)
+			random_turn(&a, r, n + i);
+		if (n % 84 == 0) {
+			side_close(&a);
+			side_open(&a, world.committer, "a");
+		}
+	}
+	random_chance(0);
+	backlog_lost(a.backlog);
+	for (unsigned i = 0; i < 2000 && world_count(&world, COMMIT_OUTBOX) > 0; i++) {
+		random_turn(&a, r, 1);
+		usleep(3000);
+	}
+	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 0);
+	for (unsigned n = 0; n < EVENTS; n++) {
+		assert_true(!r->made[n] || r->out[n]);
+		lost += !r->made[n];
+	}
+	print_message("%u refused, %u sent again\n", lost, r->again);
+	assert_true(r->again > 0 && lost > 0 && lost < EVENTS / 2);
+	free(r);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -308,6 +432,7 @@ int main(void)
 		CASE(test_two_gateways),
 		CASE(test_a_dead_gateway),
 		CASE(test_a_namesake),
+		CASE(test_random),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,34 +204,57 @@ static void play_deep(struct peer *p)
 	peer_drain(p);
 }
 
+struct deep {
+	struct side side;
+	int result;
+};
+
 /* The library decodes them by recursion; the stack must suffice. */
 static void *deep_run(void *arg)
 {
 	struct arena arena = { 0 };
+	struct deep *d = arg;
 	struct content c;
-	struct side s = { 0 };
 
-	(void)arg;
-	side_deliver(&s, play_deep);
-	assert_int_equal(side_content(&s, &arena, &c), 0);
-	assert_int_equal(c.properties->headers.num_entries, 1);
-	content_fini(&c);
+	d->result = side_content(&d->side, &arena, &c);
+	if (d->result == 0)
+		content_fini(&c);
 	arena_fini(&arena);
-	side_end(&s);
+	return NULL;
+}
+
+static void *deep_open(void *arg)
+{
+	struct deep *d = arg;
+	amqp_frame_t frame;
+
+	if (broker_open(d->side.broker, &d->side.err) == 0 &&
+	    broker_wait(d->side.broker, 1000, &frame, &d->side.err) == 1)
+		return deep_run(d);
+	d->result = -2;
 	return NULL;
 }
 
 static void test_deep_headers(void **state)
 {
+	struct deep d = { 0 };
 	pthread_attr_t attr;
 	pthread_t thread;
 
 	(void)state;
+	side_begin(&d.side, play_deep, NULL);
 	pthread_attr_init(&attr);
 	assert_int_equal(pthread_attr_setstacksize(&attr, BROKER_STACK), 0);
-	assert_int_equal(pthread_create(&thread, &attr, deep_run, NULL), 0);
+	assert_int_equal(pthread_create(&thread, &attr, deep_open, &d), 0);
 	pthread_attr_destroy(&attr);
 	pthread_join(thread, NULL);
+	/* librabbitmq takes them before 0.14, and breaks off since */
+	if (d.result != 0) {
+		assert_int_equal(d.result, -1);
+		assert_string_equal(d.side.err.message, "h1: reading: what came "
+				    "is not AMQP 0-9-1");
+	}
+	side_end(&d.side);
 }
 
 static void refuse(void (*play)(struct peer *), const char *text)

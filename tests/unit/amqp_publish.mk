@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The publisher: its order and window alone, and its storage side.
 if CMOCKA
-PUBLISH_TESTS = tests/unit/amqp_order
+PUBLISH_TESTS = tests/unit/amqp_order tests/unit/amqp_publish
 if PLUGIN_MEMORY
 PUBLISH_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 endif
@@ -20,3 +20,6 @@ tests_unit_amqp_backlog_SOURCES = tests/unit/amqp_backlog.c $(COMMIT_WORLD)
 tests_unit_amqp_backlog_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_amqp_backlog_LDADD = $(LDADD_UNIT)
 tests_unit_amqp_backlog_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_amqp_publish_SOURCES = tests/unit/amqp_publish.c
+tests_unit_amqp_publish_LDADD = $(LDADD_UNIT)
+tests_unit_amqp_publish_LDFLAGS = $(LDFLAGS_UNIT)

@@ -109,6 +109,31 @@ static void test_utf8(void **state)
 	assert_false(utf8_is_id("abc", 3, 2));
 }
 
+static void check_clean(const char *text, size_t max, const char *expected)
+{
+	struct arena arena = { 0 };
+
+	assert_string_equal(utf8_clean(&arena, text, max), expected);
+	arena_fini(&arena);
+}
+
+static void test_utf8_clean(void **state)
+{
+	struct arena arena = { 0 };
+
+	(void)state;
+	check_clean("", 8, "");
+	check_clean("abc", 3, "abc");
+	check_clean("abc", 2, "ab");
+	check_clean("a\nb\x7f" "c\xc2\x85" "d", 16, "a?b?c?d");
+	check_clean("\xff\xc3\xa4\xe2\x82", 16, "?\xc3\xa4??");
+	/* cut between two characters, not inside of one */
+	check_clean("a\xc3\xa4\xe2\x82\xac", 5, "a\xc3\xa4");
+	check_clean("\xe2\x82\xac", 2, "");
+	assert_null(utf8_clean(&arena, NULL, 8));
+	arena_fini(&arena);
+}
+
 static void test_parse(void **state)
 {
 	int64_t n;
@@ -181,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_refs_ascend),
 		cmocka_unit_test(test_ids_have_their_form),
 		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf8_clean),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_writer_escapes),
 		cmocka_unit_test(test_error_lists_problems),

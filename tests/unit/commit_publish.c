@@ -208,6 +208,25 @@ static void test_published_rows_wait_for_storage(void **state)
 	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 0);
 }
 
+/* A storage that refuses is not asked in a loop, at the end neither. */
+static void test_published_rows_are_refused(void **state)
+{
+	uint64_t failures;
+	int64_t ref;
+
+	(void)state;
+	tell("One");
+	ref = take_one();
+	world_fail(&world, WORLD_COMMIT, GANTRY_REFUSED_ROW, -1);
+	committer_published(world.committer, &ref, 1);
+	usleep(550000);
+	failures = committer_counts(world.committer).failures;
+	assert_in_range(failures, 1, 6);
+	engine_free(&world.engine);
+	committer_free(&world.committer);
+	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 1);
+}
+
 /* The end does not wait for 100 ms, and forgets nothing. */
 static void test_published_rows_go_at_the_end(void **state)
 {
@@ -413,7 +432,7 @@ static void test_without_a_broker_the_oldest_go(void **state)
 	struct gantry_error err = ERROR_INIT;
 	struct query_store store = world_query_store(&world);
 	json_t *rows;
-	char type[8];
+	char type[16];
 
 	(void)state;
 	for (int i = 0; i < 9; i++) {
@@ -550,6 +569,7 @@ int main(void)
 		CASE(test_events_are_handed_over),
 		CASE(test_published_rows_go),
 		CASE(test_published_rows_wait_for_storage),
+		CASE(test_published_rows_are_refused),
 		CASE(test_published_rows_go_at_the_end),
 		CASE(test_cause_is_kept),
 		CASE(test_lease_of_two_replicas),

@@ -25,3 +25,4 @@ include tests/unit/config.mk
 include tests/unit/commit.mk
 include tests/unit/amqp_link.mk
 include tests/unit/amqp_publish.mk
+include tests/unit/amqp_consume.mk

@@ -283,6 +283,8 @@ static void delivery_letter_of_broker(struct delivery *d, const amqp_table_t *he
 	struct headers_death death;
 
 	letter->cause = "DEAD_LETTERED";
+	letter->exchange = d->exchange;
+	letter->routing_key = d->routing_key;
 	if (!headers_death(headers, &death, &d->m.arena))
 		return;
 	if (death.reason != NULL && *death.reason != '\0')
@@ -290,8 +292,11 @@ static void delivery_letter_of_broker(struct delivery *d, const amqp_table_t *he
 	letter->text = arena_format(&d->m.arena, "The broker took it out of queue %s: %s",
 				    death.queue != NULL ? death.queue : d->queue,
 				    death.reason != NULL ? death.reason : "no reason");
-	letter->exchange = death.exchange;
-	letter->routing_key = death.routing_key;
+	/* after a retry it is in our own notes where it came from */
+	if (*d->exchange == '\0' && death.exchange != NULL) {
+		letter->exchange = death.exchange;
+		letter->routing_key = death.routing_key;
+	}
 	letter->died_at_ms = death.at_ms;
 }
 

@@ -498,5 +498,8 @@ void desk_forget_stale(struct desk *h)
 
 int64_t desk_due_ms(const struct desk *h)
 {
+	/* an answer wakes us, and then it is looked at again */
+	if (h->guard.state == GUARD_CLOSED && h->at_engine > 0)
+		return INT64_MAX;
 	return guard_due_ms(&h->guard);
 }

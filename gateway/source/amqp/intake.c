@@ -3,12 +3,11 @@
 #include "gateway/source/amqp/intake.h"
 
 #include <assert.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 
-#define INTAKE_TAG "gantry"
 #define INTAKE_ACK_MS 10000
 #define INTAKE_FIRST_MS 100
 #define INTAKE_MOST_MS 10000
@@ -85,6 +84,10 @@ static int intake_reply(struct intake *in, const char *what, int64_t now_ms,
 	return -1;
 }
 
+/*
+ * Each consumer has a tag of its own: RabbitMQ 3.10 ends the connection with
+ * INTERNAL_ERROR when one comes again on a channel with unacked deliveries.
+ */
 static int intake_consume(struct intake *in, unsigned prefetch, int64_t now_ms,
 			  struct gantry_error *err)
 {
@@ -94,9 +97,10 @@ static int intake_consume(struct intake *in, unsigned prefetch, int64_t now_ms,
 	amqp_basic_qos(c, in->channel, 0, (uint16_t)prefetch, 0);
 	if (intake_reply(in, "setting the prefetch", now_ms, err) < 0)
 		return -1;
+	snprintf(in->tag, sizeof(in->tag), "gantry-%u", ++in->consumers);
 	broker_guard(in->broker, BROKER_RPC_MS);
 	amqp_basic_consume(c, in->channel, amqp_cstring_bytes(in->source),
-			   amqp_cstring_bytes(INTAKE_TAG), 0, 0, 0,
+			   amqp_cstring_bytes(in->tag), 0, 0, 0,
 			   amqp_empty_table);
 	if (intake_reply(in, "consuming", now_ms, err) < 0)
 		return -1;
@@ -127,7 +131,7 @@ int intake_pause(struct intake *in, int64_t now_ms, struct gantry_error *err)
 	assert(intake_consumes(in));
 	broker_guard(in->broker, BROKER_RPC_MS);
 	amqp_basic_cancel(broker_connection(in->broker), in->channel,
-			  amqp_cstring_bytes(INTAKE_TAG));
+			  amqp_cstring_bytes(in->tag));
 	if (intake_reply(in, "ending a consumer", now_ms, err) < 0)
 		return -1;
 	in->state = INTAKE_PAUSED;

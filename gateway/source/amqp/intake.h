@@ -41,6 +41,8 @@ struct intake {
 	const struct topology_queue *topology;	/* where it goes on to */
 	amqp_channel_t first_channel, channel;
 	unsigned prefetch;
+	unsigned consumers;		/* so far */
+	char tag[32];			/* of the last one */
 	enum intake_state state;
 	unsigned generation;
 	struct ring ring;

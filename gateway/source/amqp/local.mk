@@ -15,6 +15,7 @@ gateway_libcore_a_SOURCES += gateway/source/amqp/headers.c gateway/source/amqp/h
 gateway_libcore_a_SOURCES += gateway/source/amqp/hop.c gateway/source/amqp/hop.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/hopper.c gateway/source/amqp/hopper.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/intake.c gateway/source/amqp/intake.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/intakes.c gateway/source/amqp/intakes.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/ring.c gateway/source/amqp/ring.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/suspects.c gateway/source/amqp/suspects.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/tally.c gateway/source/amqp/tally.h
@@ -24,3 +25,6 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/publish.c gateway/source/amqp/publish.h \
 	gateway/source/amqp/publisher.c gateway/source/amqp/publisher.h \
 	gateway/source/amqp/window.c gateway/source/amqp/window.h
+	gateway/source/amqp/window.c gateway/source/amqp/window.h \
+	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
+	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h

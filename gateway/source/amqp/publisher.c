@@ -20,7 +20,10 @@
 #include "gateway/source/amqp/topology.h"
 
 #define PUBLISHER_ENTRIES (1u << 20)
-#define PUBLISHER_BYTES (64u << 20)
+#define PUBLISHER_BYTES (32u << 20)
+/* What comes from the committer while so much may go already is left to a pass
+   over the outbox: a broker that is away costs no memory. */
+#define PUBLISHER_AHEAD 16384
 #define PUBLISHER_BURST 32	/* publishes between two looks at the broker */
 #define PUBLISHER_SEND_MS 10000	/* that a burst may take */
 #define PUBLISHER_FLUSH_MS 5000
@@ -282,6 +285,8 @@ static void publisher_supersede(struct publisher *p)
 static void publisher_news(struct publisher *p)
 {
 	struct handover_news news;
+	struct order_counts counts;
+	size_t ahead;
 
 	handover_take(p->handover, &news);
 	order_gone(p->order, news.gone, news.n_gone);
@@ -290,7 +295,9 @@ static void publisher_news(struct publisher *p)
 			publisher_supersede(p);
 	if (news.lost)
 		backlog_lost(p->backlog);
-	while (news.first != NULL) {
+	counts = order_counts(p->order);
+	ahead = counts.ready + counts.missing + counts.waiting;
+	while (news.first != NULL && ahead++ < PUBLISHER_AHEAD) {
 		struct handover_event *e = news.first;
 
 		news.first = e->next;
@@ -298,6 +305,8 @@ static void publisher_news(struct publisher *p)
 		if (!order_add(p->order, e, 0))
 			backlog_lost(p->backlog);
 	}
+	if (news.first != NULL)
+		backlog_lost(p->backlog);
 	handover_news_fini(&news);
 }
 

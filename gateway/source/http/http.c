@@ -17,7 +17,6 @@
 #include "gateway/source/http/listen.h"
 #include "gateway/source/http/request.h"
 
-#define HTTP_MAX_BODY (INT64_C(64) << 20)
 #define HTTP_SPARE_FILES 256
 
 static int64_t http_default(int64_t value, int64_t otherwise)

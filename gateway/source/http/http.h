@@ -26,6 +26,7 @@ struct http;
 
 #define HTTP_MAX_LISTEN 16
 #define HTTP_MAX_LOOPS 64
+#define HTTP_MAX_BODY (INT64_C(64) << 20)
 
 /* A fixed page, answered on the loop itself: must not block. GET and HEAD. */
 struct http_page {

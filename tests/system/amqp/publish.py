@@ -208,6 +208,60 @@ def test_an_exchange_that_is_gone(w):
     assert w.types(item) == ["InsufficientStock"]
 
 
+def test_a_full_queue_refuses(w):
+    """reject-publish: the broker answers with a nack; when there is room again
+    the event goes."""
+    with w.r.client() as c:
+        c.channel.queue_unbind("all", NOTES, "#")
+        c.queue("small", (NOTES, "#"), quorum=False, **{
+            "x-max-length": 1, "x-overflow": "reject-publish"})
+    items = [w.g.item(1) for _ in range(3)]
+    for item in items:
+        w.g.orders.post("/allocations", w.g.request(item, 100))
+    wait_for("some are held", 20, lambda: len(
+        [r for r in w.listed() if r["state"] == "held"]) >= 1)
+    assert {r["cause"] for r in w.listed() if r["cause"]} == \
+        {"refused: the broker answered with a nack"}
+    assert w.metrics()['gantry_publish_refused_total{cause="nacked"}'] >= 1
+    with w.r.client() as c:
+        got = c.take("small", 3, 60)
+        assert len(got) == 3, got
+        assert {json.loads(b)["aggregateId"] for _, _, b in got} == set(items)
+        c.channel.queue_delete("small")
+        c.queue("all", (NOTES, "#"))
+    w.empty()
+
+
+def test_bounds_of_the_outbox(w):
+    """The broker is away and the outbox full: 503 for what makes events; and
+    all is well when it is back."""
+    with Proxy(w.r.port) as p:
+        p.refusing = True
+        with Gantry("commit: {outbox_max_rows: 20}\n" + amqp_of(w.r, p), "bounds") as g:
+            here = World(w.r, p, g)
+            item = g.item(1000)
+            got = None
+            for _ in range(30):
+                got = g.orders.post("/allocations", g.request(item, 1))
+                if got.status != 201:
+                    break
+            assert got.status == 503 and got.code == "OVERLOADED", got
+            assert got.json["error"]["message"] == "Too many events wait for the broker"
+            assert got.json["error"]["retryable"] is True
+            assert got.header("Retry-After") == "1"
+            assert here.waiting() == 21
+            assert here.ready() == (200, {"status": "warn", "reason": "outbox"})
+            assert here.metrics()["gantry_outbox_full"] == 1
+            assert here.metrics()["gantry_outbox_events"] == 21
+            g.item(1)       # makes no event
+            p.refusing = False
+            here.empty()
+            wait_for("taken again", 10, lambda: g.orders.post(
+                "/allocations", g.request(item, 1)).status == 201)
+            here.empty()
+            assert g.stop() == 0
+
+
 class Load(threading.Thread):
     """Allocations through their states, asked again until there is an answer;
     notes what was acknowledged."""
@@ -408,6 +462,11 @@ def test_invariants_hold(w):
     assert code == 0, (out, err)
 
 
+def amqp_of(rabbit, proxy):
+    return "amqp: {url: \"%s\", user: gantry, password_file: %s}\n" % (
+        proxy.url, rabbit.password_file(rabbit.folder))
+
+
 def main():
     why = missing()
     if why:
@@ -419,9 +478,7 @@ def main():
     failed = 0
     with Rabbit() as r, Proxy(r.port) as p:
         p.refusing = True
-        amqp = "amqp: {url: \"%s\", user: gantry, password_file: %s}\n" % (
-            p.url, r.password_file(r.folder))
-        with Gantry(amqp, "publish") as g:
+        with Gantry(amqp_of(r, p), "publish") as g:
             w = World(r, p, g)
             if tests[0] is not test_without_a_broker_events_wait:
                 p.refusing = False

@@ -14,8 +14,8 @@ import time
 import _path  # noqa: F401
 import rabbit
 import tap
-from gantry import PROGRAM, free_port
-from rabbit import Proxy, Rabbit, make_tls
+from gantry import Gantry, PROGRAM, free_port
+from rabbit import Proxy, Rabbit, make_tls, wait_for
 
 QUEUE = "inventory.order-events"
 TIERS = {"1s": 1000, "10s": 10000, "60s": 60000, "5m": 300000}
@@ -108,6 +108,14 @@ class House:
         return {e["name"]: (e["type"], e["durable"]) for e in self.rabbit.listed(
             "list_exchanges", "-p", vhost, "name", "type", "durable")
             if e["name"] and not e["name"].startswith("amq.")}
+
+    def queues_of(self, vhost, name):
+        """(messages, consumers) of one queue, or None."""
+        for q in self.rabbit.listed("list_queues", "-p", vhost, "name", "messages",
+                                    "consumers"):
+            if q["name"] == name:
+                return q["messages"], q["consumers"]
+        return None
 
     def queues(self, vhost):
         """{name: arguments}; all of them must be durable."""
@@ -393,6 +401,73 @@ def test_tls_refused(h):
                  connect_timeout="1s")
     assert ran.status == 1 and ran.err.startswith(
         "gantry: broker: 127.0.0.1:%d: " % h.rabbit.tls_port), ran
+
+
+def log_of(daemon):
+    with open(daemon.path("log")) as f:
+        return f.read()
+
+
+def test_the_gateway_goes_on_with_the_others(h):
+    """A queue that differs is told once, left alone, and taken when it was
+    mended; the exchange of the other side is made when it does not appear."""
+    url = h.vhost("daemon")
+    with h.rabbit.client("daemon") as c:
+        c.channel.queue_declare(QUEUE, durable=True)
+    extra = ("amqp: {url: \"%s\", user: gantry, password_file: %s}\n"
+             "handlers:\n  kept: {plugin: journal, exchange: audit.events}\n"
+             "routes:\n- {amqp: {queue: audit, bind: {audit.in: ['#']}}, "
+             "pipeline: [kept.keep]}\n" % (url, h.password))
+    with h.rabbit.client("daemon") as c:
+        c.exchange("audit.in")
+        with Gantry(extra, "topology") as daemon:
+            began = time.monotonic()
+            wait_for("the other queue is bound", 20, lambda: c.count("audit") >= 0 and
+                     "is not consumed" in log_of(daemon))
+            c.publish("audit.in", "a.b", {"eventId": "one"}, message_id="one")
+            wait_for("the other queue is consumed", 20,
+                     lambda: h.queues_of("daemon", "audit") == (0, 1))
+            assert "order.events" not in h.exchanges("daemon") or \
+                time.monotonic() - began > 5
+            wait_for("the exchange is made", 20,
+                     lambda: "order.events" in h.exchanges("daemon"))
+            assert time.monotonic() - began > 4
+            equal(h.queues("daemon")[QUEUE], {})
+            h.rabbit.control("delete_queue", "-p", "daemon", QUEUE)
+            wait_for("the queue is consumed", 20,
+                     lambda: h.queues_of("daemon", QUEUE) == (0, 1))
+            log = log_of(daemon)
+    equal(h.queues("daemon")[QUEUE], WANTED[QUEUE])
+    said = [line for line in log.splitlines() if QUEUE + " is " in line]
+    equal(len(said), 2)
+    assert ("amqp: queue %s is not consumed: PRECONDITION_FAILED - inequivalent arg "
+            % QUEUE) in said[0], said
+    assert "see gantry topology plan" in said[0], said
+    assert "amqp: queue %s is consumed now" % QUEUE in said[1], said
+    for line in ("exchange order.events is not there; it is waited for",
+                 "exchange order.events is there now"):
+        equal(log.count(line), 1)
+
+
+def test_a_silent_host_is_left_for_the_next(h):
+    """It holds every byte back, as a machine does that lost its network."""
+    h.vhost("silent")
+    with Proxy(h.rabbit.port) as p:
+        extra = ("amqp: {url: \"amqp://127.0.0.1:%d,127.0.0.1:%d/silent\", "
+                 "user: gantry, password_file: %s, heartbeat: 2s, "
+                 "connect_timeout: 1s}\n" % (p.port, h.rabbit.port, h.password))
+        with Gantry(extra, "topology") as daemon:
+            wait_for("both connections are there", 20, lambda: len(p.open()) >= 2 and
+                     h.queues_of("silent", QUEUE) == (0, 1))
+            p.hold()
+            began = time.monotonic()
+            wait_for("both are given up", 20, lambda: log_of(daemon).count(
+                "127.0.0.1:%d: reading: no sign of life from the broker" % p.port) == 2)
+            took = time.monotonic() - began
+            assert 1 < took < 2 * 2 + 2, took
+            for who in ("amqp: consuming from", "publisher: connected to"):
+                wait_for(who + " the other host", 20, lambda: "%s 127.0.0.1:%d\"" % (
+                    who, h.rabbit.port) in log_of(daemon))
 
 
 def main():
