@@ -35,6 +35,11 @@ EXTRA_DIST += tests/system/admin/_path.py tests/system/admin/letters.py
 SYSTEM_TESTS += tests/system/amqp/publish.py
 SYSTEM_TESTS += tests/system/amqp/topology.py
 SYSTEM_TESTS += tests/system/amqp/consume.py
+# A real RabbitMQ each: kept short here, "make torture" has the whole of it.
+SYSTEM_TESTS += tests/system/amqp/tables.py tests/system/amqp/shuffle.py
+SYSTEM_TESTS += tests/system/amqp/storm.py tests/system/amqp/cluster.py
+EXTRA_DIST += tests/system/rabbit.py tests/system/amqp/_path.py
+EXTRA_DIST += tests/system/amqp/world.py scripts/demo/events.py
 TESTS += $(SYSTEM_TESTS)
 EXTRA_DIST += $(SYSTEM_TESTS) tests/system/api/_path.py tests/system/gantry.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py

@@ -64,6 +64,7 @@ def test_a_node_is_lost(w):
     print("# %d events, %d fed again, %d published, %d of them again" % (
         EVENTS, feeder.again, len(w.seen.known), w.seen.copies))
     assert w.g.quantities(item) == (10**7, 3 * EVENTS)
+    w.wait_until_quiet()
     assert w.g.stop() == 0
     w.check_store()
     w.check_published()
