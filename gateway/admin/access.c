@@ -58,7 +58,7 @@ static bool access_authenticate(const struct graph *graph, struct gantry_message
 }
 
 const char *access_check(const struct admin_options *options, gid_t group,
-			 struct gantry_message *m)
+			 struct gantry_message *m, const char *right)
 {
 	const char *challenge = NULL;
 	uid_t uid;
@@ -70,7 +70,7 @@ const char *access_check(const struct admin_options *options, gid_t group,
 		access_unauthenticated(m, challenge);
 		return NULL;
 	}
-	if (!gantry_has_role(m, ACCESS_ROLE)) {
+	if (!gantry_has_role(m, ACCESS_ROLE) && !gantry_has_role(m, right)) {
 		error_set(&m->error, "FORBIDDEN",
 			  "The token has no role that may do this");
 		admin_refuse(m);

@@ -36,17 +36,18 @@ struct admin_path {
 	const char *text;
 	bool of_letter;
 	const char *method;
+	const char *right;		/* beside the role for all */
 	admin_work *work;
 };
 
 static const struct admin_path admin_paths[] = {
-	{ ADMIN_LETTERS, false, "GET", look_list },
-	{ ADMIN_LETTERS "/causes", false, "GET", look_causes },
-	{ "/admin/api/audit", false, "GET", look_audit },
-	{ "", true, "GET", look_one },
-	{ "/retry", true, "POST", resolve_retry },
-	{ "/edit", true, "POST", resolve_edit },
-	{ "/discard", true, "POST", resolve_discard },
+	{ ADMIN_LETTERS, false, "GET", "gantry-admin:view", look_list },
+	{ ADMIN_LETTERS "/causes", false, "GET", "gantry-admin:view", look_causes },
+	{ "/admin/api/audit", false, "GET", "gantry-admin:view", look_audit },
+	{ "", true, "GET", "gantry-admin:view", look_one },
+	{ "/retry", true, "POST", "gantry-admin:retry", resolve_retry },
+	{ "/edit", true, "POST", "gantry-admin:edit", resolve_edit },
+	{ "/discard", true, "POST", "gantry-admin:discard", resolve_discard },
 };
 
 const struct admin_options *admin_options(const struct admin *admin)
@@ -153,10 +154,11 @@ void admin_handle(void *ctx, struct gantry_message *m)
 		admin_refuse(m);
 		return;
 	}
-	actor = access_check(&admin->options, admin->group, m);
+	path = admin_find(m, &ref);
+	actor = access_check(&admin->options, admin->group, m,
+			     path != NULL ? path->right : admin_paths[0].right);
 	if (actor == NULL)
 		return;
-	path = admin_find(m, &ref);
 	if (path == NULL) {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
 		admin_refuse(m);

@@ -10,9 +10,10 @@
  *	POST /admin/api/dead-letters/REF/discard	{"reason": "..."}
  *	GET  /admin/api/audit?limit=&after=
  *
- * Over TCP a token with the role gantry-admin is needed, over the unix socket
- * a peer that is root, this user or in the group gantry. Knows nothing of
- * sockets and libmicrohttpd: source/http hands it complete requests.
+ * Over TCP a token with the role gantry-admin is needed, or with one that has
+ * this right alone: gantry-admin:view, :retry, :edit, :discard (D36). Over the
+ * unix socket a peer that is root, this user or in the group gantry. Knows
+ * nothing of sockets and libmicrohttpd: source/http hands it complete requests.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H

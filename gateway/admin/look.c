@@ -50,13 +50,13 @@ void look_list(struct admin *admin, struct admin_job *job)
 	struct letters_query query = { .cause = gantry_query(m, "cause"),
 				       .queue = gantry_query(m, "queue"),
 				       .after = gantry_query(m, "after"),
-				       .limit = look_limit(m),
 				       .whole = look_is_whole(m) };
 	struct letters_page page;
 	json_t *data;
 
+	query.limit = look_limit(m);
 	if (query.limit == 0)
-		return;
+		return;		/* answered: m is not ours any more */
 	if (query.whole && query.limit > LOOK_WHOLE)
 		query.limit = LOOK_WHOLE;
 	if (letters_read(&admin_options(admin)->store, &query, &m->arena, &page,
@@ -130,15 +130,14 @@ void look_audit(struct admin *admin, struct admin_job *job)
 	struct look_audit audit = { .last = 0 };
 	struct gantry_sink sink = { look_audit_row, &audit };
 	const char *text = gantry_query(m, "after");
-	unsigned limit = look_limit(m);
 	int64_t after = 0;
 	struct gantry_value from;
 	struct gantry_range range = { .size = sizeof(range), .table = COMMIT_AUDIT,
 				      .index = GANTRY_BY_REF, .from = &from,
-				      .n_from = 1, .from_after = true,
-				      .limit = limit };
+				      .n_from = 1, .from_after = true };
 
-	if (limit == 0)
+	range.limit = look_limit(m);
+	if (range.limit == 0)
 		return;
 	if (text != NULL && !parse_integer(text, &after)) {
 		error_set(&m->error, "VALIDATION_ERROR",
@@ -154,7 +153,7 @@ void look_audit(struct admin *admin, struct admin_job *job)
 		admin_refuse(m);
 		return;
 	}
-	text = json_array_size(audit.rows) < limit ? NULL :
+	text = json_array_size(audit.rows) < range.limit ? NULL :
 		arena_format(&m->arena, "%" PRId64, audit.last);
 	admin_answer(m, look_page(audit.rows, text));
 }

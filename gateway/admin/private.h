@@ -33,9 +33,12 @@ const struct admin_options *admin_options(const struct admin *admin);
 void admin_answer(struct gantry_message *m, json_t *tree);
 void admin_refuse(struct gantry_message *m);
 
-/* access.c: the actor, in m's arena; NULL with m->answer's refusal made. */
+/*
+ * access.c: the actor, in m's arena; NULL with m answered. right is the role
+ * that suffices for this alone.
+ */
 const char *access_check(const struct admin_options *options, gid_t group,
-			 struct gantry_message *m);
+			 struct gantry_message *m, const char *right);
 
 /* look.c */
 admin_work look_list, look_causes, look_one, look_audit;

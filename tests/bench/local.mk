@@ -1,23 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 # What takes long or needs quiet, and so is no part of "make check":
 #   make bench [BENCH="--rows 5000000"]    rates beside what they are compared with
+#   make bench-events                      those over RabbitMQ alone
 #   make torture [KILLS=200]               kill -9 again and again, under load
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
-	tests/bench/allocate.lua
+	tests/bench/allocate.lua tests/bench/events.py
+
+# The plain program at the broker, for "make bench" alone.
+EXTRA_PROGRAMS = tests/bench/amqp_load
+tests_bench_amqp_load_SOURCES = tests/bench/amqp_load.c
+tests_bench_amqp_load_LDADD = $(RABBITMQ_LIBS)
 
 BENCH =
 KILLS = 200
 VALGRIND = valgrind --quiet --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite --child-silent-after-fork=yes
 
-bench: staged
+bench: staged tests/bench/amqp_load$(EXEEXT)
 	$(STAGED) python3 $(top_srcdir)/tests/bench/bench.py $(BENCH)
+	$(STAGED) AMQP_LOAD=$(abs_top_builddir)/tests/bench/amqp_load$(EXEEXT) \
+		python3 $(top_srcdir)/tests/bench/events.py $(BENCH) || test $$? -eq 77
+
+bench-events: staged tests/bench/amqp_load$(EXEEXT)
+	$(STAGED) AMQP_LOAD=$(abs_top_builddir)/tests/bench/amqp_load$(EXEEXT) \
+		python3 $(top_srcdir)/tests/bench/events.py $(BENCH)
 
 torture: staged $(FORGET)
 	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
 	$(STAGED) python3 $(top_srcdir)/tests/system/api/hammer.py
 	$(STAGED) GANTRY_TORTURE=10 $(top_srcdir)/tests/fault/run
+	$(STAGED) GANTRY_STORM="20000 30 3 10" \
+		python3 $(top_srcdir)/tests/system/amqp/storm.py
+	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py
+	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
 
 # Not those that try millions of things, which take minutes so.
 VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener, \
@@ -32,4 +48,4 @@ check-valgrind: staged $(check_PROGRAMS)
 	$(STAGED) GANTRY=$(abs_top_builddir)/stage/gantry-valgrind \
 		python3 $(top_srcdir)/tests/system/api/examples.py
 
-.PHONY: bench torture check-valgrind
+.PHONY: bench bench-events torture check-valgrind

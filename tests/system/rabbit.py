@@ -321,6 +321,15 @@ class Rabbit:
         """What a list_... command says, as a list of dicts."""
         return json.loads(self.control(*arguments, "--formatter=json") or "[]")
 
+    def may_be_lost(self):
+        """Whether every quorum queue keeps its majority without this node."""
+        done = subprocess.run(
+            [program("rabbitmq-queues"), "-n", self.node, "--quiet",
+             "check_if_node_is_quorum_critical"],
+            env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=CONTROL_SECONDS)
+        return done.returncode == 0
+
     def queues(self, vhost="/"):
         """{name: messages}, with those that are out with consumers."""
         return {q["name"]: q["messages"] for q in self.listed(

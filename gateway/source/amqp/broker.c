@@ -130,7 +130,7 @@ int64_t broker_pause_ms(const struct broker *b)
 
 void broker_release(struct broker *b)
 {
-	if (b->n_kept == 0)
+	if (b->n_kept == 0 && b->connection != NULL)
 		amqp_maybe_release_buffers(b->connection);
 }
 

@@ -30,6 +30,8 @@ def lose(w, feeder, at):
     """kill -9 of the node that the gateway is on, while events flow."""
     wait_for("%d events are fed" % at, 60, lambda: feeder.sent >= at, 0.01)
     node = wait_for("the gateway is connected", 30, lambda: connected_to(w))
+    # the one that was lost before has caught up, or a majority would be gone
+    wait_for("a majority without it", 120, node.may_be_lost, 0.5)
     before = w.taken()
     node.kill()
     assert not feeder.is_done, "the node was lost after the work"
@@ -62,6 +64,7 @@ def test_a_node_is_lost(w):
     print("# %d events, %d fed again, %d published, %d of them again" % (
         EVENTS, feeder.again, len(w.seen.known), w.seen.copies))
     assert w.g.quantities(item) == (10**7, 3 * EVENTS)
+    w.wait_until_quiet()
     assert w.g.stop() == 0
     w.check_store()
     w.check_published()

@@ -118,6 +118,7 @@ def picture(w):
 
 
 def finish(w, ids):
+    w.wait_until_quiet()
     assert w.g.stop() == 0
     w.check_store()
     w.check_published()

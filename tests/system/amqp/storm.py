@@ -153,6 +153,7 @@ def test_storm(all):
         storm.feeder.again, w.g.starts, len(w.seen.known), w.seen.copies), flush=True)
     assert storm.counts == {"kill": KILLS, "stop": STOPS, "cut": CUTS}, storm.counts
     check_orders(w, items)
+    w.wait_until_quiet()
     assert w.g.stop() == 0
     w.check_store()
     w.check_published()

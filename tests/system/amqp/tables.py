@@ -302,6 +302,7 @@ def test_other_major_version(w):
 
 
 def test_store_is_in_order(w):
+    w.wait_until_quiet()
     assert w.g.stop() == 0
     w.check_store()
     w.check_published()

@@ -449,6 +449,27 @@ def test_the_gateway_goes_on_with_the_others(h):
         equal(log.count(line), 1)
 
 
+def test_a_silent_host_is_left_for_the_next(h):
+    """It holds every byte back, as a machine does that lost its network."""
+    h.vhost("silent")
+    with Proxy(h.rabbit.port) as p:
+        extra = ("amqp: {url: \"amqp://127.0.0.1:%d,127.0.0.1:%d/silent\", "
+                 "user: gantry, password_file: %s, heartbeat: 2s, "
+                 "connect_timeout: 1s}\n" % (p.port, h.rabbit.port, h.password))
+        with Gantry(extra, "topology") as daemon:
+            wait_for("both connections are there", 20, lambda: len(p.open()) >= 2 and
+                     h.queues_of("silent", QUEUE) == (0, 1))
+            p.hold()
+            began = time.monotonic()
+            wait_for("both are given up", 20, lambda: log_of(daemon).count(
+                "127.0.0.1:%d: reading: no sign of life from the broker" % p.port) == 2)
+            took = time.monotonic() - began
+            assert 1 < took < 2 * 2 + 2, took
+            for who in ("amqp: consuming from", "publisher: connected to"):
+                wait_for(who + " the other host", 20, lambda: "%s 127.0.0.1:%d\"" % (
+                    who, h.rabbit.port) in log_of(daemon))
+
+
 def main():
     tests = tap.tests_of(sys.modules["__main__"])
     why = rabbit.missing() or (None if shutil.which(PROGRAM) else

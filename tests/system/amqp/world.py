@@ -212,6 +212,25 @@ class World:
                 print("# waits: %s" % row, flush=True)
             raise
 
+    def names(self):
+        """The gateway's queue and those behind it."""
+        node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
+        names = [q for q in node.queues(self.client_options.get("vhost", "/"))
+                 if q.startswith(QUEUE)]
+        assert QUEUE in names and QUEUE + ".dead" in names, names
+        return names
+
+    def wait_until_quiet(self, seconds=60):
+        """No copy of an event waits anywhere, or is on its way to a retry."""
+        names, calm = self.names(), [0]
+
+        def look():
+            with self.client() as c:
+                busy = any(c.count(q) for q in names)
+            calm[0] = 0 if busy else calm[0] + 1
+            return calm[0] >= 3
+        wait_for("the queues are empty", seconds, look, 0.3)
+
     # --- what must hold afterwards; the gateway may be stopped ---
 
     def check_store(self):
@@ -253,12 +272,8 @@ class World:
     def check_queues(self):
         """Nothing is left in any queue of the gateway; it must be stopped, so
         that what it holds would be back."""
-        node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
-        names = [q for q in node.queues(self.client_options.get("vhost", "/"))
-                 if q.startswith(QUEUE)]
-        assert QUEUE in names and QUEUE + ".dead" in names, names
         with self.client() as c:
-            left = {q: c.count(q) for q in names}
+            left = {q: c.count(q) for q in self.names()}
         assert not any(left.values()), left
 
     def verify(self):
