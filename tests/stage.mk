@@ -30,13 +30,14 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
-	tests/system/admin/run_handler.py tests/system/admin/store.py \
-	tests/system/amqp/tables.py tests/system/amqp/topology.py \
+	tests/system/admin/run_handler.py tests/system/admin/store.py
+BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
-TESTS += $(SYSTEM_TESTS)
-EXTRA_DIST += $(SYSTEM_TESTS) tests/system/gantry.py tests/system/rabbit.py \
+TESTS += $(SYSTEM_TESTS) $(BROKER_TESTS)
+EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS)
+EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
 	tests/system/admin/letters.py tests/system/amqp/_path.py \
@@ -54,9 +55,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
-	tests/system/amqp/tables.py
+	tests/system/amqp/tables.py tests/system/amqp/consume.py
 
-THREADED_TESTS += tests/system/amqp/consume.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:
