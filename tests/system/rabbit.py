@@ -98,6 +98,16 @@ def end_group(process, seconds):
         return
 
 
+def end_by_signal():
+    """A test that is ended from outside (timeout, make) ends its broker, too."""
+    def ended(number, frame):
+        raise SystemExit(1)
+
+    if threading.current_thread() is threading.main_thread() and \
+            signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, ended)
+
+
 def group_lives(group):
     try:
         os.killpg(group, 0)
@@ -167,6 +177,7 @@ class Rabbit:
         os.mkdir(self.folder)
 
     def __enter__(self):
+        end_by_signal()
         try:
             self.start()
         except BaseException:
@@ -373,6 +384,7 @@ class Cluster:
             node.peers = [other.node for other in self.nodes]
 
     def __enter__(self):
+        end_by_signal()
         try:
             # the first one alone, or each may found a cluster of its own
             self.nodes[0].start()

@@ -30,6 +30,8 @@
 #define PUBLISHER_IDLE_MS 1000
 /* A queue that lost its leader may never say what became of a publish. */
 #define PUBLISHER_CONFIRM_MS 30000
+/* And its channel may refuse all, when a new one would not. */
+#define PUBLISHER_NACKS_MS 5000
 #define PUBLISHER_DONE 1024	/* refs told to the committer at once */
 /* Confirmed rows that storage has not deleted yet: it is slow or away. */
 #define PUBLISHER_UNDELETED 65536
@@ -57,6 +59,8 @@ struct publisher {
 	int64_t stop_ms;		/* when it must end at the latest; 0: not yet */
 	int64_t now_ms;			/* steady, of this turn */
 	int64_t open_ms;		/* the next attempt to connect */
+	int64_t nacks_ms;		/* since then nothing but nacks; 0: a confirm */
+	bool refused;			/* for too long */
 	uint64_t oldest;		/* on its way; since when it is the oldest */
 	int64_t oldest_ms;
 	bool superseded, told;		/* told: that the broker is away */
@@ -93,6 +97,7 @@ static void publisher_settled(void *ctx, int64_t ref, enum window_fate fate,
 	switch (fate) {
 	case WINDOW_CONFIRMED:
 		order_confirmed(p->order, ref);
+		p->nacks_ms = 0;
 		atomic_fetch_add(&p->published, 1);
 		p->done[p->n_done++] = ref;
 		if (p->n_done == PUBLISHER_DONE)
@@ -104,6 +109,9 @@ static void publisher_settled(void *ctx, int64_t ref, enum window_fate fate,
 		break;
 	case WINDOW_NACKED:
 		atomic_fetch_add(&p->nacked, 1);
+		if (p->nacks_ms == 0)
+			p->nacks_ms = p->now_ms;
+		p->refused |= p->now_ms - p->nacks_ms > PUBLISHER_NACKS_MS;
 		publisher_held(p, ref, "refused: the broker answered with a nack");
 		break;
 	}
@@ -123,7 +131,8 @@ static void publisher_lost(struct publisher *p, struct gantry_error *err)
 	error_reset(err);
 	window_reset(p->window);
 	order_reset(p->order);
-	p->publish.returning = false;
+	p->publish.returning = p->refused = false;
+	p->nacks_ms = 0;
 	p->open_ms = p->now_ms + broker_backoff_ms(p->broker);
 	committer_broker(p->options.committer, false);
 	atomic_store(&p->connected, false);
@@ -338,24 +347,33 @@ static void publisher_sleep(const struct publisher *p)
 	poll(fds, 2, publisher_timeout(p));
 }
 
-/* What is not answered for too long is sent again over a new connection. */
-static void publisher_watch(struct publisher *p)
+/* True: the oldest on its way was not answered for too long. */
+static bool publisher_is_silent(struct publisher *p)
 {
 	uint64_t oldest = window_oldest(p->window);
-	struct gantry_error err = ERROR_INIT;
 
 	if (oldest == 0 || oldest != p->oldest || broker_is_blocked(p->broker)) {
 		p->oldest = oldest;
 		p->oldest_ms = p->now_ms;
-		return;
+		return false;
 	}
-	if (p->now_ms - p->oldest_ms < PUBLISHER_CONFIRM_MS)
+	return p->now_ms - p->oldest_ms >= PUBLISHER_CONFIRM_MS;
+}
+
+/* A queue that changes its leader may leave a channel behind that never works
+   again: what was sent over it goes over a new one. */
+static void publisher_watch(struct publisher *p)
+{
+	bool silent = publisher_is_silent(p);
+	struct gantry_error err = ERROR_INIT;
+
+	if (!silent && !p->refused)
 		return;
 	p->oldest = 0;
-	error_depends(&err, GANTRY_DEPENDS_ON_BROKER,
-		      "%s: no confirm for %d s: %u events are sent again",
-		      broker_endpoint(p->broker), PUBLISHER_CONFIRM_MS / 1000,
-		      window_count(p->window));
+	error_depends(&err, GANTRY_DEPENDS_ON_BROKER, "%s: nothing but %s for %d s: "
+		      "another connection is tried", broker_endpoint(p->broker),
+		      silent ? "silence" : "refusals",
+		      (silent ? PUBLISHER_CONFIRM_MS : PUBLISHER_NACKS_MS) / 1000);
 	publisher_lost(p, &err);
 	error_fini(&err);
 }
