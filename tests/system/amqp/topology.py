@@ -290,7 +290,8 @@ def test_rights(h):
     assert ran.status == 1, ran
     item = ran.items()["queue", QUEUE + ".dead"]
     equal(item["state"], "refused")
-    assert item["said"].startswith(
+    # RabbitMQ 4 names the right that is missing
+    assert item["said"].replace("configure access", "access").startswith(
         "ACCESS_REFUSED - access to queue '%s.dead' in vhost 'rights' refused for "
         "user 'reader'" % QUEUE), item
     equal(item["mend"], "give the user its rights: rabbitmqctl set_permissions")
@@ -433,7 +434,8 @@ def test_the_gateway_goes_on_with_the_others(h):
             wait_for("the exchange is made", 20,
                      lambda: "order.events" in h.exchanges("daemon"))
             assert time.monotonic() - began > 4
-            equal(h.queues("daemon")[QUEUE], {})
+            # as it was made by hand; RabbitMQ 4 says what kind that is
+            assert h.queues("daemon")[QUEUE] in ({}, {"x-queue-type": "classic"})
             h.rabbit.control("delete_queue", "-p", "daemon", QUEUE)
             wait_for("the queue is consumed", 20,
                      lambda: h.queues_of("daemon", QUEUE) == (0, 1))
