@@ -14,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
 sys.dont_write_bytecode = True
 
 import tap
+import gantry
 from gantry import Client, Gantry, PROGRAM
 
 TORTURE = int(os.environ.get("GANTRY_TORTURE", "1"))
@@ -43,7 +44,7 @@ class Faulty(Gantry):
 
     def program(self, *arguments):
         return subprocess.run(
-            [PROGRAM, *arguments, "--config", self.path("gantry.yaml")] +
+            [gantry.PROGRAM, *arguments, "--config", self.path("gantry.yaml")] +
             self.folders(), capture_output=True, text=True, timeout=60)
 
     def verify(self):

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 
 import fault
+import gantry
 from fault import Crowd, is_unavailable
 
 
@@ -99,7 +100,7 @@ def test_damage_met_while_running(g):
     assert done.returncode == 1 and "malformed" in done.stderr, done
 
 
-def as_nobody(g):
+def give_to_nobody(g):
     """Root may write to what is read-only."""
     if os.geteuid() != 0:
         return
@@ -109,41 +110,20 @@ def as_nobody(g):
     os.chown(g.folder, 65534, 65534)
 
 
-def refused_as_nobody(g):
-    """Its own process drops to another user first, if we are root."""
-    pid = os.fork()
-    if pid == 0:
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid(65534)
-            os.setuid(65534)
-        try:
-            with open(g.path("said"), "w") as f:
-                f.write(g.refused())
-            os._exit(0)
-        except BaseException as error:
-            print("# %r" % error, flush=True)
-            os._exit(1)
-    assert os.waitpid(pid, 0)[1] == 0
-    with open(g.path("said")) as f:
-        return f.read()
-
-
 def test_read_only(g):
     made(g)
-    as_nobody(g)
+    give_to_nobody(g)
     os.chmod(g.path("gantry.db"), 0o440)
-    expect(g, refused_as_nobody(g),
+    expect(g, gantry.as_nobody(g.refused),
            ": must be readable and writable: Permission denied")
 
 
 def test_folder_read_only(g):
     made(g)
     os.unlink(g.path("gantry.db.lock"))
-    g.write("said", b"")
-    as_nobody(g)
+    give_to_nobody(g)
     os.chmod(g.folder, 0o555)
-    expect(g, refused_as_nobody(g),
+    expect(g, gantry.as_nobody(g.refused),
            ".lock: cannot be created, and the folder must be writable: "
            "Permission denied")
 
