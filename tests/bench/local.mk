@@ -26,10 +26,12 @@ bench-events: staged tests/bench/amqp_load$(EXEEXT)
 	$(STAGED) AMQP_LOAD=$(abs_top_builddir)/tests/bench/amqp_load$(EXEEXT) \
 		python3 $(top_srcdir)/tests/bench/events.py $(BENCH)
 
-torture: staged $(FORGET)
+torture: staged $(FORGET) tests/crash/crash.so
 	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
 	$(STAGED) python3 $(top_srcdir)/tests/system/api/hammer.py
 	$(STAGED) GANTRY_TORTURE=10 $(top_srcdir)/tests/fault/run
+	$(STAGED) GANTRY_CRASH=$(abs_top_builddir)/tests/crash/crash.so \
+		GANTRY_OUTAGE=30 python3 $(top_srcdir)/tests/system/amqp/consume.py
 	$(STAGED) GANTRY_STORM="20000 30 3 10" \
 		python3 $(top_srcdir)/tests/system/amqp/storm.py
 	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py

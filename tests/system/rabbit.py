@@ -25,6 +25,8 @@ import tempfile
 import threading
 import time
 
+import gantry
+
 # python3-pika is there for Debian's python3, which may not be the one in PATH
 if "/usr/lib/python3/dist-packages" not in sys.path:
     sys.path.append("/usr/lib/python3/dist-packages")
@@ -61,14 +63,10 @@ def missing():
 
 def free_ports(n):
     """n ports of loopback that nobody has now, each another."""
-    held = [socket.socket() for _ in range(n)]
-    try:
-        for s in held:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
+    ports = set()
+    while len(ports) < n:
+        ports.add(gantry.free_port())
+    return list(ports)
 
 
 def wait_for(what, seconds, question, pause=0.05):
@@ -274,6 +272,8 @@ class Rabbit:
 
     def is_up(self):
         code = self.process.poll()
+        if code is not None:
+            self.show_log()
         assert code is None, "rabbitmq-server ended with %s" % code
         if not accepts(self.port):
             return False

@@ -21,6 +21,7 @@ from rabbit import Rabbit, missing, wait_for
 from world import (EVENTS, QUEUE, Feeder, World, cancelled, confirmed, created,
                    order_event, returned)
 
+AMONG = int(os.environ.get("GANTRY_AMONG", "10000"))
 OUTAGE = float(os.environ.get("GANTRY_OUTAGE", "5"))
 CRASH = os.environ.get("GANTRY_CRASH")
 KEY = "order.ordercreated.order"
@@ -306,20 +307,25 @@ def test_properties_that_would_be_in_the_way(w):
     assert row["cause"] == "ORDER_UNKNOWN" and row["headers"] == "{}", row
 
 
-def test_one_bad_event_among_many(w):
-    """It alone, and the others do not wait for it."""
+def test_one_poison_event_among_many(w):
+    """One that is refused at once, one that fails at each try: they alone, with
+    their causes, and the others do not wait for them."""
     item = w.g.item(10**6)
-    events = some(w, "among", 3000, item)
+    events = some(w, "among", AMONG, item)
     bad = order_event("OrderCreated", "among-bad", {"orderId": 7})
+    poison = confirmed("among_unknown", "among-poison")
+    middle = len(events) // 2
     begin = time.monotonic()
-    feeder = Feeder(w, events[:1500] + [bad] + events[1500:], 10**6)
+    feeder = Feeder(w, events[:middle] + [bad, poison] + events[middle:], 10**6)
     feeder.start()
-    w.wait_for_marks(events, 60)
+    w.wait_for_marks(events, 120)
     feeder.join(10)
     print("# %d events in %.1f s" % (len(events), time.monotonic() - begin))
     assert w.wait_for_letter("among-bad")["cause"] == "VALIDATION_ERROR"
+    row = w.wait_for_letter("among-poison")
+    assert row["cause"] == "ORDER_UNKNOWN" and row["attempts"] == 3, row
     assert w.g.rows("select count(*) as n from dead_letters where event_id like "
-                    "'among%'") == [{"n": 1}]
+                    "'among%'") == [{"n": 2}]
     assert w.g.quantities(item)[1] == len(events)
 
 
