@@ -134,8 +134,10 @@ int local_ask(struct local *local, const char *method, const char *target,
 
 	local->len = 0;
 	local->error[0] = '\0';
-	/* a larger body would wait a second for "100 Continue" */
-	headers = curl_slist_append(headers, "Expect:");
+	/*
+	 * A body above 1 MiB waits for "100 Continue", so that one that is too
+	 * large is refused before it is sent, not in the middle.
+	 */
 	local_set(local, method, url, headers);
 	if (strcmp(method, "POST") == 0) {
 		curl_easy_setopt(local->curl, CURLOPT_POSTFIELDS, body != NULL ? body : "");

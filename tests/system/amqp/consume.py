@@ -499,7 +499,8 @@ def test_stopped_under_load(w):
     # the broker itself takes back what it is sending when a consumer ends
     again = w.metric("gantry_events_redelivered_total")
     print("# %d came twice" % again)
-    assert again <= 100, again
+    # never more than it may hold at once
+    assert again <= 512, again
     assert w.g.quantities(item)[1] == len(events)
 
 
