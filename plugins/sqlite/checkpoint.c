@@ -5,14 +5,15 @@
  *
  * SQLite goes back to the start of the log only if all of it was carried over
  * when a transaction begins. Under load the writer is always ahead of the
- * thread, so at the bound it waits for the thread and carries over the rest
- * itself; that is little, as the thread has done most.
+ * thread, so at the bound it carries over the rest itself; that is little, as
+ * the thread has done most.
  */
 #include <stdlib.h>
 
 #include "plugins/sqlite/sqlite.h"
 
-/* The log is bounded by this many times checkpoint_pages, and a unit. */
+/* The log begins again beyond this many times checkpoint_pages, and at twice
+   that at the latest. */
 #define CHECKPOINT_BOUND 4
 
 /* PASSIVE never waits for readers: what they still need stays for later. */
@@ -71,25 +72,49 @@ static void checkpoint_rest(struct sqlite *s)
 	checkpoint_carry(s->writer->db);
 }
 
-/* After each commit of the writer, with the pages that the log has now. */
+static bool checkpoint_is_busy(struct checkpoint *p)
+{
+	bool busy;
+
+	pthread_mutex_lock(&p->lock);
+	busy = p->busy || p->wanted;
+	pthread_mutex_unlock(&p->lock);
+	return busy;
+}
+
+static void checkpoint_wake(struct checkpoint *p, int pages)
+{
+	p->told = pages;
+	pthread_mutex_lock(&p->lock);
+	p->wanted = true;
+	pthread_cond_signal(&p->wake);
+	pthread_mutex_unlock(&p->lock);
+}
+
+/*
+ * After each commit of the writer, with the pages that the log has now. At the
+ * bound the thread goes on until what it leaves is little, and that the writer
+ * takes; only at twice the bound it waits for the thread.
+ */
 static int checkpoint_hook(void *context, sqlite3 *db, const char *name, int pages)
 {
 	struct sqlite *s = context;
 	struct checkpoint *p = &s->checkpoint;
+	int64_t bound = CHECKPOINT_BOUND * s->checkpoint_pages;
+	int64_t enough = pages < bound ? s->checkpoint_pages : s->checkpoint_pages / 16;
 
 	(void)db;
 	(void)name;
 	if (pages < p->told)
 		p->told = 0;	/* it began again */
-	if (pages >= CHECKPOINT_BOUND * s->checkpoint_pages) {
+	if (pages >= 2 * bound)
 		checkpoint_rest(s);
-	} else if (pages - p->told >= s->checkpoint_pages) {
-		p->told = pages;
-		pthread_mutex_lock(&p->lock);
-		p->wanted = true;
-		pthread_cond_signal(&p->wake);
-		pthread_mutex_unlock(&p->lock);
-	}
+	else if (checkpoint_is_busy(p))
+		return SQLITE_OK;
+	else if (pages - p->told >= enough)
+		checkpoint_wake(p, pages);
+	else if (pages >= bound)
+		checkpoint_rest(s);
 	return SQLITE_OK;
 }
 
