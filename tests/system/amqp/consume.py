@@ -22,6 +22,7 @@ from world import (EVENTS, QUEUE, Feeder, World, cancelled, confirmed, created,
                    order_event, returned)
 
 AMONG = int(os.environ.get("GANTRY_AMONG", "10000"))
+TWICE = int(os.environ.get("GANTRY_TWICE", "100"))
 OUTAGE = float(os.environ.get("GANTRY_OUTAGE", "5"))
 CRASH = os.environ.get("GANTRY_CRASH")
 KEY = "order.ordercreated.order"
@@ -499,8 +500,7 @@ def test_stopped_under_load(w):
     # the broker itself takes back what it is sending when a consumer ends
     again = w.metric("gantry_events_redelivered_total")
     print("# %d came twice" % again)
-    # never more than it may hold at once
-    assert again <= 512, again
+    assert again <= TWICE, again
     assert w.g.quantities(item)[1] == len(events)
 
 
