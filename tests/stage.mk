@@ -43,7 +43,7 @@ BROKER_RUN = $(BROKER_TESTS)
 POSTGRES_RUN = $(POSTGRES_TESTS)
 TESTS += $(SYSTEM_RUN) $(BROKER_RUN) $(POSTGRES_RUN)
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
-EXTRA_DIST += tests/system/postgres.py tests/system/postgres/_path.py
+EXTRA_DIST += tests/system/stores.py tests/system/postgres.py tests/system/postgres/_path.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
