@@ -405,7 +405,7 @@ def test_an_alarm_stops_no_consuming(w):
     w.send(*late)
     w.wait_for_letter("alarm-late")     # the way to pass on is open now
     events = some(w, "alarm", 300, item)
-    lock_it = threading.Thread(target=lock, args=(w, 2))
+    lock_it = threading.Thread(target=w.g.store.outage, args=(2,))
     lock_it.start()
     time.sleep(0.3)
     w.send_all([order_event("OrderConfirmed", "alarm-%d" % i,
