@@ -19,6 +19,16 @@ int kit_fail(struct kit *k, const char *format, ...)
 	return -1;
 }
 
+int kit_skip(struct kit *k, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(k->seen, sizeof(k->seen), format, ap);
+	va_end(ap);
+	return 1;
+}
+
 static const char *kit_answer(enum gantry_stored stored)
 {
 	static const char *const names[] = { "BROKEN", "STORED", "CONFLICT",
@@ -122,7 +132,7 @@ enum gantry_stored kit_unit(struct kit *k, const struct gantry_change *changes,
 	for (size_t i = 0; i < n; i++)
 		list[i] = &changes[i];
 	error_reset(&k->err);
-	stored = k->st->begin(k->self, 0, &unit, &k->err);
+	stored = k->st->begin(k->self, k->lane, &unit, &k->err);
 	if (stored != GANTRY_STORED)
 		return stored;
 	stored = k->st->store(unit, list, n, &k->err);

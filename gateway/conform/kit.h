@@ -31,8 +31,11 @@ struct kit {
 	const struct gantry_schema *schema;
 	struct arena arena;		/* of one check */
 	struct gantry_error err;	/* of the last call */
-	char seen[400];			/* why the check fails */
+	char seen[600];			/* why the check fails, or is skipped */
 	int64_t last_ref;
+	uint64_t seed;
+	unsigned effort;		/* at least 1 */
+	unsigned lane;			/* that kit_begin() takes */
 };
 
 struct kit_row {
@@ -49,11 +52,14 @@ struct kit_rows {
 	size_t n, room;
 };
 
-/* A check: 0, or -1 by kit_fail(). Left out if the storage lacks its need. */
+/*
+ * A check: 0, -1 by kit_fail(), 1 by kit_skip(). Left out if the storage lacks
+ * its need.
+ */
 struct kit_check {
 	const char *name;
 	int (*run)(struct kit *k);
-	enum { NEEDS_NOTHING, NEEDS_KEEPS, NEEDS_CHECKS } needs;
+	enum { NEEDS_NOTHING, NEEDS_KEEPS } needs;
 };
 
 /* Ended by an empty one. */
@@ -62,6 +68,9 @@ extern const struct kit_check kit_checks_row[], kit_checks_key[],
 	kit_checks_reopen[];
 
 int kit_fail(struct kit *k, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* 1: what the check looks at is something that this storage need not have. */
+int kit_skip(struct kit *k, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* 0 if got is wanted, else -1, naming what, both answers and the message. */
 int kit_want(struct kit *k, enum gantry_stored got, enum gantry_stored wanted,
