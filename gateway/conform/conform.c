@@ -10,7 +10,8 @@
 
 static const struct kit_check *const conform_lists[] = {
 	kit_checks_row, kit_checks_key, kit_checks_unit,
-	kit_checks_scan, kit_checks_race, kit_checks_reopen,
+	kit_checks_scan, kit_checks_race, kit_checks_claim,
+	kit_checks_lock, kit_checks_reopen,
 };
 
 static const struct kit_check *conform_at(size_t n)
@@ -29,14 +30,19 @@ const char *conform_name(size_t n)
 	return c != NULL ? c->name : NULL;
 }
 
-/* Whether the storage promises what the check needs; else why not. */
-static bool conform_can(struct kit *k, const struct kit_check *c)
+/* 0, 1 by kit_skip() if the storage does not have what the check needs, or -1. */
+static int conform_can(struct kit *k, const struct kit_check *c)
 {
-	if (c->needs == NEEDS_KEEPS && !k->ops->keeps) {
-		kit_skip(k, "the storage forgets all when it is closed");
-		return false;
-	}
-	return true;
+	if (c->needs == NEEDS_KEEPS && !k->ops->keeps)
+		return kit_skip(k, "the storage forgets all when it is closed");
+	if (k->self == NULL && kit_open(k, k->schema) < 0)
+		return -1;
+	if (c->needs == NEEDS_OTHER)
+		return kit_other(k);
+	if (c->needs == NEEDS_CROWD && kit_crowd_size(k) < 2)
+		return kit_skip(k, "only one unit can be open at a time");
+	k->seen[0] = '\0';
+	return 0;
 }
 
 static int conform_check(struct kit *k, const struct kit_check *check,
@@ -44,17 +50,17 @@ static int conform_check(struct kit *k, const struct kit_check *check,
 {
 	struct conform_result result = { .name = check->name, .why = k->seen };
 	int64_t began = clock_steady_ns();
-	int outcome = 1;
+	int outcome;
 
 	if (how->begins != NULL)
 		how->begins(how->context, check->name);
 	k->seen[0] = '\0';
 	error_reset(&k->err);
-	if (conform_can(k, check)) {
-		outcome = k->self == NULL ? kit_open(k, k->schema) : 0;
-		if (outcome == 0)
-			outcome = check->run(k);
-	}
+	outcome = conform_can(k, check);
+	if (outcome == 0)
+		outcome = check->run(k);
+	if (outcome == 0)
+		k->seen[0] = '\0';
 	arena_reset(&k->arena);
 	result.verdict = outcome == 0 ? CONFORM_OK :
 			 outcome > 0 ? CONFORM_SKIPPED : CONFORM_FAILED;
@@ -97,7 +103,8 @@ int conform_run_how(const struct conform_ops *ops, const struct conform_how *how
 {
 	struct kit k = { .ops = ops, .st = ops->storage,
 			 .schema = &kit_schema_old, .seed = how->seed,
-			 .effort = how->effort > 0 ? how->effort : 1 };
+			 .effort = how->effort > 0 ? how->effort : 1,
+			 .patience_ms = how->patience_ms > 0 ? how->patience_ms : 15000 };
 	int failures;
 
 	/* Above all refs that an earlier run left in the store. */
