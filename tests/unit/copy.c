@@ -359,7 +359,7 @@ static void test_another_source(void **state)
 		.size = sizeof(struct gantry_change), .kind = GANTRY_NEW,
 		.table = STOCK_ITEMS, .values = (const struct gantry_value[]){
 			value_number(5000), value_number(1),
-			value_text("id 7 \xc3\xa4\xe2\x82\xac\n\""), value_text("s"),
+			value_text("id 70 \xc3\xa4\xe2\x82\xac\n\""), value_text("s"),
 			value_text("p"), value_text("w"), value_number(1) } });
 	b.commits_left = 4;
 	assert_string_equal(run(&a, &b, &resumed), "to: items: told to fail");
