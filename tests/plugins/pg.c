@@ -21,8 +21,8 @@ int pg_server_new(void **state)
 	*state = s;
 	if (server_start(s))
 		return 0;
-	fprintf(stderr, "%s\n", s->answer);
-	return -1;
+	print_message("1..0 # SKIP %s\n", s->answer);
+	exit(77);
 }
 
 int pg_server_free(void **state)

@@ -72,14 +72,15 @@ class Sqlite:
 
 
 class Postgres:
-    """A database of its own on the server of this process. Looked at as the role
-    that Gantry connects as, from another connection."""
+    """A database of its own on the server of this process, or on one that the
+    test has. Looked at as the role that Gantry connects as, from another
+    connection."""
     impatient = "connect_timeout: 2s"
     SCHEMA = "gantry"
 
-    def __init__(self):
+    def __init__(self, server=None):
         import postgres
-        self.server = postgres.shared()
+        self.server = server or postgres.shared()
         self.conninfo = self.server.create_database()
         self.name = re.search(r"dbname=(\S+)", self.conninfo).group(1)
         self.place = self.name
@@ -92,7 +93,7 @@ class Postgres:
         self.server.drop_database(self.name)
 
     def another(self):
-        return Postgres()
+        return Postgres(self.server)
 
     def client(self):
         import postgres
