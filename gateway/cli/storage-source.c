@@ -148,13 +148,11 @@ static int source_open(struct storage_source *s, struct gantry_error *err)
 					 &commit_schema, &s->lock, err);
 	if (status != COMMON_OK)
 		return status;
+	if (copy_refuse_half(&s->lock.store, err) < 0)
+		return COMMON_FAILED;
 	if (!source_is_alone(s))
 		status = source_wait_for_leases(s, err);
-	if (status == COMMON_OK)
-		status = source_look(s, err);
-	if (status == COMMON_OK && copy_refuse_half(&s->look.store, err) < 0)
-		status = COMMON_FAILED;
-	return status;
+	return status == COMMON_OK ? source_look(s, err) : status;
 }
 
 int storage_source_open(struct storage_source *s, struct gantry_error *err)
