@@ -46,7 +46,10 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
 POSTGRES_RUN = $(POSTGRES_TESTS)
-TESTS += $(SYSTEM_RUN) $(BROKER_RUN) $(POSTGRES_RUN)
+TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
+if PLUGIN_POSTGRES
+TESTS += $(POSTGRES_RUN)
+endif
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/stores.py tests/system/postgres.py tests/system/postgres/_path.py \
 	tests/system/postgres/load.py tests/system/postgres/serve.py

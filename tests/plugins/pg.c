@@ -45,12 +45,17 @@ void pg_conninfo(struct pg *p, const char *format, ...)
 void pg_database(struct pg *p, const char *options)
 {
 	const char *said = server_do(p->server, "database %s", options), *name;
+	const char *port;
 
 	snprintf(p->conninfo, sizeof(p->conninfo), "%s", said);
 	name = strstr(p->conninfo, "dbname=");
 	assert_non_null(name);
 	snprintf(p->database, sizeof(p->database), "%.*s",
 		 (int)strcspn(name + 7, " "), name + 7);
+	port = strstr(p->conninfo, "port=");
+	assert_non_null(port);
+	snprintf(p->where, sizeof(p->where), "postgres 127.0.0.1:%.*s/%s",
+		 (int)strcspn(port + 5, " "), port + 5, p->database);
 	pg_conninfo(p, "%s", p->conninfo);
 }
 
@@ -107,6 +112,7 @@ void pg_refused(struct pg *p, const struct gantry_schema *schema,
 {
 	struct gantry_error err = ERROR_INIT;
 	enum gantry_stored stored = GANTRY_BROKEN;
+	size_t len = strlen(p->where);
 	void *self;
 
 	if (store_open(&p->store, &self, &err) == 0) {
@@ -114,9 +120,10 @@ void pg_refused(struct pg *p, const struct gantry_schema *schema,
 					    &err);
 		store_close(&p->store, self);
 	}
-	if (stored == GANTRY_STORED || strcmp(err.message, wanted) != 0)
-		fail_msg("answer %d, \"%s\", not \"%s\"", stored, err.message,
-			 wanted);
+	if (stored == GANTRY_STORED || strncmp(err.message, p->where, len) != 0 ||
+	    strcmp(err.message + len, wanted) != 0)
+		fail_msg("answer %d, \"%s\", not \"%s%s\"", stored, err.message,
+			 p->where, wanted);
 	error_fini(&err);
 }
 
@@ -131,6 +138,7 @@ static enum gantry_stored pg_store(struct pg *p, int64_t ref, void **unit_out)
 				 .table = kit_schema_old.tables[HOLDERS] };
 	const struct gantry_sink sink = kit_sink(&rows);
 	const struct gantry_change c = kit_change(GANTRY_NEW, HOLDERS, v, 0);
+	const struct gantry_change *const changes[] = { &c };
 	enum gantry_stored stored;
 	int64_t now;
 
@@ -143,7 +151,7 @@ static enum gantry_stored pg_store(struct pg *p, int64_t ref, void **unit_out)
 	}
 	stored = st->load(*unit_out, NULL, 0, keys, 1, &sink, &now, &p->kit.err);
 	if (stored == GANTRY_STORED)
-		stored = st->store(*unit_out, &c, 1, &p->kit.err);
+		stored = st->store(*unit_out, changes, 1, &p->kit.err);
 	return stored;
 }
 

@@ -13,6 +13,7 @@
 struct pg {
 	struct server *server;
 	char conninfo[200], database[64], option[300];
+	char where[100];		/* how messages begin */
 	const char *options[6];		/* [0] is the conninfo */
 	struct store store;
 	struct conform_ops ops;
@@ -37,7 +38,7 @@ void pg_through_proxy(struct pg *p);
 const char *pg_sql(struct pg *p, const char *sql);
 /* Opens with the kit's old schema, or ends the test. */
 void pg_open(struct pg *p);
-/* prepare refuses; the message is this. */
+/* prepare refuses; the message is where and then this. */
 void pg_refused(struct pg *p, const struct gantry_schema *schema,
 		const char *wanted);
 /* One unit with one holder of this ref; the answer. */
