@@ -36,7 +36,7 @@ static const struct main_command main_commands[] = {
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
-	{ "storage", storage_main, "verify, back up and migrate the storage" },
+	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };
 
 static void main_help(FILE *out)

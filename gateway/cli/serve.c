@@ -19,6 +19,7 @@
 #include "gateway/cli/common.h"
 #include "gateway/cli/notify.h"
 #include "gateway/commit/committer.h"
+#include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/graph.h"
@@ -110,6 +111,9 @@ static int serve_start_storage(struct serve *s, struct gantry_error *err)
 	if (storage->prepare(s->graph->storage->self, &commit_schema,
 			     GANTRY_PREPARE_SERVE, err) !=
 	    GANTRY_STORED)
+		return error_prefix(err, "storage");
+	if (copy_refuse_half(&(struct query_store){ storage, s->graph->storage->self,
+						    &commit_schema }, err) < 0)
 		return error_prefix(err, "storage");
 	return 0;
 }

@@ -2,6 +2,9 @@
 gateway_libcore_a_SOURCES += \
 	gateway/commit/apply.c \
 	gateway/commit/audit.c \
+	gateway/commit/copy.c gateway/commit/copy.h \
+	gateway/commit/copy_digest.c \
+	gateway/commit/copy_pages.c gateway/commit/copy_pages.h \
 	gateway/commit/committer.c gateway/commit/committer.h \
 	gateway/commit/dead_letter.c \
 	gateway/commit/dry.c gateway/commit/dry.h \

@@ -94,7 +94,7 @@ static enum gantry_stored world_load(void *unit, const struct gantry_key_set *co
 	stored = w->inner->load(w->unit, locks, n_locks, keys, n_keys, sink,
 				now_ms_out, err);
 	pthread_mutex_lock(&w->lock);
-	*now_ms_out += w->ahead_ms;
+	*now_ms_out = w->fixed_ms != 0 ? w->fixed_ms : *now_ms_out + w->ahead_ms;
 	pthread_mutex_unlock(&w->lock);
 	return stored;
 }
@@ -280,6 +280,14 @@ void world_open(struct world *w, const struct committer_options *options)
 void world_open_lanes(struct world *w, const struct committer_options *options,
 		      unsigned lanes)
 {
+	const struct store memory = { store_plugin("memory"), NULL };
+
+	world_open_store(w, options, lanes, &memory);
+}
+
+void world_open_store(struct world *w, const struct committer_options *options,
+		      unsigned lanes, const struct store *store)
+{
 	struct gantry_error err = ERROR_INIT;
 	struct engine_reads reads = { &w->storage, w, &commit_schema,
 				      COMMIT_RECORDS, RECORDS_VALUE };
@@ -289,11 +297,14 @@ void world_open_lanes(struct world *w, const struct committer_options *options,
 	pthread_mutex_init(&w->open_unit, NULL);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->moved, NULL);
-	w->store.plugin = store_plugin("memory");
-	if (store_open(&w->store, &w->inner_self, &err) < 0)
-		abort();
+	w->store = *store;
 	w->inner = w->store.plugin->storage;
-	w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE, &err);
+	if (store_open(&w->store, &w->inner_self, &err) < 0 ||
+	    w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE,
+			      &err) != GANTRY_STORED) {
+		fprintf(stderr, "%s\n", err.message);
+		abort();
+	}
 	world_build(w);
 	w->committer = committer_new(options != NULL ? options : &committer_defaults,
 				     &w->storage, w);
