@@ -131,6 +131,8 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 			engine_unauthenticated(engine, m);
 			return false;
 		}
+		/* the first run of a handler forgets what was not said */
+		message_flush_logs(m);
 		if (!engine_authorise(m)) {
 			error_set(&m->error, "FORBIDDEN",
 				  "The token has no role that may do this");

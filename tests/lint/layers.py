@@ -28,7 +28,7 @@ FOREIGN = {
     "amqp_tcp_socket.h": ["gateway/source/amqp"],
     "rabbitmq-c/": ["gateway/source/amqp"],
     "curl/": ["gateway/upstream"],
-    "nettle/": ["gateway/base", "gateway/commit"],
+    "nettle/": ["gateway/base", "gateway/commit", "plugins/api-key"],
     "openssl/": ["plugins/jwt"],
     "sqlite3.h": ["plugins/sqlite"],
     "libpq-fe.h": ["plugins/postgres"],

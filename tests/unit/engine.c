@@ -546,6 +546,34 @@ static void test_inject_with_key(void **state)
 	inject_key = NULL;
 }
 
+/* A credential in a header of its own is shown once, and not to handlers. */
+static void test_credential_in(void **state)
+{
+	static const struct message_pair headers[] = {
+		{ "X-One", "1" }, { "X-Key", "k" }, { "X-Two", "2" },
+		{ "x-two", "3" },
+	};
+	struct gantry_message m = { 0 };
+	size_t len = 7;
+
+	(void)state;
+	message_init(&m, GANTRY_SOURCE_HTTP, NULL);
+	m.headers = headers;
+	m.n_headers = ARRAY_LENGTH(headers);
+	assert_null(gantry_credential_in(&m, "X-None", &len));
+	assert_int_equal(len, 0);
+	assert_string_equal(gantry_credential_in(&m, "x-KEY", &len), "k");
+	assert_int_equal(len, 1);
+	assert_null(gantry_header(&m, "X-Key"));
+	assert_null(gantry_credential_in(&m, "X-Key", &len));
+	assert_string_equal(gantry_credential_in(&m, "X-Two", &len), "");
+	assert_int_equal(len, 0);
+	assert_null(gantry_header(&m, "x-two"));
+	assert_string_equal(gantry_header(&m, "X-One"), "1");
+	assert_int_equal(m.n_headers, 1);
+	message_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -562,6 +590,7 @@ int main(void)
 		TEST(test_inject),
 		TEST(test_inject_failures),
 		TEST(test_inject_with_key),
+		TEST(test_credential_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
