@@ -133,7 +133,7 @@ static void test_options_that_are_refused(void **state)
 	host_refuses("rate-limit", (const char *const[]){ "rate=0", NULL },
 		     "options:2:7: test.rate: must be 1 to 1000000: \"0\"");
 	host_refuses("rate-limit", (const char *const[]){ "rate=1", "per=10ms", NULL },
-		     "options:3:6: test.per: must be 1s to 24h: \"10ms\"");
+		     "options:3:6: test.per: must be 1s to 1d: \"10ms\"");
 	host_refuses("rate-limit", (const char *const[]){ "rate=1", "by=role", NULL },
 		     "by: role needs roles");
 }
