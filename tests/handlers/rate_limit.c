@@ -135,7 +135,7 @@ static void test_options_that_are_refused(void **state)
 	host_refuses("rate-limit", (const char *const[]){ "rate=1", "per=10ms", NULL },
 		     "options:3:6: test.per: must be 1s to 1d: \"10ms\"");
 	host_refuses("rate-limit", (const char *const[]){ "rate=1", "by=role", NULL },
-		     "by: role needs roles");
+		     "options:1:1: test: by: role needs roles");
 }
 
 int main(void)
