@@ -23,6 +23,7 @@ FOREIGN = {
     "jansson.h": ["sdk", "gateway", "plugins"],
     "yaml.h": ["gateway/config"],
     "microhttpd.h": ["gateway/source"],
+    "gnutls/": ["gateway/source/http"],
     "amqp.h": ["gateway/source/amqp"],
     "amqp_ssl_socket.h": ["gateway/source/amqp"],
     "amqp_tcp_socket.h": ["gateway/source/amqp"],
