@@ -191,6 +191,7 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.head_timeout_ms = http->head_timeout,
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
+		.tls = { http->cert_file, http->key_file, http->client_ca_file },
 	};
 
 	return http_start(&options, s->engine, s->graph, &s->api, err);
@@ -254,9 +255,11 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 
 static int serve_start_admin(struct serve *s, struct gantry_error *err)
 {
-	const char *const listen[] = { s->config->admin.listen, NULL };
+	const struct config_admin *admin = &s->config->admin;
+	const char *const listen[] = { admin->listen, NULL };
 	struct http_options options = {
 		.listen = listen,
+		.tls = { admin->cert_file, admin->key_file, admin->client_ca_file },
 		.sockets = s->sockets.admin,
 		.n_sockets = s->sockets.n_admin,
 		.loops = 1,

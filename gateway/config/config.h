@@ -21,6 +21,8 @@
 /* Sections that the core reads itself: every member is a key of that name. */
 struct config_http {
 	const char *listen;		/* "127.0.0.1:8080", "[::1]:8080" */
+	const char *cert_file, *key_file;	/* both or none: no TLS */
+	const char *client_ca_file;	/* or NULL */
 	int64_t threads;		/* loops */
 	int64_t max_connections;
 	int64_t max_body, max_head;	/* bytes */
@@ -29,6 +31,7 @@ struct config_http {
 
 struct config_admin {
 	const char *listen;
+	const char *cert_file, *key_file, *client_ca_file;	/* as above */
 	const char *socket;		/* path */
 };
 

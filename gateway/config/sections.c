@@ -13,6 +13,13 @@
 static const struct gantry_option *const section_http[] = {
 	GANTRY_TEXT(struct config_http, listen, .fallback = "127.0.0.1:8080",
 		    .summary = "address and port of the API"),
+	GANTRY_PATH(struct config_http, cert_file,
+		    .summary = "certificate, with those that signed it; turns "
+			       "TLS on"),
+	GANTRY_SECRET_FILE(struct config_http, key_file,
+			   .summary = "file with the key of cert_file"),
+	GANTRY_PATH(struct config_http, client_ca_file,
+		    .summary = "CAs by which clients must have a certificate"),
 	GANTRY_INTEGER(struct config_http, threads, .fallback = "1", .min = 1,
 		       .max = 64, .summary = "threads that serve sockets"),
 	GANTRY_INTEGER(struct config_http, max_connections, .fallback = "1024",
@@ -39,6 +46,13 @@ static const struct gantry_option *const section_http[] = {
 static const struct gantry_option *const section_admin[] = {
 	GANTRY_TEXT(struct config_admin, listen, .fallback = "127.0.0.1:9080",
 		    .summary = "address and port of metrics and admin page"),
+	GANTRY_PATH(struct config_admin, cert_file,
+		    .summary = "certificate, with those that signed it; turns "
+			       "TLS on"),
+	GANTRY_SECRET_FILE(struct config_admin, key_file,
+			   .summary = "file with the key of cert_file"),
+	GANTRY_PATH(struct config_admin, client_ca_file,
+		    .summary = "CAs by which clients must have a certificate"),
 	GANTRY_PATH(struct config_admin, socket,
 		    .fallback = "/run/gantry/admin.sock",
 		    .summary = "socket of the command line"),
@@ -215,6 +229,24 @@ static void section_check_listen(const struct config_entry *entry,
 		     "[::1]:8080): \"%s\"", entry->path, listen);
 }
 
+/* cert, key and ca: what cert_file, key_file and client_ca_file say. */
+static void section_check_tls(const struct config_entry *entry, const char *cert,
+			      const char *key, const char *ca,
+			      struct problems *problems)
+{
+	if (entry == NULL)
+		return;
+	if ((cert != NULL) != (key != NULL))
+		problems_add(problems,
+			     node_get(entry->node, cert != NULL ? "cert_file" : "key_file"),
+			     "%s.%s: cert_file and key_file belong together",
+			     entry->path, cert != NULL ? "cert_file" : "key_file");
+	else if (ca != NULL && cert == NULL)
+		problems_add(problems, node_get(entry->node, "client_ca_file"),
+			     "%s.client_ca_file: there is no TLS without cert_file "
+			     "and key_file", entry->path);
+}
+
 static void section_check_url(const struct config_entry *entry,
 			      const char *url, struct problems *problems)
 {
@@ -334,6 +366,10 @@ void section_fill(struct config *config, const struct node *main_file,
 			     config->http.listen, problems);
 	section_check_listen(config_find(&config->sections, "admin"),
 			     config->admin.listen, problems);
+	section_check_tls(config_find(&config->sections, "http"), config->http.cert_file,
+			  config->http.key_file, config->http.client_ca_file, problems);
+	section_check_tls(config_find(&config->sections, "admin"), config->admin.cert_file,
+			  config->admin.key_file, config->admin.client_ca_file, problems);
 	endpoints_fill(config, problems);
 	section_fill_upstreams(config, problems);
 	if (config->storage == NULL)

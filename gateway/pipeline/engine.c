@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
@@ -46,9 +47,43 @@ size_t engine_waiting(const struct engine *engine)
 	return atomic_load(&((struct engine *)engine)->waiting);
 }
 
+/* One of the same name makes room, also one of the core's own (Retry-After). */
+static void engine_set_header(struct message_pair *pairs, unsigned *n,
+			      const struct message_pair *header)
+{
+	unsigned i = 0;
+
+	while (i < *n && strcasecmp(pairs[i].name, header->name) != 0)
+		i++;
+	pairs[i] = *header;
+	*n += i == *n;
+}
+
+/* What a handler said of any answer joins the one that it has become. */
+static void engine_add_headers(struct gantry_message *m)
+{
+	unsigned n = m->answer.n_headers;
+	struct message_pair *pairs;
+	struct effect e;
+	size_t cursor = 0;
+
+	pairs = arena_alloc(&m->arena,
+			    (n + m->effects.n_answer_headers) * sizeof(*pairs));
+	if (n > 0)
+		memcpy(pairs, m->answer.headers, n * sizeof(*pairs));
+	while (effects_next(&m->effects, &cursor, &e))
+		if (e.kind == EFFECT_ANSWER_HEADER)
+			engine_set_header(pairs, &n, &(const struct message_pair){
+						e.as.header.name, e.as.header.value });
+	m->answer.headers = pairs;
+	m->answer.n_headers = n;
+}
+
 void engine_finish(struct engine *engine, struct gantry_message *m)
 {
 	message_flush_logs(m);
+	if (m->effects.n_answer_headers > 0)
+		engine_add_headers(m);
 	atomic_fetch_sub(&engine->waiting, 1);
 	m->home->answer(m);
 }
@@ -131,6 +166,8 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 			engine_unauthenticated(engine, m);
 			return false;
 		}
+		/* the first run of a handler forgets what was not said */
+		message_flush_logs(m);
 		if (!engine_authorise(m)) {
 			error_set(&m->error, "FORBIDDEN",
 				  "The token has no role that may do this");

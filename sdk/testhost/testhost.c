@@ -124,9 +124,11 @@ static const struct node *testhost_options(struct testhost *t,
 	for (; options != NULL && *options != NULL; options++) {
 		const char *equals = strchr(*options, '=');
 		int n = equals != NULL ? (int)(equals - *options) : 0;
+		const char *value = equals != NULL ? equals + 1 : "";
+		const char *quote = *value == '[' ? "" : "\"";
 
-		text = arena_format(&t->arena, "%s%.*s: \"%s\"\n", text, n, *options,
-				    equals != NULL ? equals + 1 : "");
+		text = arena_format(&t->arena, "%s%.*s: %s%s%s\n", text, n, *options,
+				    quote, value, quote);
 	}
 	return yaml_parse(&file, text, strlen(text), &t->arena, problems);
 }

@@ -29,7 +29,8 @@ struct testhost_setup {
 	size_t size;
 	const char *plugin;		/* path of the .so */
 	const char *instance;		/* its name; NULL: "test" */
-	const char *const *options;	/* "key=value", NULL at the end; or NULL */
+	const char *const *options;	/* "key=value" or "key=[a, b]", NULL at
+					   the end; or NULL */
 	const char *memory;		/* path of memory.so; NULL: what
 					   GANTRY_TESTHOST_MEMORY says in the
 					   environment, else as installed */
