@@ -71,3 +71,8 @@ int64_t ids_ref(struct ids_refs *refs, int64_t now_ms)
 	return (int64_t)((next >> 14) << 22 | (uint64_t)refs->replica << 14 |
 			 (next & 0x3fff));
 }
+
+int64_t ids_ref_ms(int64_t ref)
+{
+	return (ref >> 22) + IDS_EPOCH_MS;
+}

@@ -21,8 +21,10 @@
 #include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
+#include "gateway/observe/census.h"
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
@@ -127,6 +129,7 @@ static void serve_start_engine(struct serve *s)
 		.workers = (unsigned)s->config->engine.workers,
 		.readers = (unsigned)s->config->engine.readers,
 		.queue = (unsigned)s->config->engine.queue,
+		.metrics = s->status.metrics,
 	};
 	const struct engine_reads reads = { storage, self, &commit_schema,
 					    COMMIT_RECORDS, RECORDS_VALUE };
@@ -137,6 +140,7 @@ static void serve_start_engine(struct serve *s)
 	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
 	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
+	commit.metrics = s->status.metrics;
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
@@ -153,6 +157,7 @@ static void serve_start_publisher(struct serve *s)
 		.committer = s->committer,
 		.storage = s->graph->storage->plugin->storage,
 		.storage_self = s->graph->storage->self,
+		.metrics = s->status.metrics,
 	};
 
 	if (s->config->amqp == NULL)
@@ -168,12 +173,19 @@ static int serve_start_consumer(struct serve *s, struct gantry_error *err)
 		.engine = s->engine,
 		.graph = s->graph,
 		.replica = serve_replica(s),
+		.metrics = s->status.metrics,
 	};
 
 	if (consumer_start(&options, &s->consumer, err) < 0)
 		return -1;
 	s->status.consumer = s->consumer;
 	return 0;
+}
+
+static void serve_answered(void *metrics, const struct gantry_message *m,
+			   int64_t nanoseconds)
+{
+	meters_request(metrics, m, nanoseconds);
 }
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -192,9 +204,13 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
 		.tls = { http->cert_file, http->key_file, http->client_ca_file },
+		.ops = { .answered = serve_answered, .ctx = s->status.metrics },
 	};
 
-	return http_start(&options, s->engine, s->graph, &s->api, err);
+	if (http_start(&options, s->engine, s->graph, &s->api, err) < 0)
+		return -1;
+	atomic_store(&s->status.api, s->api);
+	return 0;
 }
 
 /* The admin listener's pages and its API share one ctx. */
@@ -276,6 +292,9 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
 	});
+	s->status.census = census_new(&(struct query_store){
+		s->graph->storage->plugin->storage, s->graph->storage->self,
+		&commit_schema });
 	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
 		return -1;
 	return serve_start_local(s, err);
@@ -285,6 +304,8 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 {
 	if (serve_start_storage(s, err) < 0)
 		return -1;
+	s->status.metrics = metrics_new(meters, METER_COUNT);
+	meters_name(s->status.metrics, s->graph);
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
@@ -328,16 +349,19 @@ static void serve_stop(struct serve *s)
 			log_warning("some requests were not finished in %d s",
 				    SERVE_DRAIN_S);
 	}
-	http_free(&s->api);
+	/* the admin's page looks at the other one */
 	http_free(&s->admin);
+	http_free(&s->api);
 	http_free(&s->local);
 	admin_free(&s->operator);
+	census_free(&s->status.census);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
 	committer_free(&s->committer);
+	metrics_free(&s->status.metrics);
 	if (s->graph != NULL)
 		graph_close(s->graph);
 }

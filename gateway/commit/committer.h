@@ -25,6 +25,7 @@ struct committer_options {
 	bool publishes;			/* there is a broker: events are handed over */
 	const char *owner;		/* this replica's name */
 	unsigned replica;		/* 0 .. 255, in refs */
+	struct metrics *metrics;	/* of meters.h; or NULL */
 };
 
 /* What the defaults are (DESIGN.md 3, 5; D6). */
@@ -55,6 +56,9 @@ struct committer_counts {
 	bool away;
 };
 struct committer_counts committer_counts(const struct committer *committer);
+
+/* Messages that wait for a unit. Any thread. */
+size_t committer_waiting(const struct committer *committer);
 
 /*
  * For the publisher. Where its events come from; NULL unless options said

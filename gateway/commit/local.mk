@@ -21,3 +21,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/unit.c gateway/commit/unit.h \
 	gateway/commit/verify_dead_letters.c \
 	gateway/commit/verify.c gateway/commit/verify.h
+gateway_libcore_a_SOURCES += gateway/commit/counted.c

@@ -14,6 +14,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/commit/handover.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/meters.h"
 
 #define UNIT_MAX_TRIES 5
 
@@ -99,6 +100,7 @@ static void unit_fit(struct unit *u, struct queue *back)
 static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 {
 	const struct gantry_change *const *changes;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 	size_t n;
 
@@ -108,7 +110,10 @@ static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 		u->world->storage->rollback(u->handle);
 		return stored;
 	}
-	return u->world->storage->commit(u->handle, err);
+	stored = u->world->storage->commit(u->handle, err);
+	metrics_observe_since(u->world->options.metrics, METER_UNIT_COMMIT_SECONDS, 0, 0,
+			      began_ns);
+	return stored;
 }
 
 /* Once through; anything but STORED: nothing happened. */
@@ -158,6 +163,7 @@ static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
 	for (unsigned i = 0; i < UNIT_MAX_TRIES && stored == GANTRY_CONFLICT; i++) {
 		if (i > 0) {
 			atomic_fetch_add(&u->world->conflicts, 1);
+			metrics_add(u->world->options.metrics, METER_UNIT_CONFLICTS, 0, 0, 1);
 			unit_pause(i);
 		}
 		error_reset(err);
@@ -182,8 +188,9 @@ static void unit_hand_over(struct unit *u)
 	handover_give(u->world->handover, &gift);
 }
 
-static void unit_answer(struct unit *u)
+static void unit_answer(struct unit *u, int64_t began_ns)
 {
+	counted_unit(u, began_ns);
 	record_committed(u);
 	unit_hand_over(u);
 	if (atomic_exchange(&u->world->away, false))
@@ -214,6 +221,7 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
+	metrics_add(u->world->options.metrics, METER_UNIT_FAILURES, stored, 0, 1);
 	if (u->published != NULL)
 		published_failed(u->published);
 	/* once for an outage: a line a unit would fill what is full already */
@@ -254,10 +262,11 @@ static void unit_one_by_one(struct unit *u, struct queue *back)
 }
 
 /* Its caller has long gone, or asks again: nothing is begun for it. */
-static bool unit_is_late(struct gantry_message *m, int64_t now_ms)
+static bool unit_is_late(struct unit *u, struct gantry_message *m, int64_t now_ms)
 {
 	if (m->deadline_ms == 0 || now_ms <= m->deadline_ms)
 		return false;
+	metrics_add(u->world->options.metrics, METER_LATE, 0, 0, 1);
 	error_reset(&m->error);
 	error_set(&m->error, "OVERLOADED", "It waited too long for its turn");
 	message_correlate(m);
@@ -277,7 +286,7 @@ static void unit_gather(struct unit *u, struct queue *batch, struct queue *later
 
 	u->n_members = 0;
 	while ((m = queue_pop(batch)) != NULL) {
-		if (unit_is_late(m, now_ms))
+		if (unit_is_late(u, m, now_ms))
 			continue;
 		if (record_waits(u->members, u->n_members, m)) {
 			queue_push(later, m);
@@ -295,12 +304,13 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back)
 	struct gantry_error err = ERROR_INIT;
 	struct queue later = { 0 };
 	struct gantry_message *m;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 
 	unit_gather(u, batch, &later);
 	stored = unit_try_often(u, back, &err);
 	if (stored == GANTRY_STORED)
-		unit_answer(u);
+		unit_answer(u, began_ns);
 	else if ((stored == GANTRY_CONFLICT || stored == GANTRY_REFUSED_ROW) &&
 		 u->n_members > 1)
 		unit_one_by_one(u, back);

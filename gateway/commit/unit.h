@@ -13,6 +13,7 @@
  *	retention.c	what is old enough to go
  *	published.c	what the publisher is done with, its leases
  *	bounds.c	how much the outbox holds
+ *	counted.c	what is counted of a unit that is durable
  */
 #ifndef COMMIT_UNIT_H
 #define COMMIT_UNIT_H
@@ -163,6 +164,9 @@ void published_apply(struct unit *u);
 void published_done(struct unit *u, struct handover_gift *gift);
 /* It was not stored: what waits does so for a while again. */
 void published_failed(struct published *p);
+
+/* counted.c: the unit is durable, and its messages still are the unit's. */
+void counted_unit(struct unit *u, int64_t began_ns);
 
 /* bounds.c */
 struct bounds *bounds_new(const struct committer_options *options);

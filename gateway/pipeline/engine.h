@@ -19,6 +19,7 @@ struct engine_options {
 	unsigned workers;		/* threads for SERIAL and PARALLEL */
 	unsigned readers;		/* threads that answer asks */
 	unsigned queue;			/* messages that may wait in all */
+	struct metrics *metrics;	/* of meters.h; or NULL */
 };
 
 /* The floor above registers itself by this. */
@@ -53,6 +54,10 @@ void engine_submit(struct engine *engine, struct gantry_message *m);
 
 /* Messages taken and not yet answered. */
 size_t engine_waiting(const struct engine *engine);
+
+/* Of these, how many wait for a reader, and for a worker. Any thread. */
+size_t engine_waiting_readers(const struct engine *engine);
+size_t engine_waiting_workers(const struct engine *engine);
 
 /* For the committer: run the pipeline again from its start. Any thread. */
 void engine_restart(struct engine *engine, struct gantry_message *m);

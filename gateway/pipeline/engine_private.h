@@ -32,10 +32,13 @@ void engine_overloaded(struct engine *engine, struct gantry_message *m);
 struct workers *workers_new(struct engine *engine, unsigned n);
 void workers_free(struct workers **workers);
 bool workers_push(struct workers *workers, struct gantry_message *m);
+/* Those in strands, too. */
+size_t workers_waiting(struct workers *workers);
 
 /* Answers to asks. */
 struct readers *readers_new(struct engine *engine, unsigned n);
 void readers_free(struct readers **readers);
 void readers_push(struct readers *readers, struct gantry_message *m);
+size_t readers_waiting(struct readers *readers);
 
 #endif

@@ -308,8 +308,10 @@ void world_open_store(struct world *w, const struct committer_options *options,
 	world_build(w);
 	w->committer = committer_new(options != NULL ? options : &committer_defaults,
 				     &w->storage, w);
-	w->engine = engine_new(&(struct engine_options){ 4, 2, 4096 }, &reads,
-			       &(struct engine_committer){ world_take, w });
+	w->engine = engine_new(&(struct engine_options){
+				       .workers = 4, .readers = 2, .queue = 4096,
+				       .metrics = options != NULL ? options->metrics : NULL },
+			       &reads, &(struct engine_committer){ world_take, w });
 	error_fini(&err);
 }
 

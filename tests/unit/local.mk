@@ -28,3 +28,4 @@ include tests/unit/amqp_publish.mk
 include tests/unit/amqp_consume.mk
 include tests/unit/copy.mk
 include tests/unit/api_key.mk
+include tests/unit/metrics.mk
