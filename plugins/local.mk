@@ -6,3 +6,4 @@ include plugins/allocations/local.mk
 include plugins/order-events/local.mk
 include plugins/journal/local.mk
 include plugins/publish/local.mk
+include plugins/breaker/local.mk

@@ -26,3 +26,4 @@ include tests/unit/commit.mk
 include tests/unit/amqp_link.mk
 include tests/unit/amqp_publish.mk
 include tests/unit/amqp_consume.mk
+include tests/unit/upstream.mk
