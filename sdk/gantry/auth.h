@@ -77,6 +77,14 @@ struct gantry_auth {
 	int (*check)(const struct gantry_token_key *key,
 		     const struct gantry_token_rules *rules, const char *token,
 		     struct gantry_error *err);
+	/*
+	 * Optional: sign these claims with the instance's own key and issuer,
+	 * as a token that we show to others. kid: which key of a set, or NULL.
+	 * token_out and the result as for mint. May read the key's file; one
+	 * call at a time, on any thread.
+	 */
+	int (*issue)(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err);
 };
 
 /*
