@@ -2,6 +2,13 @@
 # Breakers, and calls to upstreams.
 if CMOCKA
 UPSTREAM_TESTS = tests/unit/breaker
+if PLUGIN_MEMORY
+if PLUGIN_JWT
+if PLUGIN_BREAKER
+UPSTREAM_TESTS += tests/unit/upstream
+endif
+endif
+endif
 check_PROGRAMS += $(UPSTREAM_TESTS)
 TESTS += $(UPSTREAM_TESTS)
 endif
@@ -10,3 +17,9 @@ tests_unit_breaker_SOURCES = tests/unit/breaker.c \
 	plugins/breaker/machine.c plugins/breaker/machine.h
 tests_unit_breaker_LDADD = $(LDADD_UNIT)
 tests_unit_breaker_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_unit_upstream_SOURCES = tests/unit/upstream.c tests/unit/config_files.h \
+	tests/fake/web.c tests/fake/web.h
+tests_unit_upstream_CPPFLAGS = $(CPPFLAGS_CONFIG)
+tests_unit_upstream_LDADD = $(LDADD_UNIT)
+tests_unit_upstream_LDFLAGS = $(LDFLAGS_UNIT)
