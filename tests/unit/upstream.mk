@@ -3,6 +3,7 @@
 if CMOCKA
 UPSTREAM_TESTS = tests/unit/breaker
 if PLUGIN_MEMORY
+UPSTREAM_TESTS += tests/unit/call
 if PLUGIN_JWT
 if PLUGIN_BREAKER
 UPSTREAM_TESTS += tests/unit/upstream
@@ -23,3 +24,8 @@ tests_unit_upstream_SOURCES = tests/unit/upstream.c tests/unit/config_files.h \
 tests_unit_upstream_CPPFLAGS = $(CPPFLAGS_CONFIG)
 tests_unit_upstream_LDADD = $(LDADD_UNIT)
 tests_unit_upstream_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_unit_call_SOURCES = tests/unit/call.c $(COMMIT_WORLD)
+tests_unit_call_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_call_LDADD = $(LDADD_UNIT)
+tests_unit_call_LDFLAGS = $(LDFLAGS_UNIT)
