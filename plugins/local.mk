@@ -9,3 +9,4 @@ include plugins/journal/local.mk
 include plugins/publish/local.mk
 include plugins/api-key/local.mk
 include plugins/rate-limit/local.mk
+include plugins/breaker/local.mk

@@ -143,7 +143,7 @@ static const struct gantry_auth *api_key_plugin(struct plugins *plugins,
 
 	if (plugin == NULL)
 		return NULL;
-	if (plugin->auth != NULL && plugin->auth->issue != NULL &&
+	if (plugin->auth != NULL && plugin->auth->enroll != NULL &&
 	    plugin->auth->check_file != NULL)
 		return plugin->auth;
 	gantry_fail(err, "%s: keeps no file of keys", plugins_path(plugins, plugin));
@@ -179,7 +179,7 @@ static int api_key_new(const struct api_key_options *o, const struct gantry_auth
 		       struct gantry_error *err)
 {
 	char key[GANTRY_TOKEN_SIZE], line[GANTRY_TOKEN_SIZE];
-	int rc = auth->issue(o->name, o->roles, key, line, err);
+	int rc = auth->enroll(o->name, o->roles, key, line, err);
 
 	if (rc == 0 && o->file != NULL)
 		rc = api_key_append(o->file, line, err);

@@ -29,6 +29,7 @@
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
+#include "gateway/upstream/upstream.h"
 
 /* What requests under way get to finish before the daemon stops anyway. */
 #define SERVE_DRAIN_S 25
@@ -54,6 +55,8 @@ struct serve {
 	struct plugins *plugins;
 	struct graph *graph;
 	struct committer *committer;
+	struct breakers *breakers;
+	struct upstreams *upstreams;
 	struct engine *engine;
 	struct publisher *publisher;
 	struct consumer *consumer;
@@ -145,6 +148,10 @@ static void serve_start_engine(struct serve *s)
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
+	s->breakers = breakers_new(s->graph);
+	s->upstreams = upstreams_start(s->config, s->graph, s->breakers);
+	engine_set_calls(s->engine, &(struct call_maker){ upstreams_make,
+							  s->upstreams });
 }
 
 static void serve_start_publisher(struct serve *s)
@@ -358,6 +365,8 @@ static void serve_stop(struct serve *s)
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
+	upstreams_stop(&s->upstreams);
+	breakers_free(&s->breakers);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
 	committer_free(&s->committer);

@@ -86,7 +86,21 @@ struct config_amqp {
 };
 
 struct config_upstream {
+	const char *name;
 	const char *url;
+	int64_t timeout, connect_timeout, deadline;	/* ms */
+	int64_t retries;
+	int64_t backoff, max_backoff;	/* ms */
+	int64_t max_response;		/* bytes */
+	int64_t pool, queue;		/* calls at once, and those that wait */
+	const char *breaker;		/* NULL: none */
+	const char *auth;		/* that signs our tokens; NULL: none */
+	const char *audience, *kid;	/* NULL: not said */
+	const char *const *roles;	/* NULL: not said */
+	int64_t token_ttl;		/* ms */
+	const char *ca_file;		/* NULL: those of the system */
+	const char *cert_file, *key_file;	/* both or none */
+	int64_t verify;			/* enum config_verify */
 };
 
 /* One entry that later files replace as a whole. */
@@ -144,6 +158,8 @@ struct config {
 	struct config_amqp broker;		/* what amqp says */
 	struct config_list sections;	/* service, http, storage ... */
 	struct config_list auth, breakers, handlers, upstreams;
+	struct config_upstream *upstream;	/* what upstreams say, in their
+						   order; upstreams.n of them */
 	struct config_route **routes;
 	unsigned n_routes;
 };

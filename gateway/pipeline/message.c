@@ -160,8 +160,8 @@ const char *gantry_body(const struct gantry_message *m, size_t *len_out)
 	return m->body;
 }
 
-/* Nesting without recursion, before a parser that recurses sees the text. */
-static bool message_json_is_deep(const char *text, size_t len)
+/* Before a parser that recurses sees the text. */
+bool message_json_is_deep(const char *text, size_t len)
 {
 	unsigned depth = 0;
 	bool quoted = false;

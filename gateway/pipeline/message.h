@@ -150,6 +150,9 @@ void message_name_order(struct gantry_message *m, const char *order_id);
 /* Make sure that there is a correlation id; at the latest before the answer. */
 void message_correlate(struct gantry_message *m);
 
+/* Nested deeper than MESSAGE_JSON_DEPTH, told without recursion. */
+bool message_json_is_deep(const char *text, size_t len);
+
 /* For the engine: an id if there is none; what a run left is forgotten; the
    log lines of the run that counts go out. */
 void message_complete(struct gantry_message *m);

@@ -126,7 +126,7 @@ static const struct gantry_auth api_key_auth = {
 	.size = sizeof(struct gantry_auth),
 	.challenge = "ApiKey",
 	.authenticate = api_key_authenticate,
-	.issue = api_key_issue,
+	.enroll = api_key_issue,
 	.check_file = api_key_check_file,
 };
 

@@ -79,17 +79,24 @@ struct gantry_auth {
 		     struct gantry_error *err);
 	/*
 	 * Optional, for credentials that are lines of a file; as above, but
-	 * that issue takes random bytes.
+	 * that enroll takes random bytes.
 	 *
-	 * issue: make a new credential for this sender with these roles (NULL
+	 * enroll: make a new credential for this sender with these roles (NULL
 	 * at the end), and the line that the file needs to take it. Both outs
 	 * have room for GANTRY_TOKEN_SIZE bytes. check_file: whether the
 	 * content of such a file can be used. 0, or -1 with err.
 	 */
-	int (*issue)(const char *name, const char *const *roles,
+	int (*enroll)(const char *name, const char *const *roles,
 		     char *credential_out, char *line_out,
 		     struct gantry_error *err);
 	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
+	 * Optional: sign these claims with the instance's own key and issuer,
+	 * as a token that we show to others. kid: which key of a set, or NULL.
+	 * token_out and the result as for mint. May read the key's file; one
+	 * call at a time, on any thread.
+	 */
+	int (*issue)(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err);
 };
 
 /*

@@ -29,3 +29,4 @@ include tests/unit/amqp_consume.mk
 include tests/unit/copy.mk
 include tests/unit/api_key.mk
 include tests/unit/metrics.mk
+include tests/unit/upstream.mk
