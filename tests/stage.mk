@@ -31,6 +31,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py
+SYSTEM_TESTS += tests/system/admin/kit.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
@@ -66,7 +67,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
-
+THREADED_TESTS += tests/plugins/conform
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -7,6 +7,10 @@ endif
 if PLUGIN_SQLITE
 check_PROGRAMS += tests/plugins/sqlite tests/plugins/sqlite-disk
 TESTS += tests/plugins/sqlite tests/plugins/sqlite-disk
+if PLUGIN_MEMORY
+check_PROGRAMS += tests/plugins/conform
+TESTS += tests/plugins/conform
+endif
 endif
 endif
 
@@ -15,11 +19,18 @@ BENCH_SOURCES = tests/plugins/bench.c tests/plugins/bench.h \
 	tests/plugins/store.c tests/plugins/store.h
 
 tests_plugins_storage_SOURCES = tests/plugins/storage.c \
-	tests/plugins/broken.c tests/plugins/broken.h \
 	tests/plugins/store.c tests/plugins/store.h
 tests_plugins_storage_CFLAGS = $(CFLAGS_STORAGE)
 tests_plugins_storage_LDADD = $(LDADD_UNIT)
 tests_plugins_storage_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_plugins_conform_SOURCES = tests/plugins/conform.c \
+	tests/plugins/broken.c tests/plugins/broken.h \
+	tests/plugins/lanes.c tests/plugins/lanes.h \
+	tests/plugins/store.c tests/plugins/store.h
+tests_plugins_conform_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_conform_LDADD = $(LDADD_UNIT)
+tests_plugins_conform_LDFLAGS = $(LDFLAGS_UNIT)
 
 tests_plugins_sqlite_SOURCES = tests/plugins/sqlite.c $(BENCH_SOURCES)
 tests_plugins_sqlite_CFLAGS = $(CFLAGS_STORAGE)
