@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
+	gateway/commit/affinity.c gateway/commit/affinity.h \
+	gateway/commit/lease.c \
+	gateway/commit/replica.c gateway/commit/replica.h \
 	gateway/commit/apply.c \
 	gateway/commit/audit.c \
 	gateway/commit/copy.c gateway/commit/copy.h \

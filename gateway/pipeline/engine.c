@@ -217,7 +217,7 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 		engine_overloaded(engine, m);
 		return;
 	}
-	if (m->dead_letter != NULL || m->discards != NULL) {
+	if (m->dead_letter != NULL || m->discards != NULL || m->lease != NULL) {
 		engine_commit(engine, m);
 		return;
 	}

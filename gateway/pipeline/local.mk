@@ -6,6 +6,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/pipeline/engine_private.h \
 	gateway/pipeline/envelope.c gateway/pipeline/envelope.h \
 	gateway/pipeline/inject.c gateway/pipeline/inject.h \
+	gateway/pipeline/lease.h \
 	gateway/pipeline/message.c gateway/pipeline/message.h \
 	gateway/pipeline/queue.h \
 	gateway/pipeline/readers.c \

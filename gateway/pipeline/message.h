@@ -14,6 +14,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/error.h"
 #include "gateway/pipeline/effects.h"
+#include "gateway/pipeline/lease.h"
 #include "gateway/pipeline/route.h"
 
 #define MESSAGE_MAX_ROLES 16
@@ -62,6 +63,7 @@ struct message_dead_letter {
 };
 
 struct message_ask;
+struct message_claim;
 struct message_log;
 struct engine;
 
@@ -102,6 +104,11 @@ struct gantry_message {
 	const char *discards;		/* resolves: no handler runs, the letter
 					   is closed with this reason */
 	const char *actor;		/* resolves: who says so, for the audit */
+	/*
+	 * Set: no handler runs, the unit decides on the lease; the answer is
+	 * DONE whatever it decides. Lives as long as the message.
+	 */
+	struct lease *lease;
 	int64_t received_ms;		/* wall clock; the message's now */
 	int64_t deadline_ms;		/* steady clock; 0: none. A unit that has
 					   not begun by then leaves it out: 503 */
@@ -134,6 +141,8 @@ struct gantry_message {
 	unsigned n_outcomes;
 	unsigned moved;			/* times its read set had moved */
 	const char *kept_key, *fingerprint;	/* what its answer is kept by (D6) */
+	struct message_claim *claim;	/* names that keep it to its lane, or NULL */
+	unsigned queued;		/* the committer's tick when it was */
 };
 
 /* In place, empty; the arena is kept if it has one. */

@@ -87,9 +87,10 @@ struct gantry_auth {
 	 * content of such a file can be used. 0, or -1 with err.
 	 */
 	int (*enroll)(const char *name, const char *const *roles,
-		     char *credential_out, char *line_out,
-		     struct gantry_error *err);
+		      char *credential_out, char *line_out,
+		      struct gantry_error *err);
 	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
+	/*
 	 * Optional: sign these claims with the instance's own key and issuer,
 	 * as a token that we show to others. kid: which key of a set, or NULL.
 	 * token_out and the result as for mint. May read the key's file; one

@@ -133,7 +133,7 @@ int gantry_reply_header(struct gantry_message *m, const char *name,
  * Idempotency-Key, too; it is not kept with that. Retry-After may be one. A
  * later one of the same name takes its place. Level 1.
  */
-int gantry_answer_header(struct gantry_message *m, const char *name,
+int gantry_header_always(struct gantry_message *m, const char *name,
 			 const char *value, struct gantry_error *err);
 
 /* Schedule only: tick again at once after the commit. Level 1. */
