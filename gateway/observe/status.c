@@ -25,13 +25,16 @@ static void status_live(void *ctx, struct arena *arena, int *status,
 static const char *status_reason(struct status *s, bool *fail_out)
 {
 	struct committer_outbox outbox = committer_outbox(s->committer);
+	struct committer_counts counts = committer_counts(s->committer);
 
 	*fail_out = true;
-	if (committer_counts(s->committer).away)
+	if (counts.away)
 		return "storage";
 	if (atomic_load(&s->stopping))
 		return "stopping";
 	*fail_out = false;
+	if (counts.stuck > 0)
+		return "storage";
 	if (outbox.warn || outbox.full)
 		return "outbox";
 	if (s->publisher != NULL && !publisher_counts(s->publisher).connected)
@@ -131,11 +134,14 @@ static void status_metrics(void *ctx, struct arena *arena, int *status,
 		"# HELP gantry_unit_failures_total Units that the storage did not take.\n"
 		"# TYPE gantry_unit_failures_total counter\n"
 		"gantry_unit_failures_total %" PRIu64 "\n"
+		"# HELP gantry_lanes_stuck Lanes that the storage does not answer.\n"
+		"# TYPE gantry_lanes_stuck gauge\n"
+		"gantry_lanes_stuck %u\n"
 		"# HELP gantry_messages_waiting Messages taken and not yet answered.\n"
 		"# TYPE gantry_messages_waiting gauge\n"
 		"gantry_messages_waiting %zu\n"
 		"%s%s%s",
-		c.units, c.messages, c.conflicts, c.failures,
+		c.units, c.messages, c.conflicts, c.failures, c.stuck,
 		engine_waiting(s->engine), status_outbox(s, arena),
 		status_publisher(s, arena), consumed_metrics(s->consumer, arena));
 	*len = strlen(*text);
