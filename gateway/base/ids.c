@@ -71,3 +71,8 @@ int64_t ids_ref(struct ids_refs *refs, int64_t now_ms)
 	replica = atomic_load_explicit(&refs->replica, memory_order_relaxed);
 	return (int64_t)((next >> 14) << 22 | replica << 14 | (next & 0x3fff));
 }
+
+int64_t ids_ref_ms(int64_t ref)
+{
+	return (ref >> 22) + IDS_EPOCH_MS;
+}

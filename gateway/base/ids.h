@@ -26,5 +26,7 @@ struct ids_refs {
 	_Atomic unsigned replica;	/* 0 .. 255 */
 };
 int64_t ids_ref(struct ids_refs *refs, int64_t now_ms);
+/* When it was minted. */
+int64_t ids_ref_ms(int64_t ref);
 
 #endif

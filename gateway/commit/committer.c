@@ -434,6 +434,20 @@ struct committer_counts committer_counts(const struct committer *committer)
 	};
 }
 
+size_t committer_waiting(const struct committer *committer)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < committer->n_lanes; i++) {
+		struct lane *lane = &committer->lanes[i];
+
+		pthread_mutex_lock(&lane->lock);
+		n += lane->queue.n;
+		pthread_mutex_unlock(&lane->lock);
+	}
+	return n;
+}
+
 struct handover *committer_handover(struct committer *committer)
 {
 	return committer->world.handover;

@@ -26,6 +26,7 @@ struct committer_options {
 	bool publishes;			/* there is a broker: events are handed over */
 	const char *owner;		/* this replica's name */
 	unsigned replica;		/* 0 .. 255, in refs */
+	struct metrics *metrics;	/* of meters.h; or NULL */
 	const struct replica *number;	/* instead: held by a lease; copied */
 	int64_t patience_ms;		/* what waits longer for a unit that does not
 					   come to its end is refused */
@@ -70,6 +71,9 @@ struct committer_counts {
 	unsigned stuck;
 };
 struct committer_counts committer_counts(const struct committer *committer);
+
+/* Messages that wait for a unit. Any thread. */
+size_t committer_waiting(const struct committer *committer);
 
 /*
  * For the publisher. Where its events come from; NULL unless options said

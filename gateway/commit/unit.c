@@ -15,6 +15,7 @@
 #include "gateway/commit/affinity.h"
 #include "gateway/commit/handover.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/meters.h"
 
 #define UNIT_MAX_TRIES 5
 
@@ -101,6 +102,7 @@ static void unit_fit(struct unit *u, struct queue *back)
 static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 {
 	const struct gantry_change *const *changes;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 	size_t n;
 
@@ -110,7 +112,10 @@ static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 		u->world->storage->rollback(u->handle);
 		return stored;
 	}
-	return u->world->storage->commit(u->handle, err);
+	stored = u->world->storage->commit(u->handle, err);
+	metrics_observe_since(u->world->options.metrics, METER_UNIT_COMMIT_SECONDS, 0, 0,
+			      began_ns);
+	return stored;
 }
 
 /* Once through; anything but STORED: nothing happened. */
@@ -190,6 +195,7 @@ static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
 	for (unsigned i = 0; i < UNIT_MAX_TRIES && stored == GANTRY_CONFLICT; i++) {
 		if (i > 0) {
 			atomic_fetch_add(&u->world->conflicts, 1);
+			metrics_add(u->world->options.metrics, METER_UNIT_CONFLICTS, 0, 0, 1);
 			unit_pause(i);
 		}
 		error_reset(err);
@@ -232,8 +238,9 @@ static void unit_restart(struct unit_world *world, struct gantry_message *m)
 	engine_restart(m->engine, m);
 }
 
-static void unit_answer(struct unit *u)
+static void unit_answer(struct unit *u, int64_t began_ns)
 {
+	counted_unit(u, began_ns);
 	record_committed(u);
 	unit_hand_over(u);
 	if (atomic_exchange(&u->world->away, false))
@@ -283,6 +290,7 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
+	metrics_add(u->world->options.metrics, METER_UNIT_FAILURES, stored, 0, 1);
 	if (u->published != NULL)
 		published_failed(u->published);
 	/* once for an outage: a line a unit would fill what is full already */
@@ -319,6 +327,7 @@ static bool unit_is_late(struct unit *u, struct gantry_message *m, int64_t now_m
 {
 	if (m->deadline_ms == 0 || now_ms <= m->deadline_ms)
 		return false;
+	metrics_add(u->world->options.metrics, METER_LATE, 0, 0, 1);
 	error_reset(&m->error);
 	error_set(&m->error, "OVERLOADED", "It waited too long for its turn");
 	message_correlate(m);
@@ -356,12 +365,13 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back)
 	struct gantry_error err = ERROR_INIT;
 	struct queue later = { 0 };
 	struct gantry_message *m;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 
 	unit_gather(u, batch, &later);
 	stored = unit_try_often(u, back, &err);
 	if (stored == GANTRY_STORED)
-		unit_answer(u);
+		unit_answer(u, began_ns);
 	else if ((stored == GANTRY_CONFLICT || stored == GANTRY_REFUSED_ROW) &&
 		 u->n_members > 1)
 		unit_one_by_one(u, back);

@@ -15,6 +15,7 @@
  *	lease.c		the row of a lease
  *	replica.c	the replica's number, held by one
  *	bounds.c	how much the outbox holds
+ *	counted.c	what is counted of a unit that is durable
  */
 #ifndef COMMIT_UNIT_H
 #define COMMIT_UNIT_H
@@ -178,6 +179,8 @@ void published_done(struct unit *u, struct handover_gift *gift);
 /* It was not stored: what waits does so for a while again. */
 void published_failed(struct published *p);
 
+/* counted.c: the unit is durable, and its messages still are the unit's. */
+void counted_unit(struct unit *u, int64_t began_ns);
 /* lease.c: under the lock that lease_needs() asked for. */
 void lease_needs(struct unit *u, const char *name);
 void lease_decide(struct unit *u, struct lease *wish);

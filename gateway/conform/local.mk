@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
+	gateway/conform/claim.c \
 	gateway/conform/conform.c gateway/conform/conform.h \
+	gateway/conform/crowd.c \
 	gateway/conform/key.c \
 	gateway/conform/kit.c gateway/conform/kit.h \
+	gateway/conform/lock.c \
 	gateway/conform/race.c \
 	gateway/conform/reopen.c \
 	gateway/conform/row.c \

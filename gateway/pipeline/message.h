@@ -118,6 +118,7 @@ struct gantry_message {
 
 	/* the core's own */
 	struct engine *engine;
+	int64_t submitted_ns;		/* steady clock */
 	struct gantry_message *next;	/* in the one queue it is in */
 	const char *issuer, *subject;
 	const char *roles[MESSAGE_MAX_ROLES];
@@ -157,6 +158,9 @@ bool message_is_correlation_id(const char *text);
 void message_name_order(struct gantry_message *m, const char *order_id);
 /* Make sure that there is a correlation id; at the latest before the answer. */
 void message_correlate(struct gantry_message *m);
+
+/* Nested deeper than MESSAGE_JSON_DEPTH, told without recursion. */
+bool message_json_is_deep(const char *text, size_t len);
 
 /* For the engine: an id if there is none; what a run left is forgotten; the
    log lines of the run that counts go out. */

@@ -2,7 +2,6 @@
 /*
  * broken - see broken.h. Each function passes on, but for its fault.
  */
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "gateway/base/memory.h"
@@ -12,10 +11,8 @@ struct broken;
 
 struct unit {
 	struct broken *of;
-	void *inner;			/* NULL with BROKEN_LOST_UPDATE */
-	struct gantry_value values[2][64];
-	struct gantry_change changes[2];
-	size_t n;
+	void *inner;
+	struct gantry_value values[64];
 };
 
 struct broken {
@@ -23,8 +20,7 @@ struct broken {
 	const struct gantry_schema *schema;
 	enum broken_fault fault;
 	void *inner;
-	pthread_mutex_t turn;		/* lanes of a storage that has one */
-	struct unit units[2];
+	struct unit unit;
 };
 
 int broken_open(void *context, void **self_out, struct gantry_error *err)
@@ -34,7 +30,6 @@ int broken_open(void *context, void **self_out, struct gantry_error *err)
 
 	b->st = store->inner.plugin->storage;
 	b->fault = store->fault;
-	pthread_mutex_init(&b->turn, NULL);
 	*self_out = b;
 	return store_open(&store->inner, &b->inner, err);
 }
@@ -45,7 +40,6 @@ void broken_close(void *context, void *self)
 	struct broken *b = self;
 
 	store_close(&store->inner, b->inner);
-	pthread_mutex_destroy(&b->turn);
 	free(b);
 }
 
@@ -61,7 +55,8 @@ static enum gantry_stored broken_prepare(void *self,
 
 static unsigned broken_lanes(const void *self)
 {
-	return ((const struct broken *)self)->fault == BROKEN_LOST_UPDATE ? 2 : 1;
+	(void)self;
+	return 1;
 }
 
 static enum gantry_stored broken_read(void *self,
@@ -90,14 +85,12 @@ static enum gantry_stored broken_begin(void *self, unsigned lane, void **unit_ou
 				       struct gantry_error *err)
 {
 	struct broken *b = self;
-	struct unit *u = &b->units[lane];
+	struct unit *u = &b->unit;
 
 	u->of = b;
-	u->inner = NULL;
-	u->n = 0;
+	(void)lane;
 	*unit_out = u;
-	return b->fault == BROKEN_LOST_UPDATE ? GANTRY_STORED :
-		b->st->begin(b->inner, 0, &u->inner, err);
+	return b->st->begin(b->inner, 0, &u->inner, err);
 }
 
 /* Gives the rows of keys the numbers from 0 on. */
@@ -122,8 +115,6 @@ static enum gantry_stored broken_load(void *unit,
 	struct unit *u = unit;
 	struct broken *b = u->of;
 
-	if (b->fault == BROKEN_LOST_UPDATE)
-		return b->st->read(b->inner, locks[0]->keys, locks[0]->n, sink, err);
 	if (b->fault == BROKEN_NUMBER) {
 		if (broken_count(u, locks, n_locks, sink, err) != GANTRY_STORED)
 			return GANTRY_BROKEN;
@@ -147,30 +138,15 @@ static enum gantry_stored broken_store_one(struct unit *u,
 	if (fault == BROKEN_NULL && c.kind == GANTRY_NEW && c.table == 1 &&
 	    c.values[4].kind == GANTRY_NULL) {
 		for (unsigned i = 0; i < 5; i++)
-			u->values[0][i] = c.values[i];
-		u->values[0][4] = (struct gantry_value){ .kind = GANTRY_INT64 };
-		c.values = u->values[0];
+			u->values[i] = c.values[i];
+		u->values[4] = (struct gantry_value){ .kind = GANTRY_INT64 };
+		c.values = u->values;
 	}
 	if (fault != BROKEN_OVERWRITE || c.kind != GANTRY_NEW)
 		return u->of->st->store(u->inner, list, 1, err);
 	gone.kind = GANTRY_GONE;
 	list[0] = &gone;
 	return u->of->st->store(u->inner, list, 2, err);
-}
-
-static enum gantry_stored broken_later(struct unit *u,
-				       const struct gantry_change *const *changes,
-				       size_t n)
-{
-	for (size_t i = 0; i < n && u->n < 2; i++, u->n++) {
-		unsigned columns = u->of->schema->tables[changes[i]->table]->n_columns;
-
-		u->changes[u->n] = *changes[i];
-		for (unsigned k = 0; k < columns; k++)
-			u->values[u->n][k] = changes[i]->values[k];
-		u->changes[u->n].values = u->values[u->n];
-	}
-	return GANTRY_STORED;
 }
 
 static enum gantry_stored broken_store_all(void *unit,
@@ -181,8 +157,6 @@ static enum gantry_stored broken_store_all(void *unit,
 	struct broken *b = u->of;
 	enum gantry_stored stored = GANTRY_STORED;
 
-	if (b->fault == BROKEN_LOST_UPDATE)
-		return broken_later(u, changes, n);
 	if (b->fault != BROKEN_OVERWRITE && b->fault != BROKEN_MASK &&
 	    b->fault != BROKEN_NULL)
 		stored = b->st->store(u->inner, changes, n, err);
@@ -196,33 +170,11 @@ static enum gantry_stored broken_store_all(void *unit,
 	return stored;
 }
 
-static enum gantry_stored broken_commit_later(struct unit *u,
-					      struct gantry_error *err)
-{
-	const struct gantry_change *list[] = { &u->changes[0], &u->changes[1] };
-	struct broken *b = u->of;
-	enum gantry_stored stored;
-	void *inner;
-
-	pthread_mutex_lock(&b->turn);
-	stored = b->st->begin(b->inner, 0, &inner, err);
-	if (stored == GANTRY_STORED) {
-		stored = b->st->store(inner, list, u->n, err);
-		if (stored == GANTRY_STORED)
-			stored = b->st->commit(inner, err);
-		else
-			b->st->rollback(inner);
-	}
-	pthread_mutex_unlock(&b->turn);
-	return stored;
-}
-
 static enum gantry_stored broken_commit(void *unit, struct gantry_error *err)
 {
 	struct unit *u = unit;
 
-	return u->inner == NULL ? broken_commit_later(u, err) :
-				  u->of->st->commit(u->inner, err);
+	return u->of->st->commit(u->inner, err);
 }
 
 static void broken_rollback(void *unit)
@@ -231,7 +183,7 @@ static void broken_rollback(void *unit)
 
 	if (u->of->fault == BROKEN_ROLLBACK)
 		u->of->st->commit(u->inner, NULL);
-	else if (u->inner != NULL)
+	else
 		u->of->st->rollback(u->inner);
 }
 

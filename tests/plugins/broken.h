@@ -10,14 +10,23 @@
 
 enum broken_fault {
 	BROKEN_NOT,		/* none: the wrapper itself must pass */
+
+	/* broken.c, over a storage with one lane */
 	BROKEN_ROLLBACK,	/* rollback commits */
 	BROKEN_OVERWRITE,	/* NEW takes the place of a row that is there */
 	BROKEN_PAGE,		/* a scan after a ref gives that row again */
 	BROKEN_EARLY,		/* each store is committed at once */
-	BROKEN_LOST_UPDATE,	/* two lanes that lock nothing */
 	BROKEN_NULL,		/* NULL collides in unique indexes */
 	BROKEN_MASK,		/* a change writes all columns */
 	BROKEN_NUMBER,		/* load counts its keys anew after the locks */
+
+	/* lanes.c */
+	BROKEN_NO_LOCK,		/* load locks nothing */
+	BROKEN_SNAPSHOT,	/* load locks and reads in one snapshot */
+	BROKEN_AS_ASKED,	/* load locks in the order in which it was asked */
+	BROKEN_PATIENT,		/* load waits for a lock for ever */
+	BROKEN_TORN,		/* read takes a snapshot for each key */
+	BROKEN_NOTHING,		/* NEW and exists: nothing is done, and STORED */
 	BROKEN_FAULTS,
 };
 

@@ -97,7 +97,7 @@ static enum gantry_stored world_load(void *unit, const struct gantry_key_set *co
 	stored = w->inner->load(u->inner, locks, n_locks, keys, n_keys, sink,
 				now_ms_out, err);
 	pthread_mutex_lock(&w->lock);
-	*now_ms_out += w->ahead_ms;
+	*now_ms_out = w->fixed_ms != 0 ? w->fixed_ms : *now_ms_out + w->ahead_ms;
 	pthread_mutex_unlock(&w->lock);
 	return stored;
 }
@@ -299,6 +299,14 @@ void world_open(struct world *w, const struct committer_options *options)
 void world_open_lanes(struct world *w, const struct committer_options *options,
 		      unsigned lanes)
 {
+	const struct store memory = { store_plugin("memory"), NULL };
+
+	world_open_store(w, options, lanes, &memory);
+}
+
+void world_open_store(struct world *w, const struct committer_options *options,
+		      unsigned lanes, const struct store *store)
+{
 	struct committer_options quiet = committer_defaults;
 	struct gantry_error err = ERROR_INIT;
 	struct engine_reads reads = { &w->storage, w, &commit_schema,
@@ -309,13 +317,16 @@ void world_open_lanes(struct world *w, const struct committer_options *options,
 	pthread_mutex_init(&w->open_unit, NULL);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->moved, NULL);
-	w->store.plugin = store_plugin("memory");
-	if (store_open(&w->store, &w->inner_self, &err) < 0)
-		abort();
+	w->store = *store;
 	w->inner = w->store.plugin->storage;
+	if (store_open(&w->store, &w->inner_self, &err) < 0 ||
+	    w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE,
+			      &err) != GANTRY_STORED) {
+		fprintf(stderr, "%s\n", err.message);
+		abort();
+	}
 	w->memory = w->inner_self;
-	w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE, &err);
-	if (lanes > 1) {
+	if (lanes > w->inner->lanes(w->inner_self)) {
 		w->locks = locks_new(w->inner, w->inner_self, lanes);
 		w->inner_self = w->locks;
 		w->inner = &locks_storage;
@@ -325,8 +336,10 @@ void world_open_lanes(struct world *w, const struct committer_options *options,
 	quiet.patience_ms = 60000;
 	w->committer = committer_new(options != NULL ? options : &quiet,
 				     &w->storage, w);
-	w->engine = engine_new(&(struct engine_options){ 4, 2, 4096 }, &reads,
-			       &(struct engine_committer){ world_take, w });
+	w->engine = engine_new(&(struct engine_options){
+				       .workers = 4, .readers = 2, .queue = 4096,
+				       .metrics = options != NULL ? options->metrics : NULL },
+			       &reads, &(struct engine_committer){ world_take, w });
 	error_fini(&err);
 }
 

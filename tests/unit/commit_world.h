@@ -75,6 +75,7 @@ struct world {
 	unsigned hold_lane;		/* 1 + the only one that does; 0: any */
 	unsigned held_lane;		/* the newest that did */
 	int64_t ahead_ms;		/* of the storage's clock */
+	int64_t fixed_ms;		/* not 0: what that clock says */
 	unsigned answered;
 	unsigned handed;		/* messages that the committer took */
 	unsigned chance;		/* of 1000: a call fails at random */
@@ -85,6 +86,9 @@ void world_open(struct world *w, const struct committer_options *options);
 /* With several lanes, whose units run side by side. */
 void world_open_lanes(struct world *w, const struct committer_options *options,
 		      unsigned lanes);
+/* Over another storage than "memory"; its options live as long as the world. */
+void world_open_store(struct world *w, const struct committer_options *options,
+		      unsigned lanes, const struct store *store);
 void world_close(struct world *w);
 
 /* Zero, and a POST with this handler that is INLINE, SERIAL or PARALLEL. */
