@@ -311,12 +311,24 @@ static void text_gone(FILE *f, const struct postgres *s, const struct gantry_tab
 	fprintf(f, " WHERE \"%s\"=ANY($1::int8[])", t->columns[0]->name);
 }
 
+/* The n-th parameter: an array, or one value for all rows. */
+static void text_param(FILE *f, const struct gantry_table *t, unsigned column,
+		       uint64_t same, unsigned n)
+{
+	const char *type = text_type(t->columns[column]->kind);
+
+	if ((same >> column & 1) != 0)
+		fprintf(f, "$%u::%s", n, type);
+	else
+		fprintf(f, "unnest($%u::%s[])", n, type);
+}
+
 /*
  * Only what changed, so that indexes on the rest are not touched. A row that
  * is missing must stop the COMMIT behind it: hence a division by zero.
  */
 static void text_changed(FILE *f, const struct postgres *s,
-			 const struct gantry_table *t, uint64_t mask)
+			 const struct gantry_table *t, const struct shape *shape)
 {
 	unsigned n = 1;
 
@@ -324,7 +336,7 @@ static void text_changed(FILE *f, const struct postgres *s,
 	text_name(f, s, t);
 	fputs(" AS t", f);
 	for (unsigned i = 1; i < t->n_columns; i++)
-		if ((mask >> i & 1) != 0) {
+		if ((shape->mask >> i & 1) != 0) {
 			fprintf(f, "%s\"%s\"=k.k%u", n == 1 ? " SET " : ",",
 				t->columns[i]->name, n);
 			n++;
@@ -332,10 +344,10 @@ static void text_changed(FILE *f, const struct postgres *s,
 	fputs(" FROM (SELECT unnest($1::int8[]) AS k0", f);
 	n = 1;
 	for (unsigned i = 1; i < t->n_columns; i++)
-		if ((mask >> i & 1) != 0) {
-			fprintf(f, ",unnest($%u::%s[]) AS k%u", n + 1,
-				text_type(t->columns[i]->kind), n);
-			n++;
+		if ((shape->mask >> i & 1) != 0) {
+			fputc(',', f);
+			text_param(f, t, i, shape->same, n + 1);
+			fprintf(f, " AS k%u", n++);
 		}
 	fprintf(f, ") AS k WHERE t.\"%s\"=k.k0 RETURNING 1)"
 		" SELECT 1/(count(*)=cardinality($1::int8[]))::int FROM changed",
@@ -343,16 +355,18 @@ static void text_changed(FILE *f, const struct postgres *s,
 }
 
 /* With the columns' names: a newer schema may have more. */
-static void text_new(FILE *f, const struct postgres *s, const struct gantry_table *t)
+static void text_new(FILE *f, const struct postgres *s, const struct gantry_table *t,
+		     const struct shape *shape)
 {
 	fputs("INSERT INTO ", f);
 	text_name(f, s, t);
 	fputc('(', f);
 	text_list(f, t, "");
-	fputc(')', f);
-	for (unsigned i = 0; i < t->n_columns; i++)
-		fprintf(f, "%sunnest($%u::%s[])", i == 0 ? " SELECT " : ",", i + 1,
-			text_type(t->columns[i]->kind));
+	fputs(") SELECT ", f);
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		fputs(i == 0 ? "" : ",", f);
+		text_param(f, t, i, shape->same, i + 1);
+	}
 }
 
 static const char *text_fixed(enum verb verb)
@@ -393,9 +407,9 @@ char *text_of(const struct postgres *s, const struct shape *shape)
 	else if (shape->verb == VERB_GONE)
 		text_gone(f, s, text_table(s, shape->table));
 	else if (shape->verb == VERB_CHANGED)
-		text_changed(f, s, text_table(s, shape->table), shape->mask);
+		text_changed(f, s, text_table(s, shape->table), shape);
 	else
-		text_new(f, s, text_table(s, shape->table));
+		text_new(f, s, text_table(s, shape->table), shape);
 	fclose(f);
 	return text;
 }
