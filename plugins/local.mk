@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 include plugins/memory/local.mk
 include plugins/sqlite/local.mk
+include plugins/postgres/local.mk
 include plugins/jwt/local.mk
 include plugins/allocations/local.mk
 include plugins/order-events/local.mk
