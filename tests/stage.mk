@@ -36,11 +36,21 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
+# These start a PostgreSQL.
+POSTGRES_TESTS = tests/system/postgres/server.py \
+	tests/system/postgres/outage.py tests/system/postgres/failover.py \
+	tests/system/postgres/planner.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
+POSTGRES_RUN = $(POSTGRES_TESTS)
 TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
-EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS)
+if PLUGIN_POSTGRES
+TESTS += $(POSTGRES_RUN)
+endif
+EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
+EXTRA_DIST += tests/system/stores.py tests/system/postgres.py tests/system/postgres/_path.py \
+	tests/system/postgres/load.py tests/system/postgres/serve.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \

@@ -12,9 +12,15 @@ check_PROGRAMS += tests/plugins/conform
 TESTS += tests/plugins/conform
 endif
 endif
+if PLUGIN_POSTGRES
+check_PROGRAMS += tests/plugins/postgres
+TESTS += tests/plugins/postgres
+endif
 endif
 
 CFLAGS_STORAGE = $(AM_CFLAGS) -DPLUGINS='"$(abs_top_builddir)/plugins"'
+# What starts a PostgreSQL: tests/plugins/server.h
+CFLAGS_SERVER = -DSERVER='"$(abs_top_srcdir)/tests/system/postgres/serve.py"'
 BENCH_SOURCES = tests/plugins/bench.c tests/plugins/bench.h \
 	tests/plugins/store.c tests/plugins/store.h
 
@@ -36,6 +42,14 @@ tests_plugins_sqlite_SOURCES = tests/plugins/sqlite.c $(BENCH_SOURCES)
 tests_plugins_sqlite_CFLAGS = $(CFLAGS_STORAGE)
 tests_plugins_sqlite_LDADD = $(LDADD_UNIT)
 tests_plugins_sqlite_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_plugins_postgres_SOURCES = tests/plugins/postgres.c \
+	tests/plugins/pg.c tests/plugins/pg.h \
+	tests/plugins/server.c tests/plugins/server.h \
+	tests/plugins/store.c tests/plugins/store.h
+tests_plugins_postgres_CFLAGS = $(CFLAGS_STORAGE) $(CFLAGS_SERVER)
+tests_plugins_postgres_LDADD = $(LDADD_UNIT)
+tests_plugins_postgres_LDFLAGS = $(LDFLAGS_UNIT)
 
 # SQLite shall call this program's fsync().
 tests_plugins_sqlite_disk_SOURCES = tests/plugins/sqlite-disk.c $(BENCH_SOURCES)
