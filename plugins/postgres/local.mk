@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 if PLUGIN_POSTGRES
 plugin_LTLIBRARIES += plugins/postgres/postgres.la
+dist_man7_MANS += plugins/postgres/gantry-postgres.7
 endif
 plugins_postgres_postgres_la_SOURCES = plugins/postgres/postgres.c \
 	plugins/postgres/postgres.h plugins/postgres/connection.c \

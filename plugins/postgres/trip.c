@@ -47,7 +47,8 @@ void trip_send(const struct postgres *s, struct connection *c,
 	}
 	for (unsigned i = 0; i < p->n; i++) {
 		/* no byte at all would be NULL to libpq */
-		values[i] = p->sizes[i] > 0 ? p->bytes + p->at[i] : "";
+		values[i] = p->is_null[i] ? NULL :
+			    p->sizes[i] > 0 ? p->bytes + p->at[i] : "";
 		sizes[i] = (int)p->sizes[i];
 		formats[i] = 1;
 	}
@@ -263,5 +264,7 @@ enum gantry_stored trip_collect(const struct postgres *s, struct connection *c,
 	    !trip_answers(s, c, &trip, err))
 		return trip_lost(s, c, &trip, err);
 	c->n_waits = 0;
+	if (trip.stored == GANTRY_BROKEN)	/* it may be the session that is */
+		connection_close(c);
 	return trip.stored;
 }
