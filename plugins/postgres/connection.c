@@ -310,9 +310,8 @@ static bool connection_stands(struct connection *c)
 {
 	if (statement_is_full(c))
 		return false;
-	if (!trip_poll(c->pg, POLLIN, 0))
-		return true;
-	return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK;
+	/* the server's last words are readable, too, before the end is */
+	return !trip_poll(c->pg, POLLIN, 0);
 }
 
 enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
