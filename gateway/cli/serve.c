@@ -21,12 +21,15 @@
 #include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
+#include "gateway/observe/census.h"
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
+#include "gateway/upstream/upstream.h"
 
 /* What requests under way get to finish before the daemon stops anyway. */
 #define SERVE_DRAIN_S 25
@@ -52,6 +55,8 @@ struct serve {
 	struct plugins *plugins;
 	struct graph *graph;
 	struct committer *committer;
+	struct breakers *breakers;
+	struct upstreams *upstreams;
 	struct engine *engine;
 	struct publisher *publisher;
 	struct consumer *consumer;
@@ -127,6 +132,7 @@ static void serve_start_engine(struct serve *s)
 		.workers = (unsigned)s->config->engine.workers,
 		.readers = (unsigned)s->config->engine.readers,
 		.queue = (unsigned)s->config->engine.queue,
+		.metrics = s->status.metrics,
 	};
 	const struct engine_reads reads = { storage, self, &commit_schema,
 					    COMMIT_RECORDS, RECORDS_VALUE };
@@ -137,10 +143,15 @@ static void serve_start_engine(struct serve *s)
 	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
 	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
+	commit.metrics = s->status.metrics;
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
+	s->breakers = breakers_new(s->graph);
+	s->upstreams = upstreams_start(s->config, s->graph, s->breakers);
+	engine_set_calls(s->engine, &(struct call_maker){ upstreams_make,
+							  s->upstreams });
 }
 
 static void serve_start_publisher(struct serve *s)
@@ -153,6 +164,7 @@ static void serve_start_publisher(struct serve *s)
 		.committer = s->committer,
 		.storage = s->graph->storage->plugin->storage,
 		.storage_self = s->graph->storage->self,
+		.metrics = s->status.metrics,
 	};
 
 	if (s->config->amqp == NULL)
@@ -168,12 +180,19 @@ static int serve_start_consumer(struct serve *s, struct gantry_error *err)
 		.engine = s->engine,
 		.graph = s->graph,
 		.replica = serve_replica(s),
+		.metrics = s->status.metrics,
 	};
 
 	if (consumer_start(&options, &s->consumer, err) < 0)
 		return -1;
 	s->status.consumer = s->consumer;
 	return 0;
+}
+
+static void serve_answered(void *metrics, const struct gantry_message *m,
+			   int64_t nanoseconds)
+{
+	meters_request(metrics, m, nanoseconds);
 }
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -191,9 +210,14 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.head_timeout_ms = http->head_timeout,
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
+		.tls = { http->cert_file, http->key_file, http->client_ca_file },
+		.ops = { .answered = serve_answered, .ctx = s->status.metrics },
 	};
 
-	return http_start(&options, s->engine, s->graph, &s->api, err);
+	if (http_start(&options, s->engine, s->graph, &s->api, err) < 0)
+		return -1;
+	atomic_store(&s->status.api, s->api);
+	return 0;
 }
 
 /* The admin listener's pages and its API share one ctx. */
@@ -254,9 +278,11 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 
 static int serve_start_admin(struct serve *s, struct gantry_error *err)
 {
-	const char *const listen[] = { s->config->admin.listen, NULL };
+	const struct config_admin *admin = &s->config->admin;
+	const char *const listen[] = { admin->listen, NULL };
 	struct http_options options = {
 		.listen = listen,
+		.tls = { admin->cert_file, admin->key_file, admin->client_ca_file },
 		.sockets = s->sockets.admin,
 		.n_sockets = s->sockets.n_admin,
 		.loops = 1,
@@ -273,6 +299,9 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
 	});
+	s->status.census = census_new(&(struct query_store){
+		s->graph->storage->plugin->storage, s->graph->storage->self,
+		&commit_schema });
 	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
 		return -1;
 	return serve_start_local(s, err);
@@ -282,6 +311,8 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 {
 	if (serve_start_storage(s, err) < 0)
 		return -1;
+	s->status.metrics = metrics_new(meters, METER_COUNT);
+	meters_name(s->status.metrics, s->graph);
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
@@ -325,16 +356,21 @@ static void serve_stop(struct serve *s)
 			log_warning("some requests were not finished in %d s",
 				    SERVE_DRAIN_S);
 	}
-	http_free(&s->api);
+	/* the admin's page looks at the other one */
 	http_free(&s->admin);
+	http_free(&s->api);
 	http_free(&s->local);
 	admin_free(&s->operator);
+	census_free(&s->status.census);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
+	upstreams_stop(&s->upstreams);
+	breakers_free(&s->breakers);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
 	committer_free(&s->committer);
+	metrics_free(&s->status.metrics);
 	if (s->graph != NULL)
 		graph_close(s->graph);
 }

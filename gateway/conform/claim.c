@@ -4,7 +4,6 @@
  * row, a lease. What was told STORED must be there, and nothing else.
  */
 #include <inttypes.h>
-#include <sched.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/conform/kit.h"
@@ -12,7 +11,6 @@
 enum { ROUNDS = 40, LEASES = 4000, LEASE_MS = 10, LEASE_RUN_MS = 300 };
 
 struct claim {
-	unsigned n;			/* members */
 	int64_t holder;
 	atomic_int arrived, live, done;
 	struct gantry_value names[2 * ROUNDS];
@@ -21,20 +19,6 @@ struct claim {
 	atomic_llong winner[2 * ROUNDS];	/* the ref, then the number, it stored */
 	atomic_int taken[LEASES];
 };
-
-/* All members come to a round at the same time, or nearly. */
-static int claim_meet(struct kit *k, struct claim *claim, unsigned round)
-{
-	int64_t until = clock_steady_ns() + INT64_C(30000000000);
-
-	atomic_fetch_add(&claim->arrived, 1);
-	while (atomic_load(&claim->arrived) < (int)(claim->n * (round + 1))) {
-		if (clock_steady_ns() > until)
-			return kit_fail(k, "round %u: the others did not come", round);
-		sched_yield();
-	}
-	return 0;
-}
 
 /* Even rounds are about one name, odd ones about one ref. */
 static int claim_new_run(struct kit *k, void *job)
@@ -51,8 +35,9 @@ static int claim_new_run(struct kit *k, void *job)
 		const struct gantry_change c = kit_change(GANTRY_NEW, HOLDERS, v, 0);
 		int stored;
 
-		if (claim_meet(k, claim, i) < 0)
-			return -1;
+		stored = kit_meet(k, &claim->arrived, i);
+		if (stored != 0)
+			return stored < 0 ? -1 : 0;
 		stored = kit_raced(k, kit_unit(k, &c, 1), "NEW in a race");
 		if (stored < 0)
 			return -1;
@@ -92,7 +77,6 @@ static int claim_new(struct kit *k)
 	struct claim *claim = arena_zero(&k->arena, sizeof(*claim));
 	const struct kit_crowd crowd = { .run = claim_new_run, .job = claim };
 
-	claim->n = kit_crowd_size(k);
 	for (unsigned i = 0; i < 2 * ROUNDS; i++) {
 		claim->refs[i] = kit_ref(k);
 		claim->names[i] = kit_id(k, "claim");
@@ -123,7 +107,7 @@ static int claim_live_one(struct kit *k, struct claim *claim)
 	if (atomic_fetch_add(&claim->live, 1) != 0)
 		return kit_fail(k, "two rows have one live key at once");
 	atomic_fetch_add(&claim->done, 1);
-	sched_yield();
+	kit_pause();
 	atomic_fetch_sub(&claim->live, 1);
 	return kit_want(k, kit_unit(k, &release, 1), GANTRY_STORED,
 			"the end of a live row");
@@ -179,7 +163,7 @@ static int claim_lease_take(struct kit *k, void *unit, const struct kit_load *lo
 		k->st->rollback(unit);
 		return 0;
 	}
-	sched_yield();
+	kit_pause();
 	stored = kit_raced(k, kit_end(k, unit, &c, 1), "a lease");
 	if (stored != 1 || v[VERSION].is.number >= LEASES)
 		return stored;

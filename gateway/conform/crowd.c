@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -22,6 +23,7 @@ struct member {
 	pthread_barrier_t *start;	/* or the first is done before the last began */
 	pthread_t thread;
 	atomic_int *running;
+	unsigned n;
 	bool watches;
 	int result;
 };
@@ -102,7 +104,8 @@ static void crowd_begin(struct kit *k, struct member *m, unsigned number)
 		.last_ref = k->last_ref + number * CROWD_REFS,
 		.seed = k->seed + number, .effort = k->effort,
 		.patience_ms = k->patience_ms,
-		.number = number, .running = m->running,
+		.number = number, .crowd = m->n,
+		.running = m->running,
 	};
 	arena_init(&m->kit.arena);
 	error_init(&m->kit.err);
@@ -140,6 +143,7 @@ int kit_crowd(struct kit *k, const struct kit_crowd *crowd)
 		members[i].crowd = crowd;
 		members[i].start = &start;
 		members[i].running = &running;
+		members[i].n = n;
 		members[i].watches = i == n;
 		crowd_begin(k, &members[i], i);
 	}
@@ -149,6 +153,22 @@ int kit_crowd(struct kit *k, const struct kit_crowd *crowd)
 	pthread_barrier_destroy(&start);
 	k->last_ref += (threads + 1) * CROWD_REFS;
 	return result;
+}
+
+int kit_meet(struct kit *k, atomic_int *arrived, unsigned round)
+{
+	int64_t until = clock_steady_ns() + INT64_C(30000000000);
+	int n = (int)k->crowd;
+
+	atomic_fetch_add(arrived, 1);
+	while (atomic_load(arrived) < n * (int)(round + 1)) {
+		if (atomic_load(k->running) < n)
+			return 1;
+		if (clock_steady_ns() > until)
+			return kit_fail(k, "round %u: the others did not come", round);
+		sched_yield();
+	}
+	return 0;
 }
 
 /* By Vigna: each seed is a sequence of its own. */
@@ -165,6 +185,13 @@ void kit_sleep(int ms)
 {
 	const struct timespec t = { .tv_sec = ms / 1000,
 				    .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+void kit_pause(void)
+{
+	const struct timespec t = { .tv_nsec = 100000 };
 
 	nanosleep(&t, NULL);
 }

@@ -39,7 +39,7 @@ struct kit {
 	unsigned effort;		/* at least 1 */
 	int patience_ms;
 	unsigned lane;			/* that kit_begin() takes */
-	unsigned number;		/* in a crowd, from 0 on */
+	unsigned number, crowd;		/* of how many members, from 0 on */
 	void *other;			/* kit_other(); NULL: not open */
 	char alone[300];		/* why there is no other, or "" */
 	const atomic_int *running;	/* members of the crowd that still run */
@@ -164,10 +164,17 @@ struct kit_crowd {
 	unsigned n;
 };
 int kit_crowd(struct kit *k, const struct kit_crowd *crowd);
+/*
+ * All members come to a round (0, 1 ...) at the same time, or nearly: 0; 1 if
+ * one has ended, for which there is a reason that it tells; -1 by kit_fail().
+ */
+int kit_meet(struct kit *k, atomic_int *arrived, unsigned round);
 /* A number from 0 to below, the next of the kit's seed. */
 uint64_t kit_dice(struct kit *k, uint64_t below);
 /* Until *value is at least wanted; false after ms. */
 bool kit_await(const atomic_int *value, int wanted, int ms);
 void kit_sleep(int ms);
+/* Long enough for whoever is not locked out to come in. */
+void kit_pause(void);
 
 #endif

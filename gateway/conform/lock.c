@@ -5,11 +5,10 @@
  * opposite orders do not stand in each other's way.
  */
 #include <inttypes.h>
-#include <sched.h>
 
 #include "gateway/conform/kit.h"
 
-enum { SURELY_WAITS_MS = 80, STEP_MS = 30000, TURNS = 80 };
+enum { SURELY_WAITS_MS = 80, STEP_MS = 30000, TURNS = 200 };
 
 #define LOCK_NOT "the second unit locked a row that the first one had locked"
 
@@ -23,6 +22,7 @@ struct lock {
 	atomic_int asks;		/* the second begins its load */
 	atomic_int loaded;		/* the second's load came back */
 	atomic_int ended;		/* the first is about to end */
+	atomic_int arrived;
 	int64_t refs[2];
 	struct gantry_value names[2];
 };
@@ -102,7 +102,8 @@ static int lock_second_sees(struct kit *k, const struct lock *lock,
 
 		holder |= row->key == 0;
 		thing |= row->key == 1;
-		if (row->key == 0 && row->values[VERSION].is.number != 2)
+		if (lock->first == FIRST_CHANGES && row->key == 0 &&
+		    row->values[VERSION].is.number != 2)
 			return kit_fail(k, "the second unit sees the row that it locked as "
 					"it was before the first one changed it");
 	}
@@ -209,7 +210,7 @@ static int lock_order_one(struct kit *k, const struct lock *lock, unsigned turn)
 		k->st->rollback(unit);
 		return -1;
 	}
-	sched_yield();
+	kit_pause();
 	const struct gantry_value v[KIT_COLUMNS] = { refs[0],
 		kit_number(rows.rows[0].values[VERSION].is.number + 1) };
 	const struct gantry_change c = kit_change(GANTRY_CHANGED, HOLDERS, v, 1 << VERSION);
@@ -219,10 +220,29 @@ static int lock_order_one(struct kit *k, const struct lock *lock, unsigned turn)
 
 static int lock_order_run(struct kit *k, void *job)
 {
+	struct lock *lock = job;
+
 	for (unsigned i = 0; i < TURNS * k->effort; i++) {
+		int met = kit_meet(k, &lock->arrived, i);
+
+		if (met != 0)
+			return met < 0 ? -1 : 0;
 		if (lock_order_one(k, job, i) < 0)
 			return -1;
 		arena_reset(&k->arena);
+	}
+	return 0;
+}
+
+static int lock_holders(struct kit *k, struct lock *lock)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		lock->names[i] = kit_id(k, "order");
+		lock->refs[i] = kit_holder(k, lock->names[i]);
+		if (lock->refs[i] < 0 ||
+		    kit_thing(k, lock->refs[i], "a", kit_number(1)) < 0 ||
+		    kit_thing(k, lock->refs[i], "b", kit_null()) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -232,21 +252,102 @@ static int lock_order(struct kit *k)
 	struct lock lock = { .locked = 0 };
 	const struct kit_crowd crowd = { .run = lock_order_run, .job = &lock };
 
-	for (unsigned i = 0; i < 2; i++) {
-		lock.names[i] = kit_id(k, "order");
-		lock.refs[i] = kit_holder(k, lock.names[i]);
-		if (lock.refs[i] < 0 ||
-		    kit_thing(k, lock.refs[i], "a", kit_number(1)) < 0 ||
-		    kit_thing(k, lock.refs[i], "b", kit_null()) < 0)
-			return -1;
-	}
-	return kit_crowd(k, &crowd);
+	return lock_holders(k, &lock) < 0 ? -1 : kit_crowd(k, &crowd);
+}
+
+/* One of three holds the lower row; this one asks for both, the higher first. */
+static int lock_both(struct kit *k, struct lock *lock)
+{
+	const struct gantry_value lower = kit_number(lock->refs[0]);
+	const struct gantry_key keys[] = {
+		kit_key(HOLDERS, HOLDERS_NAME, 1, &lock->names[1]),
+		kit_key(HOLDERS, GANTRY_BY_REF, 1, &lower),
+	};
+	struct kit_rows rows;
+	struct kit_load load = { .locks = keys, .n_locks = 2, .rows = &rows };
+	enum gantry_stored stored;
+	int failed;
+	void *unit;
+
+	if (!kit_await(&lock->locked, 1, STEP_MS))
+		return 0;	/* the first says why */
+	atomic_store(&lock->asks, 1);
+	if (lock_begin(k, &unit, &load, &stored) < 0)
+		return -1;
+	failed = kit_want(k, stored, GANTRY_STORED, "a load of two rows");
+	if (failed == 0 && lock->ended == 0)
+		failed = kit_fail(k, LOCK_NOT);
+	k->st->rollback(unit);
+	return failed;
+}
+
+static int lock_one(struct kit *k, const struct gantry_value *ref, void **unit_out)
+{
+	const struct gantry_key key = kit_key(HOLDERS, GANTRY_BY_REF, 1, ref);
+	struct kit_rows rows;
+	struct kit_load load = { .locks = &key, .n_locks = 1, .rows = &rows };
+	enum gantry_stored stored;
+
+	if (lock_begin(k, unit_out, &load, &stored) < 0)
+		return -1;
+	if (kit_want(k, stored, GANTRY_STORED, "a load of one row") == 0)
+		return 0;
+	k->st->rollback(*unit_out);
+	return -1;
+}
+
+static int lock_lower(struct kit *k, struct lock *lock)
+{
+	const struct gantry_value ref = kit_number(lock->refs[0]);
+	void *unit;
+	bool came;
+
+	if (lock_one(k, &ref, &unit) < 0)
+		return -1;
+	atomic_store(&lock->locked, 1);
+	came = kit_await(&lock->loaded, 1, SURELY_WAITS_MS * 6);
+	atomic_store(&lock->ended, 1);
+	k->st->rollback(unit);
+	return came ? 0 : kit_fail(k, "rows are not locked by ref: who waits for a row has "
+				   "locked one with a higher ref that was asked for before");
+}
+
+static int lock_higher(struct kit *k, struct lock *lock)
+{
+	const struct gantry_value ref = kit_number(lock->refs[1]);
+	void *unit;
+
+	if (!kit_await(&lock->asks, 1, STEP_MS))
+		return 0;
+	kit_sleep(SURELY_WAITS_MS);
+	if (lock_one(k, &ref, &unit) < 0)
+		return -1;
+	atomic_store(&lock->loaded, 1);
+	k->st->rollback(unit);
+	return 0;
+}
+
+static int lock_by_ref_run(struct kit *k, void *job)
+{
+	return k->number == 0 ? lock_lower(k, job) :
+	       k->number == 1 ? lock_both(k, job) : lock_higher(k, job);
+}
+
+static int lock_by_ref(struct kit *k)
+{
+	struct lock lock = { .locked = 0 };
+	const struct kit_crowd crowd = { .run = lock_by_ref_run, .job = &lock, .n = 3 };
+
+	if (kit_crowd_size(k) < 3)
+		return kit_skip(k, "only two units can be open at a time");
+	return lock_holders(k, &lock) < 0 ? -1 : kit_crowd(k, &crowd);
 }
 
 const struct kit_check kit_checks_lock[] = {
 	{ "lock: sees what was changed", lock_sees, NEEDS_CROWD },
 	{ "lock: sees what is gone", lock_gone, NEEDS_CROWD },
-	{ "lock: order", lock_order, NEEDS_CROWD },
+	{ "lock: by ref", lock_by_ref, NEEDS_CROWD },
+	{ "lock: opposite orders", lock_order, NEEDS_CROWD },
 	{ "lock: a wait ends", lock_ends, NEEDS_CROWD },
 	{ NULL, NULL, 0 },
 };

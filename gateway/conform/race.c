@@ -4,7 +4,6 @@
  * sees half of a commit, nothing is sold twice.
  */
 #include <inttypes.h>
-#include <sched.h>
 
 #include "gateway/conform/kit.h"
 
@@ -91,7 +90,7 @@ static int race_update_one(struct kit *k, struct race *race)
 		return stored;
 	a = race_row(k, &rows, 0);
 	b = race_row(k, &rows, 1);
-	sched_yield();		/* whoever is not locked out shall come in */
+	kit_pause();		/* whoever is not locked out shall come in */
 	if (a == NULL || b == NULL) {
 		k->st->rollback(unit);
 		return -1;
@@ -211,7 +210,7 @@ static int race_transfer_one(struct kit *k, struct race *race, struct race *pair
 		race_changed(k, b, b->values[NUMBER].is.number + amount),
 	};
 
-	sched_yield();
+	kit_pause();
 	if (kit_dice(k, 8) > 0)
 		return kit_raced(k, kit_end(k, unit, c, 2), "a transfer");
 	stored = kit_raced(k, kit_store(k, unit, c, 2), "a transfer that is given up");
@@ -284,7 +283,7 @@ static int race_sell_one(struct kit *k, struct race *race)
 		return stored;
 	row = race_row(k, &rows, 0);
 	left = row != NULL ? row->values[NUMBER].is.number : 0;
-	sched_yield();
+	kit_pause();
 	if (left <= 0) {
 		k->st->rollback(unit);
 		atomic_store(&race->left, 0);

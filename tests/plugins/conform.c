@@ -165,9 +165,8 @@ static void test_locks(void **state)
 		  "row that it locked as it was before the first one changed it\n" },
 		{ BROKEN_SNAPSHOT, "lock: sees what is gone", "the second unit sees a row "
 		  "that the first one deleted\n" },
-		{ BROKEN_AS_ASKED, "lock: order", "a load of rows that others lock in another "
-		  "order: CONFLICT instead of STORED: lanes: another unit holds a row for "
-		  "too long\n" },
+		{ BROKEN_AS_ASKED, "lock: by ref", "rows are not locked by ref: who waits for "
+		  "a row has locked one with a higher ref that was asked for before\n" },
 		{ BROKEN_PATIENT, "lock: a wait ends", "who waits for a row that stays locked "
 		  "still waits after 1500 ms\n" },
 		{ BROKEN_TORN, "race: updates", " reads saw half of a commit\n" },

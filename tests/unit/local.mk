@@ -27,3 +27,6 @@ include tests/unit/amqp_link.mk
 include tests/unit/amqp_publish.mk
 include tests/unit/amqp_consume.mk
 include tests/unit/copy.mk
+include tests/unit/api_key.mk
+include tests/unit/metrics.mk
+include tests/unit/upstream.mk
