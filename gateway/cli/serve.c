@@ -65,6 +65,7 @@ struct serve {
 	struct admin *operator;
 	struct status status;
 	struct notify_sockets sockets;
+	struct replica number;
 	char replica[256];
 };
 
@@ -120,6 +121,9 @@ static int serve_start_storage(struct serve *s, struct gantry_error *err)
 	if (copy_refuse_half(&(struct query_store){ storage, s->graph->storage->self,
 						    &commit_schema }, err) < 0)
 		return error_prefix(err, "storage");
+	if (replica_take(storage, s->graph->storage->self, serve_replica(s), &s->number,
+			 err) < 0)
+		return error_prefix(err, "storage");
 	return 0;
 }
 
@@ -143,6 +147,7 @@ static void serve_start_engine(struct serve *s)
 	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
 	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
+	commit.number = &s->number;
 	commit.metrics = s->status.metrics;
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
@@ -319,8 +324,9 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 	    serve_start_admin(s, err) < 0 || serve_start_api(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
-	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
-		 s->config->service, http_port(s->api), http_port(s->admin));
+	log_info("gantry %s serves %s on port %u, admin on port %u, as replica \"%s\" "
+		 "with number %u", VERSION_TEXT, s->config->service, http_port(s->api),
+		 http_port(s->admin), serve_replica(s), atomic_load(&s->number.number));
 	notify_send("READY=1");
 	return 0;
 }
@@ -342,13 +348,23 @@ static void serve_wait_for_engine(const struct serve *s, int64_t deadline)
 	}
 }
 
+/* The same for a unit that nobody waits for. */
+static void serve_stop_committer(struct serve *s, int64_t deadline)
+{
+	if (s->committer != NULL && !committer_stop(s->committer, deadline)) {
+		log_error("the storage does not answer: stopping without it");
+		_exit(COMMON_FAILED);
+	}
+	committer_free(&s->committer);
+}
+
 /* From the top down: nothing comes in any more before its floor goes. */
 static void serve_stop(struct serve *s)
 {
 	int64_t deadline = clock_steady_ns() + SERVE_DRAIN_S * INT64_C(1000000000);
 
 	atomic_store(&s->status.stopping, 1);
-	schedule_stop(&s->schedule);
+	schedule_stop(s->schedule);
 	consumer_stop(s->consumer);
 	if (s->api != NULL) {
 		http_stop_accepting(s->api);
@@ -363,13 +379,14 @@ static void serve_stop(struct serve *s)
 	admin_free(&s->operator);
 	census_free(&s->status.census);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
+	schedule_free(&s->schedule);
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
 	upstreams_stop(&s->upstreams);
 	breakers_free(&s->breakers);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
-	committer_free(&s->committer);
+	serve_stop_committer(s, clock_steady_ns() + SERVE_LAST_S * INT64_C(1000000000));
 	metrics_free(&s->status.metrics);
 	if (s->graph != NULL)
 		graph_close(s->graph);

@@ -42,6 +42,9 @@ static void page_waiting(const struct status *s, struct exposition *x)
 	page_by(x, "queue", "committer", committer_waiting(s->committer));
 	page_by(x, "queue", "readers", engine_waiting_readers(s->engine));
 	page_by(x, "queue", "workers", engine_waiting_workers(s->engine));
+	exposition_gauge(x, "gantry_lanes_stuck",
+			 "Lanes that the storage has not answered for a while.",
+			 committer_counts(s->committer).stuck, 0);
 }
 
 static void page_http(struct status *s, struct exposition *x)

@@ -22,13 +22,16 @@ static void status_live(void *ctx, struct arena *arena, int *status,
 static const char *status_reason(struct status *s, bool *fail_out)
 {
 	struct committer_outbox outbox = committer_outbox(s->committer);
+	struct committer_counts counts = committer_counts(s->committer);
 
 	*fail_out = true;
-	if (committer_counts(s->committer).away)
+	if (counts.away)
 		return "storage";
 	if (atomic_load(&s->stopping))
 		return "stopping";
 	*fail_out = false;
+	if (counts.stuck > 0)
+		return "storage";
 	if (outbox.warn || outbox.full)
 		return "outbox";
 	if (s->publisher != NULL && !publisher_counts(s->publisher).connected)

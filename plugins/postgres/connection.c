@@ -193,12 +193,26 @@ static enum gantry_stored connection_set_up(const struct postgres *s,
 	return GANTRY_STORED;
 }
 
-/* libpq speaks in several lines, of several hosts. */
+/* libpq speaks in several lines, of several hosts; what it asks back, in lines
+   that begin with a tab, goes. */
+static void connection_one_line(char *text)
+{
+	char *to = text;
+	bool asks = false;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		if (*from == '\n')
+			asks = from[1] == '\t' || from[1] == '\0';
+		if (!asks)
+			*to++ = *from == '\n' ? ' ' : *from;
+	}
+	*to = '\0';
+}
+
 static void connection_say(const struct postgres *s, struct connection *c,
 			   bool late, struct gantry_error *err)
 {
 	char text[300] = "";
-	size_t len;
 
 	if (late) {
 		snprintf(c->message, sizeof(c->message), "no connection within %lld ms",
@@ -209,11 +223,7 @@ static void connection_say(const struct postgres *s, struct connection *c,
 	}
 	snprintf(text, sizeof(text), "%s", c->pg != NULL ? PQerrorMessage(c->pg) :
 		 "no memory for a connection");
-	for (len = strlen(text); len > 0 && text[len - 1] == '\n'; len--)
-		text[len - 1] = '\0';
-	for (size_t i = 0; i < len; i++)
-		if (text[i] == '\n' || text[i] == '\t')
-			text[i] = ' ';
+	connection_one_line(text);
 	snprintf(c->message, sizeof(c->message), "%s", text);
 	gantry_fail(err, "%s: %s", s->where, text);
 }

@@ -30,8 +30,11 @@ static const char *conninfo_secret(const PQconninfoOption *options)
 
 static int conninfo_schema(const struct postgres *s, struct gantry_error *err)
 {
-	if (strchr(s->schema, '"') != NULL)
-		return gantry_problem(err, "schema", "must be without quotes");
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	if (s->schema[0] == '\0' || s->schema[strspn(s->schema, plain)] != '\0')
+		return gantry_problem(err, "schema", "must be letters, digits, _ and -");
 	if (strncmp(s->schema, "pg_", 3) == 0)
 		return gantry_problem(err, "schema", "names that begin with pg_ are "
 				      "PostgreSQL's own");
@@ -137,7 +140,10 @@ int conninfo_open(struct postgres *s, struct gantry_error *err)
 	PQconninfoOption *options = PQconninfoParse(s->conninfo, &message);
 
 	if (options == NULL) {
-		gantry_fail(err, "conninfo: %s", message != NULL ? message : "unreadable");
+		if (message != NULL)
+			message[strcspn(message, "\n")] = '\0';
+		gantry_fail(err, "conninfo: %s",
+			    message != NULL ? message : "cannot be read");
 		PQfreemem(message);
 		return -1;
 	}

@@ -263,5 +263,7 @@ enum gantry_stored trip_collect(const struct postgres *s, struct connection *c,
 	    !trip_answers(s, c, &trip, err))
 		return trip_lost(s, c, &trip, err);
 	c->n_waits = 0;
+	if (trip.stored == GANTRY_BROKEN)	/* it may be the session that is */
+		connection_close(c);
 	return trip.stored;
 }
