@@ -143,30 +143,55 @@ def test_somebody_changes_the_source(g):
     middle.close()
 
 
-def test_leases(g):
-    """One that is renewed is a gateway at work; one that runs out is none."""
+WAITING = "waiting whether gateway %s still is at work, at most 30 s\n"
+
+
+def test_a_gateway_at_work(g):
+    """It is refused when it renews its lease; one that has stopped is none."""
     some_of_all(g)
     middle = stores.Postgres()
     Copy(g, g.store, middle).works()
-    lease = ("insert into leases (ref, version, name, owner, until, epoch) "
-             "values (5, 1, 'publisher:shop-2', 'shop-2', ?, 1)")
-    middle.change((lease, int(time.time() * 1000) + 30000))
+    with Gantry("replica: shop-2\n", "at-work", lambda folder: middle) as other:
+        close, middle.close = middle.close, lambda: None
+        copy = Copy(g, middle, sqlite(g))
+        done = copy.run()
+        assert (done.returncode, done.stdout, done.stderr) == (
+            1, "", WAITING % "shop-2" + "gantry: storage: from: gateway shop-2 is at work "
+            "on it: stop every gateway first\n"), done
+        assert not os.path.exists(copy.target.place)
+        assert other.stop() == 0
+        began = time.monotonic()
+        check(copy.works(), middle, copy.target)
+        assert time.monotonic() - began < 10
+    close()
+
+
+def test_a_gateway_on_the_file(g):
+    """SQLite has room for one: refused at once, on either side."""
+    some_of_all(g)
+    g.start()
+    busy = "%s: in use by another gantry (pid %d): stop it first, or give this one a " \
+        "file of its own\n" % (g.store.place, g.process.pid)
+    Copy(g, g.store, sqlite(g)).fails("from: " + busy)
+    with another(g.store) as source:
+        assert storage(g, source, "migrate").returncode == 0
+        Copy(g, source, g.store).fails("to: " + busy)
+    assert g.stop() == 0
+
+
+def test_a_gateway_that_died(g):
+    """Its lease is waited for."""
+    some_of_all(g)
+    middle = stores.Postgres()
+    Copy(g, g.store, middle).works()
+    middle.change(("update leases set owner = 'shop-3', until = ? where name = 'replica:0'",
+                   int(time.time() * 1000) + 2000))
     copy = Copy(g, middle, sqlite(g))
-    process = copy.start(stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    time.sleep(1.5)
-    assert process.poll() is None and not os.path.exists(copy.target.place)
-    middle.change(("update leases set version = 2, until = until + 1000",))
-    said = process.communicate(timeout=20)[1].decode()
-    assert process.returncode == 1 and said == (
-        "waiting whether the lease publisher:shop-2 is renewed, at most 30 s\n"
-        "gantry: storage: from: a gateway is at work on it, which has just renewed the "
-        "lease publisher:shop-2: stop every gateway first\n"), said
-    assert not os.path.exists(copy.target.place)
-    middle.change(("update leases set until = ?", int(time.time() * 1000) + 2000))
     began = time.monotonic()
-    said = copy.works()
+    done = copy.run()
+    assert done.returncode == 0 and PROGRESS.sub("", done.stderr) == WAITING % "shop-3", done
     assert 1 < time.monotonic() - began < 15
-    check(said, middle, copy.target)
+    assert content(middle) == content(copy.target)
     middle.close()
 
 
