@@ -3,12 +3,13 @@
 #include "gateway/cli/storage-source.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
-#include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
+#include "gateway/commit/replica.h"
 
 #define SOURCE_POLL_US 250000
 
@@ -62,23 +63,30 @@ static bool source_is_alone(struct storage_source *s)
 	return status != COMMON_OK;
 }
 
+/* Each gateway at work holds one of this name, see commit/replica.h. */
+#define SOURCE_REPLICA "replica:"
+
 struct source_leases {
 	int64_t now_ms, versions;
 	bool run;		/* one of them at least */
-	char name[128];		/* of one that runs */
+	char owner[128];	/* of one that runs */
 };
 
 static int source_lease(void *context, size_t key, const struct gantry_value *values)
 {
 	struct source_leases *l = context;
+	const struct gantry_value *name = &values[LEASES_NAME];
+	const struct gantry_value *owner = &values[LEASES_OWNER];
+	size_t len = strlen(SOURCE_REPLICA);
 
 	(void)key;
+	if (name->len < len || memcmp(name->is.text, SOURCE_REPLICA, len) != 0)
+		return 0;
 	l->versions += values[LEASES_VERSION].is.number;
 	if (values[LEASES_UNTIL].is.number <= l->now_ms)
 		return 0;
 	l->run = true;
-	snprintf(l->name, sizeof(l->name), "%.*s", (int)values[LEASES_NAME].len,
-		 values[LEASES_NAME].is.text);
+	snprintf(l->owner, sizeof(l->owner), "%.*s", (int)owner->len, owner->is.text);
 	return 0;
 }
 
@@ -97,26 +105,26 @@ static int source_leases(struct storage_source *s, struct source_leases *out,
 }
 
 /*
- * A gateway renews what it holds long before it runs out; one that stopped a
- * moment ago has left leases that still run, and these stay as they are.
+ * A gateway renews its lease before that runs out, and ends it when it stops;
+ * one that died has left a lease that stays as it is.
  */
 static int source_wait_for_leases(struct storage_source *s, struct gantry_error *err)
 {
-	int64_t end = clock_now_ms() + COMMITTER_LEASE_MS;
+	int64_t end = clock_now_ms() + REPLICA_LEASE_MS;
 	struct source_leases first, now;
 	int status = source_leases(s, &first, err);
 
 	if (status == COMMON_OK && first.run)
-		fprintf(stderr, "waiting whether the lease %s is renewed, at most %d s\n",
-			first.name, COMMITTER_LEASE_MS / 1000);
+		fprintf(stderr, "waiting whether gateway %s still is at work, at most %d s\n",
+			first.owner, REPLICA_LEASE_MS / 1000);
 	now = first;
 	while (status == COMMON_OK && now.run && now.now_ms < end) {
 		usleep(SOURCE_POLL_US);
 		status = source_leases(s, &now, err);
 		if (status != COMMON_OK || now.versions <= first.versions)
 			continue;
-		gantry_fail(err, "a gateway is at work on it, which has just renewed the "
-			    "lease %s: stop every gateway first", now.name);
+		gantry_fail(err, "gateway %s is at work on it: stop every gateway first",
+			    now.run ? now.owner : first.owner);
 		status = COMMON_FAILED;
 	}
 	return status;

@@ -19,7 +19,7 @@ struct storage_source {
 
 /*
  * 0, or the exit status with the reason in err or, if it is the configuration,
- * on stderr. May wait for leases of a gateway that stopped a moment ago. Close
+ * on stderr. May wait for the lease of a gateway that died a moment ago. Close
  * in both cases.
  */
 int storage_source_open(struct storage_source *s, struct gantry_error *err);

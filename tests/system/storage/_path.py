@@ -5,3 +5,4 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 sys.dont_write_bytecode = True
+sys.path.insert(1, os.path.join(sys.path[0], "admin"))
