@@ -31,7 +31,8 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py
-SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py
+SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py \
+	tests/system/api/tls.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \

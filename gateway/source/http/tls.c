@@ -132,6 +132,7 @@ static int tls_refuse_key(const char *path, int why, struct gantry_error *err)
 		return gantry_fail(err, "%s: not the key of the certificate", path);
 	case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
 	case GNUTLS_E_BASE64_DECODING_ERROR:
+	case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
 	case GNUTLS_E_NO_CERTIFICATE_FOUND:
 		return gantry_fail(err, "%s: there is no private key in PEM", path);
 	}
