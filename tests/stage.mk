@@ -61,7 +61,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
-
+THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
+	tests/handlers/rate_limit tests/system/http_guard_tls.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

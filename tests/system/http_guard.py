@@ -421,7 +421,7 @@ def test_deadlines():
     driver.end()
 
 
-def test_many(driver_options=("loops=1",)):
+def test_many(driver_options=("loops=1", "head_ms=60000")):
     driver = Driver(*driver_options)
     sockets = [driver.connect() for _ in range(600)]
     request = b"POST /later HTTP/1.1\r\nHost: a\r\n" + JSON + b"Content-Length: 2\r\n\r\n{}"

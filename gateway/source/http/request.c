@@ -287,7 +287,9 @@ void request_end(void *cls, struct MHD_Connection *mhd, void **request,
 	c->request = NULL;
 	if (!c->cut) {
 		watch_move(&c->loop->watch, &c->watched, WATCH_IDLE);
-		c->watched.idle_ns = c->watched.since_ns;
+		/* not the time of the turn: handshakes make some of them long, and
+		   what came in this one would look like a next request */
+		c->watched.idle_ns = clock_steady_ns();
 	}
 	request_unref(r);
 }
