@@ -53,6 +53,16 @@ def refused(driver, context):
         return True
 
 
+def alert(driver, context):
+    """Why the other side does not want us, in OpenSSL's words."""
+    with socket.create_connection(("127.0.0.1", driver.port), 10) as raw:
+        try:
+            with context.wrap_socket(raw, server_hostname="localhost") as s:
+                return s.recv(100)
+        except ssl.SSLError as error:
+            return error.reason
+
+
 def test_versions(driver):
     v = ssl.TLSVersion
     for version, name in ((v.TLSv1_2, "TLSv1.2"), (v.TLSv1_3, "TLSv1.3")):
@@ -159,8 +169,10 @@ def test_clients_with_certificates():
     driver = Driver("ca=" + at("ca.pem"))
     check(ask(driver, client(cert=folder))[0] == [200], "a client with a certificate")
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
-        check(refused(driver, client(version, version)), "a client without one, %s" % version)
-        check(refused(driver, client(version, version, cert=other)),
+        check(alert(driver, client(version, version)) in
+              ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "SSLV3_ALERT_HANDSHAKE_FAILURE"),
+              "a client without one, %s" % version)
+        check(alert(driver, client(version, version, cert=other)) == "TLSV1_ALERT_UNKNOWN_CA",
               "one of another CA, %s" % version)
         check(ask(driver, client(version, version, cert=folder))[0] == [200],
               "good again, %s" % version)
@@ -191,6 +203,15 @@ def test_another_certificate():
     driver.end()
 
 
+def test_none_becomes_tls():
+    options, http_guard.tls["options"] = http_guard.tls["options"], []
+    driver = Driver()
+    said = driver.tell("tls %s %s" % (at("cert.pem"), at("key.pem")))
+    check(said == "http: TLS begins with a restart", said)
+    driver.end()
+    http_guard.tls["options"] = options
+
+
 def main():
     make_tls(folder, 60)
     make_tls(other, 60)
@@ -207,6 +228,7 @@ def main():
     test_slow_handshakes()
     test_clients_with_certificates()
     test_another_certificate()
+    test_none_becomes_tls()
     return http_guard.main()
 
 

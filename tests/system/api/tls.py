@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 
 import _path
 import gantry
@@ -237,18 +238,28 @@ def test_what_check_says_of_the_time(g):
         "2048-01-01T00:00:00Z\n"), said
 
 
-def test_serving_goes_on_with_an_old_one(g):
-    """Time alone does not end a service; it is said loudly instead."""
-    dated(g, "20200101000000Z", "20210101000000Z")
-    other = gantry.Gantry(name="expired")
-    text = other.configuration("").replace(
-        "http: {", "http: {cert_file: %s, key_file: %s, " % (g.path("dated.pem"),
-                                                           g.path("dated.key")))
-    other.write("gantry.yaml", text.encode())
+def serving_says(g, level, text):
+    other = gantry.Gantry(name="dated")
+    more = "http: {cert_file: %s, key_file: %s, " % (g.path("dated.pem"), g.path("dated.key"))
+    other.write("gantry.yaml", other.configuration("").replace("http: {", more).encode())
     with other:
         assert other.answers()
         with open(other.path("log")) as log:
-            assert "dated.pem: the certificate has expired on 2021-01-01T00:00:00Z" in log.read()
+            said = [json.loads(line) for line in log]
+    assert any(line["level"] == level and line["message"] ==
+               "http: %s: %s" % (g.path("dated.pem"), text) for line in said), said
+
+
+def test_serving_goes_on_with_an_old_one(g):
+    """Time alone does not end a service; it is said loudly instead."""
+    dated(g, "20200101000000Z", "20210101000000Z")
+    serving_says(g, "error", "the certificate has expired on 2021-01-01T00:00:00Z")
+
+
+def test_serving_warns_before(g):
+    end = time.gmtime(time.time() + 5 * 86400 - 600)
+    dated(g, "20200101000000Z", time.strftime("%Y%m%d%H%M%SZ", end))
+    serving_says(g, "warning", "the certificate expires in less than 5 days")
 
 
 def test_no_key_in_the_log(g):
