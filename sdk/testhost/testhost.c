@@ -232,7 +232,8 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 	    GANTRY_STORED)
 		return -1;
 	t->committer = committer_new(&committer_defaults, storage, self);
-	t->engine = engine_new(&(struct engine_options){ .workers = 1, .readers = 1, .queue = 16 }, &reads,
+	t->engine = engine_new(&(struct engine_options){ .workers = 1, .readers = 1,
+							 .queue = 16 }, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
 	return 0;
