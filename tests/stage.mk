@@ -35,9 +35,10 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
-SYSTEM_TESTS += tests/system/observe/metrics.py
+SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py
 BROKER_TESTS += tests/system/observe/events.py
-EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py
+EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
+	tests/system/observe/alerts-test.yaml
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -62,6 +63,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
+	tests/system/observe/metrics.py
 
 
 # ./check is a file, and "check" is not: make must not take one for the other.
