@@ -46,6 +46,10 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py
 POSTGRES_TESTS += tests/system/storage/between.py
+SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py
+BROKER_TESTS += tests/system/observe/events.py
+EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
+	tests/system/observe/alerts-test.yaml
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -79,6 +83,9 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 THREADED_TESTS += tests/plugins/conform
 THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
 	tests/handlers/rate_limit tests/system/http_guard_tls.py
+THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
+	tests/system/observe/metrics.py
+
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

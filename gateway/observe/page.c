@@ -64,7 +64,9 @@ static void page_http(struct status *s, struct exposition *x)
 static void page_outbox(const struct status *s, struct exposition *x)
 {
 	struct committer_outbox o = committer_outbox(s->committer);
-	int64_t age_ms = o.oldest_ms == 0 ? 0 : clock_now_ms() - o.oldest_ms;
+	/* the oldest is looked at now and then, and may be gone */
+	int64_t age_ms = o.rows == 0 || o.oldest_ms == 0 ? 0 :
+			 clock_now_ms() - o.oldest_ms;
 
 	exposition_gauge(x, "gantry_outbox_events", "Events that wait to be published.",
 			 (uint64_t)o.rows, 0);
