@@ -9,12 +9,15 @@
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
+#include "gateway/upstream/upstream.h"
 
 struct status {
 	const struct engine *engine;
 	const struct committer *committer;
 	const struct publisher *publisher;	/* NULL: no broker */
 	struct consumer *consumer;		/* NULL: no broker, or no queues */
+	struct breakers *breakers;
+	const struct upstreams *upstreams;
 	_Atomic int stopping;
 };
 
