@@ -16,7 +16,8 @@
 
 struct admin_job;
 
-/* On the reading thread, or at once on the loop's; answers the request now, or later by the engine. */
+/* On the reading thread, or at once on the loop's; answers the request now, or
+   later by the engine. */
 typedef void admin_work(struct admin *admin, struct admin_job *job);
 
 /* A request that waits for the storage; in the request's arena. */
