@@ -336,9 +336,9 @@ def test_check(g):
            "\"order\" (did you mean \"orders\"?)\n")
     said = check("upstreams: {orders: {url: \"http://h\", auth: service, breaker: b}}\n")
     assert said == (
-        2, "bad.yaml:9:43: upstreams.orders.auth: there is no auth \"service\" (did you "
+        2, "bad.yaml:9:45: upstreams.orders.auth: there is no auth \"service\" (did you "
            "mean \"services\"?)\n"
-           "bad.yaml:9:61: upstreams.orders.breaker: there is no breaker \"b\"\n"), said
+           "bad.yaml:9:63: upstreams.orders.breaker: there is no breaker \"b\"\n"), said
 
 
 def test_optimistic(g):
