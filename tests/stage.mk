@@ -50,6 +50,9 @@ SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.
 BROKER_TESTS += tests/system/observe/events.py
 EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
 	tests/system/observe/alerts-test.yaml
+SYSTEM_TESTS += tests/system/upstream/orders.py
+BROKER_TESTS += tests/system/upstream/events.py
+EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)

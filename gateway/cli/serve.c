@@ -326,10 +326,13 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 
 	s->status.engine = s->engine;
 	s->status.committer = s->committer;
+	s->status.breakers = s->breakers;
+	s->status.upstreams = s->upstreams;
 	s->operator = admin_new(&(struct admin_options){
 		.engine = s->engine, .graph = s->graph,
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
+		.breakers = s->breakers,
 	});
 	s->status.census = census_new(&(struct query_store){
 		s->graph->storage->plugin->storage, s->graph->storage->self,

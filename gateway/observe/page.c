@@ -10,6 +10,7 @@
 #include "gateway/base/exposition.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
+#include "gateway/observe/called.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
@@ -155,6 +156,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
+	called_write(s->breakers, s->upstreams, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

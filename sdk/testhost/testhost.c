@@ -383,6 +383,8 @@ static void testhost_fill(struct testhost *t, const struct testhost_message *in)
 	m->correlation_id = in->correlation_id;
 	m->idempotency_key = in->idempotency_key;
 	m->received_ms = in->now_ms != 0 ? in->now_ms : clock_now_ms();
+	if (m->source == GANTRY_SOURCE_AMQP)
+		m->attempts = in->attempts;
 	m->params = testhost_pairs(m, in->params, &m->n_params);
 	m->query = testhost_pairs(m, in->query, &m->n_query);
 	m->headers = testhost_pairs(m, in->headers, &m->n_headers);
