@@ -48,7 +48,9 @@ static void test_kit(void **state)
 
 		fclose(f);
 		if (failures != 0 || kit_left_out(report))
-			fail_msg("%s", report);
+			fputs(report, stderr);	/* too long for fail_msg() */
+		assert_int_equal(failures, 0);
+		assert_false(kit_left_out(report));
 		free(report);
 	}
 }
