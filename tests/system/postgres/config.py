@@ -39,13 +39,13 @@ def check(g, options):
 
 
 def test_passwords(g):
-    mend = "use passfile= or a service file"
-    for conninfo in ("host=127.0.0.1 password=secret",
-                     "postgresql://gantry:secret@127.0.0.1/gantry"):
-        assert check(g, "conninfo: '%s'" % conninfo) == [
-            "storage: conninfo: must not hold a password (password): " + mend]
-    assert check(g, "conninfo: 'host=a sslpassword=secret'") == [
-        "storage: conninfo: must not hold a password (sslpassword): " + mend]
+    for name in ("password", "sslpassword"):
+        assert check(g, "conninfo: 'host=127.0.0.1 %s=secret'" % name) == [
+            "storage: conninfo: must not hold a password (%s): use passfile= or a "
+            "service file" % name]
+    assert check(g, "conninfo: postgresql://gantry:secret@127.0.0.1/gantry") == [
+        "storage.conninfo: a password must not stand in a URL; put it into a file "
+        "and name that by an option that ends in _file"]
 
 
 def test_what_libpq_does_not_know(g):
