@@ -138,6 +138,11 @@ static void test_units(void **state)
 		{ BROKEN_NUMBER, "key: numbers of load", " came as that of key " },
 		{ BROKEN_CUT, "row: text", "long text of all sorts: column 3 is not what was "
 		  "stored\n" },
+		{ BROKEN_LIMIT, "scan: many pages", "pages of 1000 have 100 rows together "
+		  "instead of " },
+		{ BROKEN_PAGE, "scan: any range", " is another one than it should be\n" },
+		{ BROKEN_OVERWRITE, "model", ": STORED, where rows collide\n" },
+		{ BROKEN_MASK, "model", ": a row " },
 		{ BROKEN_CLOCK, "unit: clock", "now is not the same through a unit\n" },
 		{ BROKEN_CLOCK_STANDS, "unit: clock", "30 ms later now is 0 ms later\n" },
 		{ BROKEN_GUESS_YES, "unit: commit is believed", "a unit was told STORED, and "
