@@ -23,8 +23,8 @@ static const struct kit_check conform_checks_opened[] = {
 static const struct kit_check *const conform_lists[] = {
 	kit_checks_open, conform_checks_opened, kit_checks_row, kit_checks_key,
 	kit_checks_unit, kit_checks_scan, kit_checks_pages, kit_checks_model,
-	kit_checks_race, kit_checks_claim, kit_checks_lock, kit_checks_several, kit_checks_look, kit_checks_reopen,
-	kit_checks_backup, kit_checks_crash,
+	kit_checks_race, kit_checks_claim, kit_checks_lock, kit_checks_several,
+	kit_checks_look, kit_checks_reopen, kit_checks_backup, kit_checks_crash,
 };
 
 static const struct kit_check *conform_at(size_t n)

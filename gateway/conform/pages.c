@@ -54,6 +54,19 @@ static struct gantry_range pages_range(unsigned n_from, const struct gantry_valu
 				      .to = to, .n_to = n_to };
 }
 
+/* Of rows equal to from, only those behind one of them. */
+static void pages_after(struct kit *k, const struct kit_lines *lines, struct gantry_range *r,
+			struct gantry_value *from)
+{
+	const struct gantry_value *row = lines->rows[kit_dice(k, lines->n)];
+
+	if (row[LINE_A].kind == GANTRY_NULL || row[LINE_B].kind == GANTRY_NULL)
+		return;
+	from[0] = row[LINE_A];
+	from[1] = row[LINE_B];
+	r->after_ref = row[REF].is.number;
+}
+
 static int pages_random(struct kit *k)
 {
 	struct kit_lines lines;
@@ -61,7 +74,7 @@ static int pages_random(struct kit *k)
 	if (pages_fill(k, &lines) < 0)
 		return -1;
 	for (unsigned i = 0; i < RANGES * k->effort; i++) {
-		const struct gantry_value from[] = {
+		struct gantry_value from[] = {
 			kit_number(lines.base + (int64_t)kit_dice(k, GROUPS)), pages_text(k) };
 		const struct gantry_value to[] = {
 			kit_number(lines.base + (int64_t)kit_dice(k, GROUPS)), pages_text(k) };
@@ -71,7 +84,7 @@ static int pages_random(struct kit *k)
 		r.limit = 1 + kit_dice(k, kit_dice(k, 2) == 0 ? 20 : 2 * MANY);
 		r.from_after = kit_dice(k, 3) == 0;
 		if (!r.from_after && kit_dice(k, 2) == 0)
-			r.after_ref = lines.rows[kit_dice(k, MANY)][REF].is.number;
+			pages_after(k, &lines, &r, from);
 		if (kit_lines_are(k, &lines, &r, arena_format(&k->arena,
 				"range %u of seed %" PRIu64, i, k->first_seed)) < 0)
 			return -1;

@@ -278,9 +278,31 @@ static void test_many_units(void **state)
 	lanes_fini(&store);
 }
 
+/* The manual says what each check proves. */
+static void test_the_manual_has_all(void **state)
+{
+	char *page = memory_new(1 << 16);
+	FILE *f = fopen(MANUAL, "r");
+	const char *name;
+
+	(void)state;
+	assert_non_null(f);
+	assert_true(fread(page, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	for (size_t i = 0; (name = conform_name(i)) != NULL; i++) {
+		AUTO_FREE char *bold = memory_format(".B %s\n", name);
+		AUTO_FREE char *quoted = memory_format("\"%s\"", name);
+
+		if (strstr(page, bold) == NULL && strstr(page, quoted) == NULL)
+			fail_msg("gantry-plugins.1 does not name the check \"%s\"", name);
+	}
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_manual_has_all),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test_setup_teardown(test_kept, place_new, place_free),
 		cmocka_unit_test(test_locks),
