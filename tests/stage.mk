@@ -33,6 +33,8 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py
 SYSTEM_TESTS += tests/system/admin/kit.py
 SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py
+SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py \
+	tests/system/api/tls.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
@@ -44,6 +46,13 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py
 POSTGRES_TESTS += tests/system/storage/between.py
+SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py
+BROKER_TESTS += tests/system/observe/events.py
+EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
+	tests/system/observe/alerts-test.yaml
+SYSTEM_TESTS += tests/system/upstream/orders.py
+BROKER_TESTS += tests/system/upstream/events.py
+EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -75,6 +84,11 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
 THREADED_TESTS += tests/plugins/conform
+THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
+	tests/handlers/rate_limit tests/system/http_guard_tls.py
+THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
+	tests/system/observe/metrics.py
+
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -41,6 +41,7 @@ struct metrics {
 	size_t stride;			/* cells of a shard */
 	_Atomic uint64_t *cells;	/* at the beginning of a cache line */
 	void *memory;			/* what they lie in */
+	_Atomic bool *shown;		/* by cell: also without a count */
 	pthread_mutex_t lock;		/* of adding texts; taken alone */
 };
 
@@ -111,6 +112,7 @@ static void metrics_make_cells(struct metrics *m, size_t cells)
 		      METRICS_MAX_SHARDS : (unsigned)cores;
 	m->stride = (cells + line - 1) / line * line;
 	m->memory = memory_new_array(m->n_shards * m->stride + line, sizeof(uint64_t));
+	m->shown = memory_new_array(m->stride, sizeof(*m->shown));
 	m->cells = (void *)(((uintptr_t)m->memory + METRICS_LINE - 1) /
 			    METRICS_LINE * METRICS_LINE);
 }
@@ -142,6 +144,7 @@ void metrics_free(struct metrics **metrics)
 	free(m->texts);
 	free(m->places);
 	free(m->memory);
+	free((void *)m->shown);
 	free(m);
 	*metrics = NULL;
 }
@@ -234,6 +237,12 @@ void metrics_observe_since(struct metrics *m, unsigned family, unsigned a, unsig
 		return;
 	ns = clock_steady_ns() - began_ns;
 	metrics_observe(m, family, a, b, ns > 0 ? (uint64_t)ns : 0);
+}
+
+void metrics_show(struct metrics *m, unsigned family, unsigned a, unsigned b)
+{
+	if (m != NULL)
+		atomic_store(&m->shown[metrics_cell(m, family, a, b)], true);
 }
 
 static uint64_t metrics_sum(const struct metrics *m, size_t cell)
@@ -337,6 +346,7 @@ static bool metrics_series(const struct metrics *m, unsigned family, unsigned a,
 		s->labels[k] = (struct exposition_label){ label->name, text };
 		s->known &= label->values != NULL;
 	}
+	s->known |= atomic_load(&m->shown[s->cell]);
 	return true;
 }
 

@@ -61,13 +61,19 @@ void metrics_observe(struct metrics *m, unsigned family, unsigned a, unsigned b,
 void metrics_observe_since(struct metrics *m, unsigned family, unsigned a,
 			   unsigned b, int64_t began_ns);
 
+/*
+ * Show this series from now on, also without a count: a first one that nobody has
+ * seen coming is no rise to Prometheus. Any thread.
+ */
+void metrics_show(struct metrics *m, unsigned family, unsigned a, unsigned b);
+
 /* What a counter has come to, or the count of a histogram; for tests. */
 uint64_t metrics_count(const struct metrics *m, unsigned family, unsigned a,
 		       unsigned b);
 
 /*
  * All families. Series whose values are all known are there from the start,
- * others with their first count. Numbers of one series fit each other. Any
+ * others with metrics_show() or their first count. Numbers of one series fit each other. Any
  * thread.
  */
 void metrics_write(const struct metrics *m, struct exposition *x);

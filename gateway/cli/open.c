@@ -48,7 +48,8 @@ int open_storage_as(const struct common_options *options, enum gantry_prepare mo
 
 	*out = (struct open){ 0 };
 	out->plugins = plugins_new(options->plugins);
-	out->config = config_load(options->config, options->presets, &problems);
+	out->config = config_load_with(options->config, options->with, options->presets,
+				     &problems);
 	if (problems.n == 0)
 		out->instance = open_instance(out, &problems);
 	if (problems.n > 0) {

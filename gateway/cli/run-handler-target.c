@@ -178,7 +178,8 @@ static int target_load(struct run_handler *r)
 	struct problems problems = { 0 };
 	int status;
 
-	r->config = config_load(o->config, o->presets, &problems);
+	r->config = config_load_with(o->config, o->with, o->presets,
+				     &problems);
 	if (r->config != NULL)
 		graph_build(r->config, r->plugins, &problems, &r->graph);
 	status = target_told(&problems);

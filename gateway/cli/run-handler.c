@@ -29,6 +29,7 @@ static const char run_handler_usage[] =
 	"  --param NAME=TEXT a parameter of the path\n"
 	"  --set KEY=VALUE   PLUGIN.so: an option of the plugin\n"
 	"  --config FILE     configuration\n"
+	"  --with FILE       one more file, read last (one of several on a host)\n"
 	"  --presets DIR     presets that \"use:\" names (default: " PRESETDIR ")\n"
 	"  --plugins DIR     plugins by short name (default: " PLUGINDIR ")\n"
 	"  --json            print one JSON object a message\n"
@@ -86,6 +87,9 @@ static int run_handler_take(int key, struct run_handler_options *o)
 	case 'd':
 		o->common.plugins = optarg;
 		break;
+	case 'w':
+		o->common.with = optarg;
+		break;
 	default:
 		o->common.json = true;
 	}
@@ -101,6 +105,7 @@ static int run_handler_parse(int argc, char **argv, struct run_handler_options *
 		{ "set", required_argument, NULL, 's' },
 		{ "param", required_argument, NULL, 'P' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },

@@ -39,12 +39,14 @@
 #define SERVE_ADMIN_BODY (INT64_C(1) << 20)
 
 static const char serve_help[] =
-	"Usage: gantry serve [--config FILE] [--presets DIR] [--plugins DIR]\n"
+	"Usage: gantry serve [--config FILE] [--with FILE] [--presets DIR]\n"
+	"                    [--plugins DIR]\n"
 	"\n"
 	"Run the gateway in the foreground until SIGTERM or SIGINT; then what is under\n"
 	"way is finished first.\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
 	"  --presets DIR   presets that \"use:\" names (default: " PRESETDIR ")\n"
 	"  --plugins DIR   plugins by short name (default: " PLUGINDIR ")\n"
 	"  --help          this text\n";
@@ -87,7 +89,8 @@ static int serve_configure(struct serve *s)
 	struct problems problems = { 0 };
 	int status = COMMON_OK;
 
-	s->config = config_load(s->options.config, s->options.presets, &problems);
+	s->config = config_load_with(s->options.config, s->options.with, s->options.presets,
+				    &problems);
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
 	if (problems.n > 0) {
@@ -98,13 +101,37 @@ static int serve_configure(struct serve *s)
 	return status;
 }
 
-/* The configured name, else the host's. */
+/* "1" of "/etc/gantry/replicas/1.yaml". */
+static int serve_instance(const char *path, const char **name_out)
+{
+	const char *slash = strrchr(path, '/');
+	const char *dot;
+
+	*name_out = slash != NULL ? slash + 1 : path;
+	dot = strrchr(*name_out, '.');
+	return (int)(dot != NULL ? dot - *name_out : (long)strlen(*name_out));
+}
+
+/* The configured name, else the host's and, of several there, its file's. */
 static const char *serve_replica(struct serve *s)
 {
+	char host[128] = "gantry";
+	const char *name;
+	int len;
+
 	if (s->config->replica != NULL)
 		return s->config->replica;
-	if (gethostname(s->replica, sizeof(s->replica) - 1) != 0)
-		return "gantry";
+	if (s->replica[0] != '\0')
+		return s->replica;
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		snprintf(host, sizeof(host), "gantry");
+	if (s->config->with == NULL) {
+		snprintf(s->replica, sizeof(s->replica), "%s", host);
+	} else {
+		len = serve_instance(s->config->with, &name);
+		snprintf(s->replica, sizeof(s->replica), "%s-%.*s", host,
+			 len < 100 ? len : 100, name);
+	}
 	return s->replica;
 }
 
@@ -299,10 +326,13 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 
 	s->status.engine = s->engine;
 	s->status.committer = s->committer;
+	s->status.breakers = s->breakers;
+	s->status.upstreams = s->upstreams;
 	s->operator = admin_new(&(struct admin_options){
 		.engine = s->engine, .graph = s->graph,
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
+		.breakers = s->breakers,
 	});
 	s->status.census = census_new(&(struct query_store){
 		s->graph->storage->plugin->storage, s->graph->storage->self,

@@ -31,6 +31,7 @@ static const char storage_usage[] =
 	"copy     copies everything into another, empty storage: see copy --help\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
 	"  --plugins DIR   plugins by short name\n"
 	"  --json          print JSON\n"

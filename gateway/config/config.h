@@ -144,6 +144,7 @@ struct config_route {
 struct config {
 	struct arena arena;
 	const char *path;		/* of the main file */
+	const char *with;		/* of the one read last, or NULL */
 	const struct node_file **files;	/* in the order of reading */
 	unsigned n_files;
 	const char *service;
@@ -172,6 +173,9 @@ struct config {
  */
 struct config *config_load(const char *path, const char *preset_dir,
 			   struct problems *problems);
+/* The same, with one more file that is read last; NULL: none. */
+struct config *config_load_with(const char *path, const char *with,
+				const char *preset_dir, struct problems *problems);
 void config_free(struct config **config);
 
 /* The entry of a list by its name, or NULL. */

@@ -223,22 +223,24 @@ static void section_check_listen(const struct config_entry *entry,
 		     "[::1]:8080): \"%s\"", entry->path, listen);
 }
 
-/* cert, key and ca: what cert_file, key_file and client_ca_file say. */
-static void section_check_tls(const struct config_entry *entry, const char *cert,
-			      const char *key, const char *ca,
+/* By what is written: a file that is refused is said to be so, and no more. */
+static void section_check_tls(const struct config_entry *entry,
 			      struct problems *problems)
 {
-	if (entry == NULL)
+	const struct node *cert, *key, *ca;
+
+	if (entry == NULL || entry->node->kind != NODE_MAP)
 		return;
+	cert = node_get(entry->node, "cert_file");
+	key = node_get(entry->node, "key_file");
+	ca = node_get(entry->node, "client_ca_file");
 	if ((cert != NULL) != (key != NULL))
-		problems_add(problems,
-			     node_get(entry->node, cert != NULL ? "cert_file" : "key_file"),
+		problems_add(problems, cert != NULL ? cert : key,
 			     "%s.%s: cert_file and key_file belong together",
 			     entry->path, cert != NULL ? "cert_file" : "key_file");
 	else if (ca != NULL && cert == NULL)
-		problems_add(problems, node_get(entry->node, "client_ca_file"),
-			     "%s.client_ca_file: there is no TLS without cert_file "
-			     "and key_file", entry->path);
+		problems_add(problems, ca, "%s.client_ca_file: there is no TLS "
+			     "without cert_file and key_file", entry->path);
 }
 
 static void section_fill_text(struct config *config, const struct section *s,
@@ -325,10 +327,8 @@ void section_fill(struct config *config, const struct node *main_file,
 			     config->http.listen, problems);
 	section_check_listen(config_find(&config->sections, "admin"),
 			     config->admin.listen, problems);
-	section_check_tls(config_find(&config->sections, "http"), config->http.cert_file,
-			  config->http.key_file, config->http.client_ca_file, problems);
-	section_check_tls(config_find(&config->sections, "admin"), config->admin.cert_file,
-			  config->admin.key_file, config->admin.client_ca_file, problems);
+	section_check_tls(config_find(&config->sections, "http"), problems);
+	section_check_tls(config_find(&config->sections, "admin"), problems);
 	endpoints_fill(config, problems);
 	upstreams_fill(config, problems);
 	if (config->storage == NULL)

@@ -8,10 +8,23 @@
 #include "gateway/base/memory.h"
 #include "gateway/conform/kit.h"
 
+static int conform_open(struct kit *k)
+{
+	return k->self != NULL ? 0 : kit_open(k, k->schema);
+}
+
+/* Without it there is no sense in the others. */
+static const struct kit_check conform_checks_opened[] = {
+	{ "open", conform_open, NEEDS_NOTHING },
+	{ NULL, NULL, 0 },
+};
+
+/* On a new store, several at once comes first: they meet while it is made. */
 static const struct kit_check *const conform_lists[] = {
-	kit_checks_row, kit_checks_key, kit_checks_unit,
-	kit_checks_scan, kit_checks_race, kit_checks_claim,
-	kit_checks_lock, kit_checks_reopen,
+	kit_checks_open, conform_checks_opened, kit_checks_row, kit_checks_key,
+	kit_checks_unit, kit_checks_scan, kit_checks_race, kit_checks_claim,
+	kit_checks_lock, kit_checks_several, kit_checks_look, kit_checks_reopen,
+	kit_checks_backup, kit_checks_crash,
 };
 
 static const struct kit_check *conform_at(size_t n)
@@ -35,6 +48,8 @@ static int conform_can(struct kit *k, const struct kit_check *c)
 {
 	if (c->needs == NEEDS_KEEPS && !k->ops->keeps)
 		return kit_skip(k, "the storage forgets all when it is closed");
+	if (c->needs == NEEDS_NOT_EVEN_OPEN)
+		return 0;
 	if (k->self == NULL && kit_open(k, k->schema) < 0)
 		return -1;
 	if (c->needs == NEEDS_OTHER)
@@ -75,27 +90,18 @@ static bool conform_wanted(const struct conform_how *how, const char *name)
 	return how->only == NULL || strncmp(name, how->only, strlen(how->only)) == 0;
 }
 
-/* What does not open fails once, not in each check. */
-static int conform_opens(struct kit *k, const struct conform_how *how)
-{
-	struct conform_result result = { .name = "open", .why = k->seen,
-					 .verdict = CONFORM_FAILED };
-
-	if (kit_open(k, k->schema) == 0)
-		return 0;
-	if (how->told != NULL)
-		how->told(how->context, &result);
-	return 1;
-}
-
 static int conform_all(struct kit *k, const struct conform_how *how)
 {
 	const struct kit_check *c;
 	int failures = 0;
 
-	for (size_t i = 0; (c = conform_at(i)) != NULL; i++)
-		if (conform_wanted(how, c->name))
-			failures += conform_check(k, c, how);
+	for (size_t i = 0; (c = conform_at(i)) != NULL; i++) {
+		if (c->run != conform_open && !conform_wanted(how, c->name))
+			continue;
+		failures += conform_check(k, c, how);
+		if (c->run == conform_open && k->self == NULL)
+			break;
+	}
 	return failures;
 }
 
@@ -113,9 +119,7 @@ int conform_run_how(const struct conform_ops *ops, const struct conform_how *how
 		k.seed = (uint64_t)clock_now_ms();
 	arena_init(&k.arena);
 	error_init(&k.err);
-	failures = conform_opens(&k, how);
-	if (failures == 0)
-		failures = conform_all(&k, how);
+	failures = conform_all(&k, how);
 	kit_close(&k);
 	error_fini(&k.err);
 	arena_fini(&k.arena);

@@ -109,6 +109,15 @@ struct gantry_key kit_key(unsigned table, unsigned index, unsigned n,
 				    .values = values };
 }
 
+void kit_close(struct kit *k)
+{
+	if (k->other != NULL)
+		k->ops->close(k->ops->context, k->other);
+	if (k->self != NULL)
+		k->ops->close(k->ops->context, k->self);
+	k->self = k->other = NULL;
+}
+
 int kit_open(struct kit *k, const struct gantry_schema *schema)
 {
 	error_reset(&k->err);
@@ -117,17 +126,11 @@ int kit_open(struct kit *k, const struct gantry_schema *schema)
 		return kit_fail(k, "open: %s", k->err.message);
 	}
 	k->schema = schema;
-	return kit_want(k, k->st->prepare(k->self, schema, GANTRY_PREPARE_SERVE, &k->err),
-			GANTRY_STORED, "prepare");
-}
-
-void kit_close(struct kit *k)
-{
-	if (k->other != NULL)
-		k->ops->close(k->ops->context, k->other);
-	if (k->self != NULL)
-		k->ops->close(k->ops->context, k->self);
-	k->self = k->other = NULL;
+	if (kit_want(k, k->st->prepare(k->self, schema, GANTRY_PREPARE_SERVE, &k->err),
+		     GANTRY_STORED, "prepare") == 0)
+		return 0;
+	kit_close(k);
+	return -1;
 }
 
 enum gantry_stored kit_begin(struct kit *k, void **unit_out)

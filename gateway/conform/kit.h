@@ -80,13 +80,17 @@ struct kit_check {
 		NEEDS_KEEPS,	/* a store that is there when opened again */
 		NEEDS_CROWD,	/* several units at once */
 		NEEDS_OTHER,	/* several instances at once, kit_other() */
+		NEEDS_NOT_EVEN_OPEN,
 	} needs;
 };
 
 /* Ended by an empty one. */
-extern const struct kit_check kit_checks_row[], kit_checks_key[],
+extern const struct kit_check kit_checks_open[],
+	kit_checks_row[], kit_checks_key[],
 	kit_checks_unit[], kit_checks_scan[], kit_checks_race[],
-	kit_checks_claim[], kit_checks_lock[], kit_checks_reopen[];
+	kit_checks_claim[], kit_checks_lock[],
+	kit_checks_crash[], kit_checks_several[], kit_checks_look[],
+	kit_checks_reopen[], kit_checks_backup[];
 
 int kit_fail(struct kit *k, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

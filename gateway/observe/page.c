@@ -10,6 +10,7 @@
 #include "gateway/base/exposition.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
+#include "gateway/observe/called.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
@@ -64,7 +65,9 @@ static void page_http(struct status *s, struct exposition *x)
 static void page_outbox(const struct status *s, struct exposition *x)
 {
 	struct committer_outbox o = committer_outbox(s->committer);
-	int64_t age_ms = o.oldest_ms == 0 ? 0 : clock_now_ms() - o.oldest_ms;
+	/* the oldest is looked at now and then, and may be gone */
+	int64_t age_ms = o.rows == 0 || o.oldest_ms == 0 ? 0 :
+			 clock_now_ms() - o.oldest_ms;
 
 	exposition_gauge(x, "gantry_outbox_events", "Events that wait to be published.",
 			 (uint64_t)o.rows, 0);
@@ -153,6 +156,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
+	called_write(s->breakers, s->upstreams, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

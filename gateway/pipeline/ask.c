@@ -86,6 +86,8 @@ bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
 	}
 	if (ask->error == NULL)
 		return true;
+	if (err == NULL)
+		return false;
 	error_depends(err, ask->error->dependency, "%s", ask->error->message);
 	if (ask->error->code != NULL) {
 		gantry_reject(err, ask->error->code);

@@ -252,6 +252,7 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 		return NULL;
 	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
 	ask->call->request = copy;
+	message_name_order(m, request->order_id);
 	return NULL;
 }
 

@@ -88,6 +88,7 @@ struct gantry_message {
 	const char *credential;		/* Authorization, or NULL */
 	size_t credential_len;
 	const char *idempotency_key;	/* or NULL */
+	int attempts;			/* before this one; -1: nobody counts */
 	/*
 	 * Set: no handler runs. The letter and the inbox mark "dead" are stored
 	 * in one unit; the answer is DONE, also when it was stored before or

@@ -202,12 +202,40 @@ unsigned meters_status(int status)
 	return i;
 }
 
+/* Each of n values of the second label. */
+static void meters_show(struct metrics *m, enum meter meter, unsigned value, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		metrics_show(m, meter, value, i);
+}
+
 static unsigned meters_step(struct metrics *m, const struct route_step *step)
 {
 	AUTO_FREE char *name = memory_format("%s.%s", step->instance->name,
 					     step->handler->name);
 
-	return metrics_value(m, &meters_handler, name);
+	unsigned handler = metrics_value(m, &meters_handler, name);
+
+	meters_show(m, METER_HANDLER_RUNS, handler, GANTRY_DONE + 1);
+	return handler;
+}
+
+/* Those that somebody waits to be told of. */
+static unsigned meters_address(struct metrics *m, const char *address)
+{
+	unsigned route = metrics_value(m, &meters_route, address);
+
+	metrics_show(m, METER_HTTP_REQUESTS, route, meters_status(500));
+	metrics_show(m, METER_HTTP_REQUESTS, route, meters_status(503));
+	return route;
+}
+
+static void meters_name_queue(struct metrics *m, const char *name)
+{
+	unsigned queue = metrics_value(m, &meters_queue, name);
+
+	meters_show(m, METER_DELIVERIES, queue, METERS_DEAD + 1);
+	metrics_show(m, METER_REDELIVERED, queue, 0);
 }
 
 /* Two ticks may have the same interval: the first handler tells them apart. */
@@ -217,7 +245,10 @@ static unsigned meters_tick(struct metrics *m, const struct route *route)
 					     route->steps[0].instance->name,
 					     route->steps[0].handler->name);
 
-	return metrics_value(m, &meters_schedule, name);
+	unsigned tick = metrics_value(m, &meters_schedule, name);
+
+	meters_show(m, METER_SCHEDULE_RUNS, tick, GANTRY_DONE + 1);
+	return tick;
 }
 
 void meters_name(struct metrics *m, const struct graph *graph)
@@ -226,9 +257,11 @@ void meters_name(struct metrics *m, const struct graph *graph)
 		struct route *route = graph->routes[i];
 
 		if (route->source == GANTRY_SOURCE_HTTP)
-			route->meter = metrics_value(m, &meters_route, route->address);
+			route->meter = meters_address(m, route->address);
 		else if (route->source == GANTRY_SOURCE_SCHEDULE)
 			route->meter = meters_tick(m, route);
+		else if (route->source == GANTRY_SOURCE_AMQP)
+			meters_name_queue(m, route->queue);
 		for (unsigned k = 0; k < route->n_steps; k++)
 			route->step_meters[k] = meters_step(m, &route->steps[k]);
 		route->counted = true;

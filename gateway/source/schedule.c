@@ -25,6 +25,7 @@
 #define SCHEDULE_MAX_LATER_MS 1000
 /* A turn is kept when half of the interval is left of it. */
 #define SCHEDULE_LEFT 2
+#define SCHEDULE_NAME 500
 
 enum schedule_state { SCHEDULE_RESTING, SCHEDULE_RUNNING, SCHEDULE_ANSWERED };
 
@@ -325,6 +326,25 @@ static void *schedule_run(void *arg)
 	return NULL;
 }
 
+/* Two routes may have one interval, but not one pipeline. Ids have 512 bytes. */
+static char *schedule_lease_name(const struct route *route)
+{
+	char *name = memory_format("schedule:%s", route->address);
+
+	for (unsigned i = 0; i < route->n_steps; i++) {
+		char *longer = memory_format("%.*s%s%s.%s", SCHEDULE_NAME, name,
+					     i == 0 ? ": " : ", ",
+					     route->steps[i].instance->name,
+					     route->steps[i].handler->name);
+
+		free(name);
+		name = longer;
+	}
+	if (strlen(name) > SCHEDULE_NAME)
+		name[SCHEDULE_NAME] = '\0';
+	return name;
+}
+
 static void schedule_add(struct schedule *s, const struct route *route)
 {
 	struct schedule_tick *tick = &s->ticks[s->n_ticks++];
@@ -333,7 +353,7 @@ static void schedule_add(struct schedule *s, const struct route *route)
 	assert(route->every_ms > 0);
 	tick->schedule = s;
 	tick->route = route;
-	tick->lease_name = memory_format("schedule:%s", route->address);
+	tick->lease_name = schedule_lease_name(route);
 	tick->due_ns = clock_steady_ns() + schedule_random(within_ms * SCHEDULE_MS);
 }
 

@@ -145,7 +145,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 		job->deadline_ms = call->deadline_ms;
 	atomic_fetch_add(&up->under_way, 1);
 	if (up->n_queued + up->running >= up->config->queue + up->config->pool)
-		job_fail(job, UPSTREAM_OVERLOADED, "OVERLOADED", "too many calls wait");
+		job_fail(job, UPSTREAM_OVERLOADED, NULL, "too many calls wait");
 	else
 		job_queue(u, job);
 }

@@ -148,7 +148,8 @@ int conninfo_open(struct postgres *s, struct gantry_error *err)
 		return -1;
 	}
 	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
-		if (o->val != NULL && o->val[0] != '\0')
+		if (o->val != NULL && o->val[0] != '\0' &&
+		    strcmp(o->keyword, "client_encoding") != 0)
 			conninfo_add(s, o->keyword, o->val);
 	PQconninfoFree(options);
 	conninfo_fill(s);

@@ -47,6 +47,8 @@ struct shape {
 	uint8_t verb, table, index, n_parts;
 	uint8_t n, n_to, after, after_ref;	/* SCAN */
 	uint64_t mask;				/* CHANGED */
+	uint64_t same;				/* NEW, CHANGED: columns with one
+						   value for all rows */
 	struct shape_key parts[PARTS];		/* READ: one; LOCK */
 };
 
@@ -65,6 +67,7 @@ struct params {
 	unsigned n;
 	size_t at[PARAMS];
 	size_t sizes[PARAMS];
+	bool is_null[PARAMS];
 	size_t flags_at;	/* of the open array */
 };
 
@@ -89,6 +92,7 @@ struct connection {
 	struct wait *waits;
 	size_t n_waits, room;
 	bool refused;			/* libpq did not take a statement */
+	bool warned;			/* by the server */
 	int64_t wait_ms;		/* without a byte from the server */
 	struct params params;
 	char sqlstate[6];		/* of the last failure; "": not the server's */

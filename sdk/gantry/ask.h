@@ -77,6 +77,8 @@ struct gantry_request {
 	const char *const *headers;	/* "Name: value", NULL at the end; or NULL */
 	const char *body;		/* or NULL */
 	size_t body_len;		/* 0: up to its NUL */
+	const char *order_id;		/* that it is about, so that it is the
+					   correlation id if there is none; or NULL */
 	bool want_json;			/* a 2xx whose body is no JSON is a
 					   failure of the upstream */
 };
@@ -100,7 +102,8 @@ struct gantry_answer {
  * upstream, after the retries that its configuration allows; all other statuses
  * are answers, 404 too. Handlers run again, so what a call does must bear being
  * done twice; one that is neither GET, HEAD, PUT nor DELETE is retried only if
- * it has a header Idempotency-Key. Level 1.
+ * it has a header Idempotency-Key. err may be NULL if it does not matter why
+ * there is no answer. Level 1.
  */
 const struct gantry_answer *gantry_call(struct gantry_message *m,
 					const struct gantry_request *request,

@@ -104,6 +104,8 @@ struct gantry_command {
 					   says what happens, a cancelled order is
 					   no refusal (D20) */
 	bool no_shortage_event;		/* no InsufficientStock if refused (D16) */
+	bool unverified;		/* allocate: the Order Service could not be
+					   asked; reconciliation will (D27) */
 };
 #define GANTRY_COMMAND(...) \
 	((struct gantry_command){ .size = sizeof(struct gantry_command), __VA_ARGS__ })

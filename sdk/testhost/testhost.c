@@ -299,7 +299,9 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 	    GANTRY_STORED)
 		return -1;
 	t->committer = committer_new(&committer_defaults, storage, self);
-	t->engine = engine_new(&(struct engine_options){ .workers = 1, .readers = 1, .queue = 16 }, &reads,
+	t->engine = engine_new(&(struct engine_options){ .workers = 1, .readers = 1,
+							 .queue = 16 },
+			       &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
 	engine_set_calls(t->engine, &(struct call_maker){ testhost_call, t });
@@ -381,6 +383,8 @@ static void testhost_fill(struct testhost *t, const struct testhost_message *in)
 	m->correlation_id = in->correlation_id;
 	m->idempotency_key = in->idempotency_key;
 	m->received_ms = in->now_ms != 0 ? in->now_ms : clock_now_ms();
+	if (m->source == GANTRY_SOURCE_AMQP)
+		m->attempts = in->attempts;
 	m->params = testhost_pairs(m, in->params, &m->n_params);
 	m->query = testhost_pairs(m, in->query, &m->n_query);
 	m->headers = testhost_pairs(m, in->headers, &m->n_headers);

@@ -58,6 +58,7 @@ struct testhost_message {
 	const char *correlation_id;
 	const char *role;		/* of the sender */
 	int64_t now_ms;			/* 0: the wall clock */
+	int attempts;			/* of an event, before this one */
 };
 #define TESTHOST_MESSAGE(...)                           \
 	((struct testhost_message){                     \

@@ -136,6 +136,10 @@ static enum gantry_stored lanes_serve(struct lanes *l, enum gantry_prepare mode,
 		gantry_fail(err, "lanes: holds another major");
 		return GANTRY_BROKEN;
 	}
+	if (newer && store->serving > 0 && store->fault == BROKEN_BESIDE) {
+		gantry_fail(err, "lanes: in use by an older gateway");
+		return GANTRY_BROKEN;
+	}
 	pthread_mutex_lock(&store->turn);
 	if (newer && store->serving > 0)
 		store_close(&store->inner, store->self);
@@ -163,6 +167,8 @@ static enum gantry_stored lanes_prepare(void *self, const struct gantry_schema *
 	pthread_mutex_lock(&l->store->lock);
 	stored = lanes_serve(l, mode, err);
 	pthread_mutex_unlock(&l->store->lock);
+	if (stored == GANTRY_STORED && l->store->fault == BROKEN_STALE)
+		return lanes_inner(l, &l->look, GANTRY_PREPARE_LOOK, err);
 	return stored;
 }
 

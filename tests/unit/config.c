@@ -394,6 +394,52 @@ static void route_expect(const char *route, const char *expected)
 	free(yaml);
 }
 
+/* One of several gateways on a host: its own file comes last. */
+static void test_with_one_more_file(void **state)
+{
+	struct problems problems = { 0 };
+	struct config *c;
+	struct files f;
+	static const char own[] = "replica: host-1\n"
+				  "http: {listen: 127.0.0.1:8081}\n"
+				  "admin: {listen: 127.0.0.1:9081}\n";
+	char *main_file, *with;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "gantry.yaml", "service: s\n"
+				     "replica: all\n"
+				     "http: {listen: 127.0.0.1:8080, threads: 3}\n"
+				     "storage: {plugin: one}\n");
+	files_put(&f, "conf.d/10.yaml", "admin: {listen: 127.0.0.1:9999}\n");
+	with = files_write(&f, "replicas/1.yaml", own, strlen(own));
+	main_file = memory_format("%s/gantry.yaml", f.folder);
+	c = config_load_with(main_file, with, f.folder, &problems);
+	assert_int_equal(problems.n, 0);
+	assert_string_equal(c->with, with);
+	assert_string_equal(c->replica, "host-1");
+	assert_string_equal(c->http.listen, "127.0.0.1:8081");
+	/* a whole entry is replaced, never a part of it */
+	assert_int_equal(c->http.threads, 1);
+	assert_string_equal(c->admin.listen, "127.0.0.1:9081");
+	assert_string_equal(config_find(&c->sections, "admin")->replaced->node->file->name,
+			    "conf.d/10.yaml");
+	assert_string_equal(c->files[2]->name, with);
+	config_free(&c);
+	free(with);
+	with = memory_format("%s/replicas/2.yaml", f.folder);
+	c = config_load_with(main_file, with, f.folder, &problems);
+	free(with);
+	with = files_problems(&f, &problems);
+	assert_string_equal(with, "FOLDER/replicas/2.yaml: cannot read FOLDER/replicas/2.yaml: "
+				  "No such file or directory\n");
+	config_free(&c);
+	problems_fini(&problems);
+	free(with);
+	free(main_file);
+	files_end(&f);
+}
+
 static void test_routes_deny_by_default(void **state)
 {
 	(void)state;
@@ -653,6 +699,7 @@ int main(void)
 		cmocka_unit_test(test_amqp_is_filled),
 		cmocka_unit_test(test_errors_of_use),
 		cmocka_unit_test(test_no_main_file),
+		cmocka_unit_test(test_with_one_more_file),
 		cmocka_unit_test(test_routes_deny_by_default),
 		cmocka_unit_test(test_routes_sources),
 		cmocka_unit_test(test_routes_http),

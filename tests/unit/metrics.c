@@ -110,6 +110,25 @@ static void test_a_full_page(void **state)
 	metrics_free(&m);
 }
 
+static void test_what_is_shown_without_a_count(void **state)
+{
+	struct metrics *m = metrics_new(families, FAMILIES);
+	struct arena arena = { 0 };
+	unsigned a = metrics_value(m, &name, "a");
+
+	(void)state;
+	metrics_show(m, BOTH, a, 2);
+	metrics_show(m, TIMES, a, 0);
+	metrics_show(NULL, BOTH, a, 2);
+	assert_non_null(strstr(page(m, &arena),
+		"# TYPE t_both_total counter\n"
+		"t_both_total{name=\"a\",colour=\"green\"} 0\n"
+		"# HELP t_time_seconds Time.\n# TYPE t_time_seconds histogram\n"
+		"t_time_seconds_bucket{name=\"a\",le=\"0.001\"} 0\n"));
+	arena_fini(&arena);
+	metrics_free(&m);
+}
+
 static void test_values_are_bounded(void **state)
 {
 	struct metrics *m = metrics_new(families, FAMILIES);
@@ -241,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_empty_page),
 		cmocka_unit_test(test_a_full_page),
+		cmocka_unit_test(test_what_is_shown_without_a_count),
 		cmocka_unit_test(test_values_are_bounded),
 		cmocka_unit_test(test_nothing_is_counted_without_metrics),
 		cmocka_unit_test(test_text_that_is_no_utf8),

@@ -347,10 +347,11 @@ static void test_names_of_the_folder(void **state)
 
 	(void)state;
 	assert_string_equal(names[0], "allocations");
-	assert_string_equal(names[1], "jwt");
-	assert_string_equal(names[2], "order-events");
-	assert_string_equal(names[3], "sqlite");
-	assert_null(names[4]);
+	assert_string_equal(names[1], "breaker");
+	assert_string_equal(names[2], "jwt");
+	assert_string_equal(names[3], "order-events");
+	assert_string_equal(names[4], "sqlite");
+	assert_null(names[5]);
 	plugins_names_free(&names);
 	plugins_free(&plugins);
 }

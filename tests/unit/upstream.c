@@ -306,7 +306,7 @@ static void test_pool(void **state)
 		end(&a[i]);
 		good += a[i].call.answer.status == 200;
 		if (strcmp(a[i].call.error.message, "web: too many calls wait") == 0) {
-			assert_string_equal(a[i].call.error.code, "OVERLOADED");
+			assert_null(a[i].call.error.code);
 			overloaded++;
 		} else if (a[i].call.answer.status != 200) {
 			late++;

@@ -114,7 +114,7 @@ void http_set_graph(struct http *http, const struct graph *graph);
 
 /*
  * Connections that begin from now on see what these files say now. 0, or -1
- * with err: then it stays as it was. Also -1 if http has no TLS. Any thread.
+ * with err: then it stays as it was. Also -1 if http has no TLS. Main thread.
  */
 int http_set_tls(struct http *http, const struct http_tls *files,
 		 struct gantry_error *err);

@@ -132,6 +132,7 @@ static int tls_refuse_key(const char *path, int why, struct gantry_error *err)
 		return gantry_fail(err, "%s: not the key of the certificate", path);
 	case GNUTLS_E_BASE64_UNEXPECTED_HEADER_ERROR:
 	case GNUTLS_E_BASE64_DECODING_ERROR:
+	case GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE:
 	case GNUTLS_E_NO_CERTIFICATE_FOUND:
 		return gantry_fail(err, "%s: there is no private key in PEM", path);
 	}
@@ -200,13 +201,26 @@ static int tls_refuse_client(gnutls_session_t session, unsigned status)
 	return GNUTLS_E_CERTIFICATE_ERROR;
 }
 
+/* GNUTLS_CERT_REQUIRE would end the session before we could say why. */
+static int tls_refuse_nobody(gnutls_session_t session)
+{
+	log_info("http: a client without a certificate is refused");
+	gnutls_alert_send(session, GNUTLS_AL_FATAL,
+			  gnutls_protocol_get_version(session) >= GNUTLS_TLS1_3 ?
+				  GNUTLS_A_CERTIFICATE_REQUIRED :
+				  GNUTLS_A_HANDSHAKE_FAILURE);
+	return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
 static int tls_verify_client(gnutls_session_t session)
 {
 	char purpose[] = GNUTLS_KP_TLS_WWW_CLIENT;
 	gnutls_typed_vdata_st data = { GNUTLS_DT_KEY_PURPOSE_OID,
 				       (unsigned char *)purpose, 0 };
-	unsigned status = 0;
+	unsigned status = 0, n = 0;
 
+	if (gnutls_certificate_get_peers(session, &n) == NULL || n == 0)
+		return tls_refuse_nobody(session);
 	if (gnutls_certificate_verify_peers(session, &data, 1, &status) < 0)
 		status = GNUTLS_CERT_INVALID;
 	return status == 0 ? 0 : tls_refuse_client(session, status);
@@ -334,9 +348,17 @@ int tls_begin(struct tls *tls, void *session)
 	if (gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, tls->credentials) < 0 ||
 	    gnutls_priority_set(session, tls->priorities) < 0)
 		return -1;
-	gnutls_certificate_server_set_request(session, tls->asks ? GNUTLS_CERT_REQUIRE :
+	gnutls_certificate_server_set_request(session, tls->asks ? GNUTLS_CERT_REQUEST :
 								   GNUTLS_CERT_IGNORE);
 	return 0;
+}
+
+bool tls_is_let_in(const struct tls *tls, void *session)
+{
+	unsigned n = 0;
+
+	return !tls->asks ||
+	       (gnutls_certificate_get_peers(session, &n) != NULL && n > 0);
 }
 
 /* Before the end of the handshake nothing can be said, and GnuTLS refuses. */

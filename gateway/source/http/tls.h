@@ -42,6 +42,11 @@ void *tls_no_certificate(void);
  * it can only be closed. A session is a gnutls_session_t.
  */
 int tls_begin(struct tls *tls, void *session);
+/*
+ * Whether a session that is through its handshake may ask. Without a certificate
+ * that we want it does not come so far; this is the second lock.
+ */
+bool tls_is_let_in(const struct tls *tls, void *session);
 /* A last word and the end of a session, as far as that can go without waiting. */
 void tls_last_word(void *session, const char *text, size_t len);
 

@@ -486,7 +486,7 @@ def test_stopped_under_load(w):
     feeder.join(60)
     w.wait_for_marks(events)
     # the broker itself takes back what it is sending when a consumer ends
-    again = w.metric("gantry_events_redelivered_total")
+    again = w.metric('gantry_events_redelivered_total{queue="%s"}' % QUEUE)
     print("# %d came twice" % again)
     assert again <= TWICE, again
     assert w.g.quantities(item)[1] == len(events)

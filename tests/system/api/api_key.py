@@ -13,8 +13,9 @@ import tap
 from gantry import Client, PROGRAM
 from refusals import refused
 
-KEYS = {name: name + "_" + os.urandom(20).hex() for name in ("north", "south", "stock")}
-ROLES = {"north": "order-service", "south": "order-service", "stock": "inventory-admin"}
+KEYS = {name: name + "_" + os.urandom(20).hex() for name in ("north", "south", "stock", "viewer")}
+ROLES = {"north": "order-service", "south": "order-service", "stock": "inventory-admin",
+         "viewer": "gantry-admin:view"}
 EXTRA = """\
   partners: {plugin: api-key, key_file: api.keys}
 routes:
@@ -49,6 +50,18 @@ def test_a_key_opens_what_its_role_may(g):
     assert again.status == 200, again
     assert ask(g, "stock", "GET", "/inventory-items").status == 200
     refused(ask(g, "north", "GET", "/inventory-items"), 403, "FORBIDDEN", "role")
+
+
+def test_the_admin_api(g):
+    """One whose role is gantry-admin:view may look there, and no more."""
+    client = Client(g.admin_port)
+    path = "/admin/api/dead-letters"
+    assert client.get(path, headers={"X-Api-Key": KEYS["viewer"]}).status == 200
+    assert client.get(path, headers={"X-Api-Key": KEYS["north"]}).status == 403
+    assert client.get(path, headers={"X-Api-Key": "x" * 40}).status == 401
+    got = client.post(path + "/1/discard", {"reason": "x"},
+                      headers={"X-Api-Key": KEYS["viewer"]})
+    assert got.status == 403, got
 
 
 def test_names_of_headers_ignore_case(g):
