@@ -38,7 +38,8 @@ struct api_key_keys {
 };
 
 /*
- * Read the lines "name role[,role]... hash [until=TIME]" of text, of len bytes. NULL with err, which names the line. The caller releases.
+ * Read the lines "name role[,role]... hash [until=TIME]" of a text of len bytes.
+ * NULL with err, which names the line. The caller releases.
  */
 struct api_key_keys *api_key_keys_new(const char *text, size_t len,
 				      struct gantry_error *err);

@@ -300,7 +300,8 @@ static void test_what_is_issued_is_taken(void **state)
 	struct api_key_keys *keys;
 
 	(void)state;
-	assert_int_equal(api_key_issue(&GANTRY_ISSUE(.name = "p-7", .roles = roles), key, line, NULL), 0);
+	assert_int_equal(api_key_issue(&GANTRY_ISSUE(.name = "p-7", .roles = roles),
+				       key, line, NULL), 0);
 	assert_int_equal(strlen(key), 7 + 64);
 	assert_memory_equal(key, "gantry_", 7);
 	assert_null(strstr(line, key + 7));
@@ -327,7 +328,8 @@ static void issue_refuses(const char *name, const char *const *roles,
 	char key[GANTRY_TOKEN_SIZE] = "key", line[GANTRY_TOKEN_SIZE] = "line";
 	struct gantry_error err = ERROR_INIT;
 
-	assert_int_equal(api_key_issue(&GANTRY_ISSUE(.name = name, .roles = roles), key, line, &err), -1);
+	assert_int_equal(api_key_issue(&GANTRY_ISSUE(.name = name, .roles = roles),
+				       key, line, &err), -1);
 	assert_string_equal(err.message, expected);
 	assert_string_equal(key, "key");
 	assert_string_equal(line, "line");
