@@ -43,6 +43,9 @@ EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py
+# And a RabbitMQ, with three gateways.
+POSTGRES_TESTS += tests/system/replicas/storm.py
+EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
