@@ -12,6 +12,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/affinity.h"
 #include "gateway/commit/handover.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/meters.h"
@@ -68,6 +69,7 @@ static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
 		apply_needs(u, u->members[i].m);
 	if (u->published != NULL)
 		published_needs(u);
+	replica_needs(u);
 	into.keys = needs_keys(&u->needs, &n_keys);
 	locks = needs_locks(&u->needs, &n_locks);
 	reads = needs_reads(&u->needs, &n_reads);
@@ -117,17 +119,18 @@ static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 }
 
 /* Once through; anything but STORED: nothing happened. */
-static enum gantry_stored unit_try(struct unit *u, struct queue *back,
-				   struct gantry_error *err)
+static enum gantry_stored unit_pass(struct unit *u, struct queue *back,
+				    struct gantry_error *err)
 {
 	const struct gantry_storage *storage = u->world->storage;
 	enum gantry_stored stored;
 
-	unit_clear(u);
 	stored = storage->begin(u->world->storage_self, u->lane, &u->handle, err);
 	if (stored != GANTRY_STORED)
 		return stored;
 	stored = unit_load(u, err);
+	if (stored == GANTRY_STORED)
+		stored = replica_check(u, err);
 	if (stored != GANTRY_STORED) {
 		storage->rollback(u->handle);
 		return stored;
@@ -142,6 +145,35 @@ static enum gantry_stored unit_try(struct unit *u, struct queue *back,
 		bounds_drop(u);
 	}
 	return unit_write(u, err);
+}
+
+/* From here on the storage has the thread, and may keep it. */
+static void unit_enter(struct unit *u)
+{
+	atomic_store_explicit(&u->busy, atomic_load_explicit(&u->world->tick,
+							     memory_order_relaxed),
+			      memory_order_relaxed);
+}
+
+static void unit_leave(struct unit *u)
+{
+	atomic_store_explicit(&u->busy, 0, memory_order_relaxed);
+}
+
+static enum gantry_stored unit_try(struct unit *u, struct queue *back,
+				   struct gantry_error *err)
+{
+	enum gantry_stored stored;
+
+	unit_clear(u);
+	unit_enter(u);
+	stored = unit_pass(u, back, err);
+	if (stored == GANTRY_STORED)
+		replica_done(u);
+	else if (u->lost)
+		stored = replica_again(u, err);
+	unit_leave(u);
+	return stored;
 }
 
 /* A little longer each time, and never the same for two replicas. */
@@ -188,6 +220,24 @@ static void unit_hand_over(struct unit *u)
 	handover_give(u->world->handover, &gift);
 }
 
+static void unit_release(struct unit_world *world, struct gantry_message *m)
+{
+	if (world->affinity != NULL)
+		affinity_release(world->affinity, m);
+}
+
+static void unit_finish(struct unit_world *world, struct gantry_message *m)
+{
+	unit_release(world, m);
+	engine_finish(m->engine, m);
+}
+
+static void unit_restart(struct unit_world *world, struct gantry_message *m)
+{
+	unit_release(world, m);
+	engine_restart(m->engine, m);
+}
+
 static void unit_answer(struct unit *u, int64_t began_ns)
 {
 	counted_unit(u, began_ns);
@@ -202,9 +252,9 @@ static void unit_answer(struct unit *u, int64_t began_ns)
 		struct gantry_message *m = member->m;
 
 		if (member->fate == UNIT_RESTART)
-			engine_restart(m->engine, m);
+			unit_restart(u->world, m);
 		else
-			engine_finish(m->engine, m);
+			unit_finish(u->world, m);
 	}
 }
 
@@ -215,6 +265,25 @@ static void unit_answer(struct unit *u, int64_t began_ns)
 static bool unit_means_away(enum gantry_stored stored)
 {
 	return stored != GANTRY_REFUSED_ROW && stored != GANTRY_CONFLICT;
+}
+
+void unit_refuse(struct unit_world *world, struct gantry_message *m)
+{
+	error_reset(&m->error);
+	error_depends(&m->error, GANTRY_DEPENDS_ON_STORAGE,
+		      "The storage cannot be used now");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_FAILED);
+	unit_finish(world, m);
+}
+
+static void unit_reject(struct unit_world *world, struct gantry_message *m)
+{
+	error_reset(&m->error);
+	error_set(&m->error, "INTERNAL_ERROR", "The storage refused a row");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_FAILED);
+	unit_finish(world, m);
 }
 
 static void unit_fail(struct unit *u, enum gantry_stored stored,
@@ -231,18 +300,10 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 	else if (!atomic_exchange(&u->world->away, true))
 		log_error("storage: %s", err->message);
 	for (unsigned i = 0; i < u->n_members; i++) {
-		struct gantry_message *m = u->members[i].m;
-
-		error_reset(&m->error);
 		if (stored == GANTRY_REFUSED_ROW)
-			error_set(&m->error, "INTERNAL_ERROR",
-				  "The storage refused a row");
+			unit_reject(u->world, u->members[i].m);
 		else
-			error_depends(&m->error, GANTRY_DEPENDS_ON_STORAGE,
-				      "The storage cannot be used now");
-		message_correlate(m);
-		envelope_fail(m, GANTRY_FAILED);
-		engine_finish(m->engine, m);
+			unit_refuse(u->world, u->members[i].m);
 	}
 }
 
@@ -271,7 +332,7 @@ static bool unit_is_late(struct unit *u, struct gantry_message *m, int64_t now_m
 	error_set(&m->error, "OVERLOADED", "It waited too long for its turn");
 	message_correlate(m);
 	envelope_fail(m, GANTRY_FAILED);
-	engine_finish(m->engine, m);
+	unit_finish(u->world, m);
 	return true;
 }
 
@@ -317,17 +378,20 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back)
 	else
 		unit_fail(u, stored, &err);
 	while ((m = queue_pop(&later)) != NULL)
-		engine_restart(m->engine, m);
+		unit_restart(u->world, m);
 	error_fini(&err);
 }
 
 void unit_idle(struct unit *u)
 {
 	struct queue none = { 0 }, back = { 0 };
+	bool due;
 
-	bool due = u->retention != NULL && retention_look(u);
-
+	unit_enter(u);
+	due = u->retention != NULL && retention_look(u);
 	due |= u->retention != NULL && bounds_look(u);
+	due |= replica_is_due(u);
+	unit_leave(u);
 	if (u->published != NULL) {
 		int64_t wish_ns = published_due_ns(u->published);
 
@@ -344,5 +408,8 @@ void unit_last(struct unit *u)
 
 	while (u->published != NULL && published_due_ns(u->published) != 0 &&
 	       atomic_load(&u->world->failures) == failures)
+		unit_run(u, &none, &back);
+	u->ends = u->lane == 0;
+	if (u->ends && replica_is_due(u) && atomic_load(&u->world->failures) == failures)
 		unit_run(u, &none, &back);
 }

@@ -10,6 +10,7 @@
 #include "gateway/base/exposition.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
+#include "gateway/observe/called.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
@@ -42,6 +43,9 @@ static void page_waiting(const struct status *s, struct exposition *x)
 	page_by(x, "queue", "committer", committer_waiting(s->committer));
 	page_by(x, "queue", "readers", engine_waiting_readers(s->engine));
 	page_by(x, "queue", "workers", engine_waiting_workers(s->engine));
+	exposition_gauge(x, "gantry_lanes_stuck",
+			 "Lanes that the storage has not answered for a while.",
+			 committer_counts(s->committer).stuck, 0);
 }
 
 static void page_http(struct status *s, struct exposition *x)
@@ -152,6 +156,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
+	called_write(s->breakers, s->upstreams, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/observe/called.h"
 
 static void status_live(void *ctx, struct arena *arena, int *status,
 			const char **type, const char **text, size_t *len)
@@ -22,31 +23,36 @@ static void status_live(void *ctx, struct arena *arena, int *status,
 static const char *status_reason(struct status *s, bool *fail_out)
 {
 	struct committer_outbox outbox = committer_outbox(s->committer);
+	struct committer_counts counts = committer_counts(s->committer);
 
 	*fail_out = true;
-	if (committer_counts(s->committer).away)
+	if (counts.away)
 		return "storage";
 	if (atomic_load(&s->stopping))
 		return "stopping";
 	*fail_out = false;
+	if (counts.stuck > 0)
+		return "storage";
 	if (outbox.warn || outbox.full)
 		return "outbox";
 	if (s->publisher != NULL && !publisher_counts(s->publisher).connected)
 		return "broker";
-	return NULL;
+	return called_is_stopped(s->breakers) ? "breaker" : NULL;
 }
 
 static void status_ready(void *ctx, struct arena *arena, int *status,
 			 const char **type, const char **text, size_t *len)
 {
+	struct status *s = ctx;
 	bool fail;
-	const char *reason = status_reason(ctx, &fail);
+	const char *reason = status_reason(s, &fail);
 
 	(void)type;
 	*text = "{\"status\":\"pass\"}";
 	if (reason != NULL)
-		*text = arena_format(arena, "{\"status\":\"%s\",\"reason\":\"%s\"}",
-				     fail ? "fail" : "warn", reason);
+		*text = arena_format(arena, "{\"status\":\"%s\",\"reason\":\"%s\"%s}",
+				     fail ? "fail" : "warn", reason,
+				     called_states(s->breakers, arena));
 	if (reason != NULL && fail)
 		*status = 503;
 	*len = strlen(*text);

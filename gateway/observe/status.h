@@ -10,6 +10,7 @@
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
+#include "gateway/upstream/upstream.h"
 
 struct census;
 struct metrics;
@@ -22,6 +23,8 @@ struct status {
 	struct consumer *consumer;		/* NULL: no broker, or no queues */
 	_Atomic(struct http *) api;	/* NULL: it does not listen yet */
 	struct census *census;		/* NULL: nobody counts dead letters */
+	struct breakers *breakers;
+	const struct upstreams *upstreams;
 	_Atomic int stopping;
 };
 

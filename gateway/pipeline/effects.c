@@ -152,7 +152,8 @@ static void effects_put_command(struct effects_pen *pen,
 
 	effects_put_number(pen, (int64_t)c->kind | (int64_t)c->if_refused << 16 |
 					(int64_t)c->by_event << 32 |
-					(int64_t)c->no_shortage_event << 33);
+					(int64_t)c->no_shortage_event << 33 |
+					(int64_t)c->unverified << 34);
 	effects_put_number(pen, c->quantity);
 	effects_put_number(pen, c->expires_at_ms);
 	effects_put_number(pen, c->if_version);
@@ -174,6 +175,7 @@ static void effects_get_command(struct effects_eye *eye, struct gantry_command *
 	c->if_refused = (enum gantry_if_refused)(word >> 16 & 0xffff);
 	c->by_event = word >> 32 & 1;
 	c->no_shortage_event = word >> 33 & 1;
+	c->unverified = word >> 34 & 1;
 	c->quantity = effects_get_number(eye);
 	c->expires_at_ms = effects_get_number(eye);
 	c->if_version = effects_get_number(eye);
@@ -217,6 +219,7 @@ static void effects_put_fields(struct effects_pen *pen, const struct effect *e)
 		effects_put_text_n(pen, e->as.reply.text, e->as.reply.len);
 		break;
 	case EFFECT_HEADER:
+	case EFFECT_ANSWER_HEADER:
 		effects_put_text(pen, e->as.header.name);
 		effects_put_text(pen, e->as.header.value);
 		break;
@@ -242,6 +245,7 @@ static void effects_get_fields(struct effects_eye *eye, struct effect *e)
 		e->as.reply.text = effects_get_text_n(eye, &e->as.reply.len);
 		break;
 	case EFFECT_HEADER:
+	case EFFECT_ANSWER_HEADER:
 		e->as.header.name = effects_get_text(eye);
 		e->as.header.value = effects_get_text(eye);
 		break;
@@ -267,6 +271,9 @@ static unsigned *effects_counter(struct effects *e, enum effect_kind kind,
 	case EFFECT_HEADER:
 		*max_out = EFFECTS_MAX_HEADERS;
 		return &e->n_headers;
+	case EFFECT_ANSWER_HEADER:
+		*max_out = EFFECTS_MAX_HEADERS;
+		return &e->n_answer_headers;
 	default:
 		return NULL;
 	}

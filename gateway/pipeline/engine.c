@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
@@ -30,6 +31,12 @@ struct engine *engine_new(const struct engine_options *options,
 	return e;
 }
 
+void engine_set_calls(struct engine *engine, const struct call_maker *maker)
+{
+	assert(engine->calls.make == NULL);
+	engine->calls = *maker;
+}
+
 void engine_free(struct engine **engine)
 {
 	struct engine *e = *engine;
@@ -48,6 +55,38 @@ size_t engine_waiting(const struct engine *engine)
 	return atomic_load(&((struct engine *)engine)->waiting);
 }
 
+/* One of the same name makes room, also one of the core's own (Retry-After). */
+static void engine_set_header(struct message_pair *pairs, unsigned *n,
+			      const struct message_pair *header)
+{
+	unsigned i = 0;
+
+	while (i < *n && strcasecmp(pairs[i].name, header->name) != 0)
+		i++;
+	pairs[i] = *header;
+	*n += i == *n;
+}
+
+/* What a handler said of any answer joins the one that it has become. */
+static void engine_add_headers(struct gantry_message *m)
+{
+	unsigned n = m->answer.n_headers;
+	struct message_pair *pairs;
+	struct effect e;
+	size_t cursor = 0;
+
+	pairs = arena_alloc(&m->arena,
+			    (n + m->effects.n_answer_headers) * sizeof(*pairs));
+	if (n > 0)
+		memcpy(pairs, m->answer.headers, n * sizeof(*pairs));
+	while (effects_next(&m->effects, &cursor, &e))
+		if (e.kind == EFFECT_ANSWER_HEADER)
+			engine_set_header(pairs, &n, &(const struct message_pair){
+						e.as.header.name, e.as.header.value });
+	m->answer.headers = pairs;
+	m->answer.n_headers = n;
+}
+
 size_t engine_waiting_readers(const struct engine *engine)
 {
 	return readers_waiting(engine->readers);
@@ -61,6 +100,8 @@ size_t engine_waiting_workers(const struct engine *engine)
 void engine_finish(struct engine *engine, struct gantry_message *m)
 {
 	message_flush_logs(m);
+	if (m->effects.n_answer_headers > 0)
+		engine_add_headers(m);
 	meters_message(engine->options.metrics, m);
 	atomic_fetch_sub(&engine->waiting, 1);
 	m->home->answer(m);
@@ -144,6 +185,8 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 			engine_unauthenticated(engine, m);
 			return false;
 		}
+		/* the first run of a handler forgets what was not said */
+		message_flush_logs(m);
 		if (!engine_authorise(m)) {
 			error_set(&m->error, "FORBIDDEN",
 				  "The token has no role that may do this");
@@ -175,7 +218,7 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 		engine_overloaded(engine, m);
 		return;
 	}
-	if (m->dead_letter != NULL || m->discards != NULL) {
+	if (m->dead_letter != NULL || m->discards != NULL || m->lease != NULL) {
 		engine_commit(engine, m);
 		return;
 	}

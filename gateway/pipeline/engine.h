@@ -13,6 +13,7 @@
 #ifndef PIPELINE_ENGINE_H
 #define PIPELINE_ENGINE_H
 
+#include "gateway/pipeline/call.h"
 #include "gateway/pipeline/message.h"
 
 struct engine_options {
@@ -41,6 +42,8 @@ struct engine_reads {
 struct engine *engine_new(const struct engine_options *options,
 			  const struct engine_reads *reads,
 			  const struct engine_committer *committer);
+/* Who makes calls to upstreams: once, before the first message. */
+void engine_set_calls(struct engine *engine, const struct call_maker *maker);
 /* All messages must have been answered. Joins the threads. */
 void engine_free(struct engine **engine);
 

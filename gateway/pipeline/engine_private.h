@@ -14,6 +14,7 @@ struct engine {
 	struct engine_options options;
 	struct engine_reads reads;
 	struct engine_committer committer;
+	struct call_maker calls;
 	struct workers *workers;
 	struct readers *readers;
 	_Atomic size_t waiting;

@@ -3,7 +3,8 @@
  * readers - a few threads that fetch what messages asked for.
  *
  * Each takes all that wait: the records of all of them by one read, queries
- * one by one. Every fetch is a new snapshot, so a GET after a 201 sees it.
+ * one by one. Every fetch is a new snapshot, so a GET after a 201 sees it. Calls are
+ * begun here and waited for by nobody.
  */
 #include <assert.h>
 #include <pthread.h>
@@ -155,11 +156,13 @@ static void readers_serve(struct readers *r, struct queue batch)
 
 	readers_fetch_records(r, &batch);
 	while ((m = queue_pop(&batch)) != NULL) {
-		struct message_ask *ask = m->asks;
+		struct message_ask *ask = ask_open(m->asks);
 
-		while ((ask = ask_open(ask)) != NULL)
-			readers_fetch_query(r, m, ask);
-		engine_run(r->engine, m);
+		for (; ask != NULL; ask = ask_open(ask->next))
+			if (ask->kind == ASK_QUERY)
+				readers_fetch_query(r, m, ask);
+		if (!calls_start(r->engine, m))
+			engine_run(r->engine, m);
 	}
 }
 

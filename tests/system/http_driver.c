@@ -4,8 +4,8 @@
  *
  * Says "port N library V", then obeys one word a line from stdin: seen,
  * release, cpu (milliseconds of this process), stop MS (stop accepting, drain,
- * say "drained N" with 0 or -1), quit. Numbers by arguments: name=value of the
- * options.
+ * say "drained N" with 0 or -1), tls CERT KEY (from now on these files), quit.
+ * Numbers by arguments: name=value of the options, and cert, key and ca for TLS.
  */
 #include <stdio.h>
 #include <string.h>
@@ -46,6 +46,12 @@ static void driver_option(struct http_options *o, const char *text)
 	};
 	size_t len = strcspn(text, "=");
 
+	if (strncmp(text, "cert=", 5) == 0)
+		o->tls.cert_file = text + 5;
+	if (strncmp(text, "key=", 4) == 0)
+		o->tls.key_file = text + 4;
+	if (strncmp(text, "ca=", 3) == 0)
+		o->tls.client_ca_file = text + 3;
 	if (strncmp(text, "loops=", 6) == 0)
 		o->loops = (unsigned)atoi(text + 6);
 	for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
@@ -61,6 +67,22 @@ static int64_t driver_cpu_ms(void)
 	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+/* Answers the words of the error, or "tls". */
+static void driver_tls(struct http *http, const char *line)
+{
+	char cert[256], key[256];
+	struct http_tls files = { cert, key, NULL };
+	struct gantry_error err = ERROR_INIT;
+
+	if (sscanf(line, "tls %255s %255s", cert, key) != 2)
+		printf("?\n");
+	else if (http_set_tls(http, &files, &err) < 0)
+		printf("%s\n", err.message);
+	else
+		printf("tls\n");
+	error_fini(&err);
+}
+
 static void driver_obey(struct http *http, struct engine *engine, const char *line)
 {
 	if (strcmp(line, "seen\n") == 0) {
@@ -72,6 +94,8 @@ static void driver_obey(struct http *http, struct engine *engine, const char *li
 		printf("released\n");
 	} else if (strcmp(line, "cpu\n") == 0) {
 		printf("%lld\n", (long long)driver_cpu_ms());
+	} else if (strncmp(line, "tls ", 4) == 0) {
+		driver_tls(http, line);
 	} else if (strncmp(line, "stop ", 5) == 0) {
 		http_stop_accepting(http);
 		printf("drained %d\n", http_drain(http, clock_steady_ns() +
@@ -92,7 +116,7 @@ int main(int argc, char **argv)
 	struct gantry_error err = ERROR_INIT;
 	struct engine *engine = fake_new();
 	struct http *http = NULL;
-	char line[64];
+	char line[600];
 
 	for (int i = 1; i < argc; i++)
 		driver_option(&options, argv[i]);

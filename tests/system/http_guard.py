@@ -11,6 +11,7 @@ and in words of its own.
 import json
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -22,11 +23,15 @@ SMUGGLED = b"GET /echo/smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 JSON = b"Content-Type: application/json\r\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\n" + JSON
 failures = []
+# The same over TLS: how a client connects, and what the driver is told.
+tls = {"context": None, "options": []}
+# Without its end announced, a connection over TLS may end in its own way, too.
+ENDED = (ConnectionError, ssl.SSLError)
 
 
 class Driver:
     def __init__(self, *options):
-        self.process = subprocess.Popen([DRIVER, *options], text=True, bufsize=1,
+        self.process = subprocess.Popen([DRIVER, *tls["options"], *options], text=True, bufsize=1,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         words = self.process.stdout.readline().split()
         self.port, self.version = int(words[1]), words[3]
@@ -42,6 +47,8 @@ class Driver:
     def connect(self):
         s = socket.create_connection(("127.0.0.1", self.port), timeout=10)
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls["context"] is not None:
+            s = tls["context"].wrap_socket(s, server_hostname="localhost")
         return s
 
     def end(self):
@@ -100,7 +107,7 @@ def receive(s, seconds):
             data += more
     except socket.timeout:
         pass
-    except ConnectionError:
+    except ENDED:
         closed = True
     return data, closed
 
@@ -109,7 +116,7 @@ def exchange(driver, request, seconds=0.25 * SLOW, head=False):
     with driver.connect() as s:
         try:
             s.sendall(request)
-        except ConnectionError:
+        except ENDED:
             pass
         data, closed = receive(s, seconds)
     return parse(data, head), closed
@@ -367,7 +374,7 @@ def drip(driver, first, rest, each, most):
                     pass
             else:
                 return None, data
-        except ConnectionError:
+        except ENDED:
             pass
     return time.monotonic() - begin, data
 
@@ -414,7 +421,7 @@ def test_deadlines():
     driver.end()
 
 
-def test_many(driver_options=("loops=1",)):
+def test_many(driver_options=("loops=1", "head_ms=60000")):
     driver = Driver(*driver_options)
     sockets = [driver.connect() for _ in range(600)]
     request = b"POST /later HTTP/1.1\r\nHost: a\r\n" + JSON + b"Content-Length: 2\r\n\r\n{}"

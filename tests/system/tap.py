@@ -42,7 +42,16 @@ def run_one(number, test, daemon):
     return 0
 
 
-def main(extra=""):
+def run_all(fixture):
+    """All of the file with that for each; the exit status."""
+    tests = tests_of(sys.modules["__main__"])
+    print("1..%d" % len(tests), flush=True)
+    failed = [run_one(n, test, fixture) for n, test in enumerate(tests, 1)]
+    return 1 if any(failed) else 0
+
+
+def main(extra="", prepare=None):
+    """extra: more configuration; prepare(daemon): before it starts."""
     module = sys.modules["__main__"]
     tests = tests_of(module)
     if shutil.which(PROGRAM) is None:
@@ -51,7 +60,10 @@ def main(extra=""):
     print("1..%d" % (len(tests) + 1), flush=True)
     name = os.path.basename(module.__file__).replace(".py", "")
     failed = 0
-    with Gantry(extra, name) as daemon:
+    daemon = Gantry(extra, name)
+    if prepare is not None:
+        prepare(daemon)
+    with daemon:
         for number, test in enumerate(tests, 1):
             failed += run_one(number, test, daemon)
         failed += run_one(len(tests) + 1, test_invariants_hold, daemon)

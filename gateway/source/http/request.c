@@ -12,6 +12,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/source/http/request.h"
+#include "gateway/source/http/tls.h"
 
 #define REQUEST_FIRST_ROOM 65536u
 #define REQUEST_MAX_FREE 1024u
@@ -166,6 +167,8 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 	r->target = arena_text(&r->m.arena, uri);
 	if (c->watched.phase != WATCH_HEAD && !c->cut)
 		watch_move(&c->loop->watch, &c->watched, WATCH_HEAD);
+	if (c->tls != NULL && !tls_is_let_in(c->tls, c->session) && !c->cut)
+		reply_cut(c, "UNAUTHENTICATED");
 	if (request_count_arguments(uri) > REQUEST_MAX_ARGUMENTS && !c->cut)
 		reply_cut(c, "HEADERS_TOO_LARGE");
 	return r;
@@ -287,7 +290,9 @@ void request_end(void *cls, struct MHD_Connection *mhd, void **request,
 	c->request = NULL;
 	if (!c->cut) {
 		watch_move(&c->loop->watch, &c->watched, WATCH_IDLE);
-		c->watched.idle_ns = c->watched.since_ns;
+		/* not the time of the turn: handshakes make some of them long, and
+		   what came in this one would look like a next request */
+		c->watched.idle_ns = clock_steady_ns();
 	}
 	request_unref(r);
 }
