@@ -46,7 +46,8 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py
 POSTGRES_TESTS += tests/system/storage/between.py
-SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py
+SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py \
+	tests/system/observe/upstreams.py
 BROKER_TESTS += tests/system/observe/events.py
 EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
 	tests/system/observe/alerts-test.yaml

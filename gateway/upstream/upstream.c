@@ -28,7 +28,7 @@ struct upstream {
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;
 	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, waited_ms, under_way;
+	_Atomic uint64_t tries, under_way;
 };
 
 /* A call on its way. */
@@ -74,10 +74,8 @@ static void upstream_due(struct upstreams *u, int64_t at_ms)
 static void job_finish(struct job *job, enum upstream_outcome outcome)
 {
 	struct upstream *up = job->up;
-	int64_t waited = upstream_now() - job->begun_ms;
 
 	atomic_fetch_add(&up->outcomes[outcome], 1);
-	atomic_fetch_add(&up->waited_ms, (uint64_t)(waited > 0 ? waited : 0));
 	atomic_fetch_sub(&up->under_way, 1);
 	free(job);
 }
@@ -512,7 +510,6 @@ bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 	for (unsigned o = 0; o < UPSTREAM_OUTCOMES; o++)
 		out->outcomes[o] = atomic_load(&up->outcomes[o]);
 	out->tries = atomic_load(&up->tries);
-	out->waited_ms = atomic_load(&up->waited_ms);
 	out->under_way = atomic_load(&up->under_way);
 	return true;
 }

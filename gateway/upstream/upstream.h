@@ -42,7 +42,6 @@ struct upstream_counts {
 	const char *name;
 	uint64_t outcomes[UPSTREAM_OUTCOMES];
 	uint64_t tries;
-	uint64_t waited_ms;		/* of all calls together */
 	uint64_t under_way;
 };
 
