@@ -36,7 +36,14 @@ static void test_kit(void **state)
 		int failures = conform_run(&p->ops, f);
 
 		fclose(f);
-		if (failures != 0 || strstr(report, "skipped") != NULL)
+		/* there are no foreign keys, and pg_dump is the backup */
+		const char *skipped = strstr(report, "skipped ");
+		const char *second = skipped != NULL ? strstr(skipped + 1, "skipped ") : "";
+
+		if (failures != 0 || skipped == NULL || second == NULL ||
+		    strncmp(skipped, "skipped row: reference: ", 24) != 0 ||
+		    strncmp(second, "skipped backup: ", 16) != 0 ||
+		    strstr(second + 1, "skipped ") != NULL)
 			fail_msg("%s", report);
 		free(report);
 	}
@@ -161,6 +168,28 @@ static void test_commit_and_kill(void **state)
 				 l.said == GANTRY_STORED);
 	}
 	print_message("# %d of 6 did not commit\n", lost);
+}
+
+/*
+ * A server that crashed gives the number of a transaction of which nothing had
+ * reached the disk to another one: that it committed says nothing about ours.
+ */
+static void test_number_is_given_again(void **state)
+{
+	struct pg *p = *state;
+
+	pg_open(p);
+	for (int64_t ref = 1; ref <= 3; ref++) {
+		void *unit = pg_begun(p, ref);
+
+		server_do(p->server, "kill");
+		server_do(p->server, "start");
+		for (int i = 0; i < 20; i++)
+			pg_sql(p, "select pg_current_xact_id()");
+		assert_int_equal(p->kit.st->commit(unit, &p->kit.err), GANTRY_AWAY);
+		assert_int_equal(kit_count(&p->kit, HOLDERS, ref), 0);
+		assert_int_equal(pg_holder(p, ref), GANTRY_STORED);
+	}
 }
 
 /* --- a server that is away --- */
@@ -440,6 +469,7 @@ int main(void)
 		TEST(test_commit_waits_for_standby),
 		TEST(test_commit_waits_for_standby_cut),
 		TEST(test_commit_and_kill),
+		TEST(test_number_is_given_again),
 		TEST(test_stopped),
 		TEST(test_stopped_at_once),
 		TEST(test_held_up),
