@@ -43,6 +43,7 @@ EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py
+SYSTEM_TESTS += tests/system/replicas/with_file.py
 # And a RabbitMQ, with three gateways.
 POSTGRES_TESTS += tests/system/replicas/storm.py
 EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
