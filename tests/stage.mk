@@ -55,6 +55,7 @@ SYSTEM_TESTS += tests/system/upstream/orders.py
 BROKER_TESTS += tests/system/upstream/events.py
 EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 	tests/system/postgres/planner.py tests/system/postgres/config.py
+SYSTEM_TESTS += tests/system/replicas/with_file.py
 # And a RabbitMQ, with three gateways.
 POSTGRES_TESTS += tests/system/replicas/storm.py
 EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
