@@ -1,3 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_pkgdata_DATA += etc/inventory.yaml
 EXTRA_DIST += etc/gantry.yaml
+EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
+dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json

@@ -31,17 +31,39 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py
+SYSTEM_TESTS += tests/system/admin/kit.py
+SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py
 SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py \
 	tests/system/api/tls.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
+SYSTEM_TESTS += tests/system/storage/copying.py
+EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
+# These start a PostgreSQL.
+POSTGRES_TESTS = tests/system/postgres/server.py \
+	tests/system/postgres/outage.py tests/system/postgres/failover.py \
+	tests/system/postgres/planner.py
+POSTGRES_TESTS += tests/system/storage/between.py
+SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py
+BROKER_TESTS += tests/system/observe/events.py
+EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
+	tests/system/observe/alerts-test.yaml
+SYSTEM_TESTS += tests/system/upstream/orders.py
+BROKER_TESTS += tests/system/upstream/events.py
+EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
+POSTGRES_RUN = $(POSTGRES_TESTS)
 TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
-EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS)
+if PLUGIN_POSTGRES
+TESTS += $(POSTGRES_RUN)
+endif
+EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
+EXTRA_DIST += tests/system/stores.py tests/system/postgres.py tests/system/postgres/_path.py \
+	tests/system/postgres/load.py tests/system/postgres/serve.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/tap.py tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
@@ -61,8 +83,12 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/plugins/conform
 THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
 	tests/handlers/rate_limit tests/system/http_guard_tls.py
+THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
+	tests/system/observe/metrics.py
+
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -19,6 +19,7 @@
 #define ADMIN_GROUP "gantry"
 #define ADMIN_QUEUE 256		/* requests that may wait */
 #define ADMIN_LETTERS "/admin/api/dead-letters"
+#define ADMIN_BREAKERS "/admin/api/breakers"
 
 struct admin {
 	struct admin_options options;
@@ -31,23 +32,33 @@ struct admin {
 	bool stopping;
 };
 
-/* A path, or what follows the ref of a letter. */
+/*
+ * A path, or what follows the ref of a letter or the name of a breaker. From
+ * ADMIN_OF_BREAKER on they are done at once, on the loop: that must work while
+ * the storage is away.
+ */
+enum admin_kind { ADMIN_PATH, ADMIN_OF_LETTER, ADMIN_OF_BREAKER, ADMIN_AT_ONCE };
+
 struct admin_path {
 	const char *text;
-	bool of_letter;
+	enum admin_kind kind;
 	const char *method;
 	const char *right;		/* beside the role for all */
 	admin_work *work;
 };
 
 static const struct admin_path admin_paths[] = {
-	{ ADMIN_LETTERS, false, "GET", "gantry-admin:view", look_list },
-	{ ADMIN_LETTERS "/causes", false, "GET", "gantry-admin:view", look_causes },
-	{ "/admin/api/audit", false, "GET", "gantry-admin:view", look_audit },
-	{ "", true, "GET", "gantry-admin:view", look_one },
-	{ "/retry", true, "POST", "gantry-admin:retry", resolve_retry },
-	{ "/edit", true, "POST", "gantry-admin:edit", resolve_edit },
-	{ "/discard", true, "POST", "gantry-admin:discard", resolve_discard },
+	{ ADMIN_LETTERS, ADMIN_PATH, "GET", "gantry-admin:view", look_list },
+	{ ADMIN_LETTERS "/causes", ADMIN_PATH, "GET", "gantry-admin:view", look_causes },
+	{ "/admin/api/audit", ADMIN_PATH, "GET", "gantry-admin:view", look_audit },
+	{ "", ADMIN_OF_LETTER, "GET", "gantry-admin:view", look_one },
+	{ "/retry", ADMIN_OF_LETTER, "POST", "gantry-admin:retry", resolve_retry },
+	{ "/edit", ADMIN_OF_LETTER, "POST", "gantry-admin:edit", resolve_edit },
+	{ "/discard", ADMIN_OF_LETTER, "POST", "gantry-admin:discard", resolve_discard },
+	{ ADMIN_BREAKERS, ADMIN_AT_ONCE, "GET", "gantry-admin:view", guards_list },
+	{ "/open", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_open },
+	{ "/close", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_close },
+	{ "/reset", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_reset },
 };
 
 const struct admin_options *admin_options(const struct admin *admin)
@@ -82,28 +93,44 @@ void admin_refuse(struct gantry_message *m)
 	m->home->answer(m);
 }
 
-/* "/admin/api/dead-letters/REF" and what follows it. */
-static const char *admin_split(const char *path, struct arena *arena, int64_t *ref_out)
+/* What follows "/admin/api/dead-letters/REF". */
+static const char *admin_split_letter(struct gantry_message *m, struct admin_job *job)
 {
 	size_t n = strlen(ADMIN_LETTERS), digits;
+	const char *path = m->path;
 
 	if (strncmp(path, ADMIN_LETTERS "/", n + 1) != 0)
 		return NULL;
 	path += n + 1;
 	digits = strspn(path, "0123456789");
 	if (digits == 0 || digits > 19 ||
-	    !parse_integer(arena_text_n(arena, path, digits), ref_out) || *ref_out == 0)
+	    !parse_integer(arena_text_n(&m->arena, path, digits), &job->ref) ||
+	    job->ref == 0)
 		return NULL;
 	return path + digits;
 }
 
-static const struct admin_path *admin_find(struct gantry_message *m, int64_t *ref_out)
+/* What follows "/admin/api/breakers/NAME". */
+static const char *admin_split_breaker(struct gantry_message *m, struct admin_job *job)
 {
-	const char *rest = admin_split(m->path, &m->arena, ref_out);
+	size_t n = strlen(ADMIN_BREAKERS), len;
+
+	if (strncmp(m->path, ADMIN_BREAKERS "/", n + 1) != 0)
+		return NULL;
+	len = strcspn(m->path + n + 1, "/");
+	job->name = arena_text_n(&m->arena, m->path + n + 1, len);
+	return m->path + n + 1 + len;
+}
+
+static const struct admin_path *admin_find(struct gantry_message *m,
+					   struct admin_job *job)
+{
+	const char *rest[] = { m->path, admin_split_letter(m, job),
+			       admin_split_breaker(m, job), m->path };
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(admin_paths); i++) {
 		const struct admin_path *path = &admin_paths[i];
-		const char *text = path->of_letter ? rest : m->path;
+		const char *text = rest[path->kind];
 
 		if (text != NULL && strcmp(text, path->text) == 0)
 			return path;
@@ -145,19 +172,17 @@ void admin_handle(void *ctx, struct gantry_message *m)
 {
 	struct admin *admin = ctx;
 	const struct admin_path *path;
-	struct admin_job *job;
-	const char *actor;
-	int64_t ref = 0;
+	struct admin_job *job = arena_zero(&m->arena, sizeof(*job));
 
 	if (strncmp(m->path, "/admin/api/", 11) != 0) {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
 		admin_refuse(m);
 		return;
 	}
-	path = admin_find(m, &ref);
-	actor = access_check(&admin->options, admin->group, m,
-			     path != NULL ? path->right : admin_paths[0].right);
-	if (actor == NULL)
+	path = admin_find(m, job);
+	job->actor = access_check(&admin->options, admin->group, m,
+				  path != NULL ? path->right : admin_paths[0].right);
+	if (job->actor == NULL)
 		return;
 	if (path == NULL) {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
@@ -168,10 +193,11 @@ void admin_handle(void *ctx, struct gantry_message *m)
 		admin_wrong_method(m, path->method);
 		return;
 	}
-	job = arena_zero(&m->arena, sizeof(*job));
-	*job = (struct admin_job){ .m = m, .work = path->work, .ref = ref,
-				   .actor = actor };
-	if (!admin_push(admin, job)) {
+	job->m = m;
+	job->work = path->work;
+	if (path->kind >= ADMIN_OF_BREAKER) {
+		job->work(admin, job);
+	} else if (!admin_push(admin, job)) {
 		error_set(&m->error, "OVERLOADED", "Too much to do at the moment");
 		admin_refuse(m);
 	}

@@ -9,9 +9,14 @@
  *	POST /admin/api/dead-letters/REF/edit	the body: the event as it should be
  *	POST /admin/api/dead-letters/REF/discard	{"reason": "..."}
  *	GET  /admin/api/audit?limit=&after=
+ *	GET  /admin/api/breakers
+ *	POST /admin/api/breakers/NAME/open	{"for": "5m"}, or no body
+ *	POST /admin/api/breakers/NAME/close	the same
+ *	POST /admin/api/breakers/NAME/reset
  *
  * Over TCP a token with the role gantry-admin is needed, or with one that has
- * this right alone: gantry-admin:view, :retry, :edit, :discard (D36). Over the
+ * this right alone: gantry-admin:view, :retry, :edit, :discard,
+ * :breakers (D36). Over the
  * unix socket a peer that is root, this user or in the group gantry. Knows
  * nothing of sockets and libmicrohttpd: source/http hands it complete requests.
  */
@@ -20,6 +25,7 @@
 
 #include "gateway/pipeline/engine.h"
 #include "gateway/stock/query.h"
+#include "gateway/upstream/breakers.h"
 
 struct admin;
 
@@ -28,6 +34,7 @@ struct admin_options {
 	struct engine *engine;
 	const struct graph *graph;
 	struct query_store store;
+	struct breakers *breakers;
 };
 
 /* Starts the thread that reads the storage. Main thread. */

@@ -5,3 +5,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/admin/look.c \
 	gateway/admin/private.h \
 	gateway/admin/resolve.c
+gateway_libcore_a_SOURCES += gateway/admin/guards.c

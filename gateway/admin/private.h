@@ -5,6 +5,7 @@
  *	admin.c		which path and method is what, and the reading thread
  *	access.c	who may
  *	look.c		what only looks: lists, one letter, the audit
+ *	guards.c	breakers: their states, and orders to them
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  */
 #ifndef ADMIN_PRIVATE_H
@@ -15,7 +16,8 @@
 
 struct admin_job;
 
-/* On the reading thread; answers the request now, or later by the engine. */
+/* On the reading thread, or at once on the loop's; answers the request now, or
+   later by the engine. */
 typedef void admin_work(struct admin *admin, struct admin_job *job);
 
 /* A request that waits for the storage; in the request's arena. */
@@ -24,6 +26,7 @@ struct admin_job {
 	struct gantry_message *m;	/* the request */
 	admin_work *work;
 	int64_t ref;			/* of a letter, 0: none */
+	const char *name;		/* of a breaker, or NULL */
 	const char *actor;		/* "uid 0", or the token's subject */
 };
 
@@ -45,5 +48,8 @@ admin_work look_list, look_causes, look_one, look_audit;
 
 /* resolve.c */
 admin_work resolve_retry, resolve_edit, resolve_discard;
+
+/* guards.c, at once */
+admin_work guards_list, guards_open, guards_close, guards_reset;
 
 #endif

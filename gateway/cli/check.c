@@ -19,14 +19,14 @@
 #include "gateway/source/http/http.h"
 
 static const char check_usage[] =
-	"usage: gantry check [--config FILE] [--presets DIR] [--plugins DIR] "
+	"usage: gantry check [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
 	"[--json]\n"
 	"Check the configuration and say what comes of it. Opens no storage "
 	"and no network.\n"
 	"Exit status: 0 it would start, 2 it would not.\n";
 
 static const char routes_usage[] =
-	"usage: gantry routes [--config FILE] [--presets DIR] [--plugins DIR] "
+	"usage: gantry routes [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
 	"[--json]\n"
 	"List the routes: who may call them, and the handlers they go through.\n";
 
@@ -376,7 +376,8 @@ static int check_run(int argc, char **argv, const char *usage,
 		return result;
 	if (optind < argc)
 		return common_usage(usage);
-	c.config = config_load(options.config, options.presets, &c.problems);
+	c.config = config_load_with(options.config, options.with, options.presets,
+				    &c.problems);
 	c.plugins = plugins_new(options.plugins);
 	if (c.config != NULL)
 		graph_build(c.config, c.plugins, &c.problems, &c.graph);

@@ -19,6 +19,9 @@ static void common_take(int key, struct common_options *out)
 	case 'd':
 		out->plugins = optarg;
 		break;
+	case 'w':
+		out->with = optarg;
+		break;
 	default:
 		out->json = true;
 	}
@@ -35,6 +38,7 @@ int common_parse(int argc, char **argv, const char *usage,
 {
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
@@ -44,7 +48,7 @@ int common_parse(int argc, char **argv, const char *usage,
 	int key;
 
 	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
-					PLUGINDIR, false };
+					PLUGINDIR, false, NULL };
 	optind = 0;	/* a command may run more than once in a process */
 	while ((key = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
 		if (key == 'h') {

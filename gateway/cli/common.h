@@ -20,6 +20,7 @@ struct common_options {
 	const char *presets;	/* --presets DIR */
 	const char *plugins;	/* --plugins DIR */
 	bool json;		/* --json */
+	const char *with;	/* --with FILE, or NULL */
 };
 
 /*

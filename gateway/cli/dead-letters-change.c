@@ -49,7 +49,8 @@ static int change_open(struct change *c, const struct dead_letters_options *o)
 {
 	struct problems problems = { 0 };
 	struct gantry_error err = ERROR_INIT;
-	struct config *config = config_load(o->common.config, o->common.presets, &problems);
+	struct config *config = config_load_with(o->common.config, o->common.with,
+						 o->common.presets, &problems);
 	int status = COMMON_OK;
 
 	*c = (struct change){ .options = o };

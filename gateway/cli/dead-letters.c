@@ -43,6 +43,7 @@ static const char dead_letters_usage[] =
 	"  --body FILE       edit: the event as it should be\n"
 	"  --reason TEXT     discard: why, for the audit\n"
 	"  --config FILE     configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE       one more file, read last (one of several on a host)\n"
 	"  --presets DIR     presets that \"use:\" names\n"
 	"  --plugins DIR     plugins by short name\n"
 	"  --json            print JSON\n"
@@ -99,6 +100,7 @@ static int dead_letters_take(int key, struct dead_letters_options *o)
 		['C'] = &o->cause, ['Q'] = &o->queue, ['A'] = &o->after,
 		['B'] = &o->body, ['R'] = &o->reason, ['c'] = &o->common.config,
 		['p'] = &o->common.presets, ['d'] = &o->common.plugins,
+		['w'] = &o->common.with,
 		['z'] = NULL,
 	};
 
@@ -129,6 +131,7 @@ static int dead_letters_parse(int argc, char **argv, struct dead_letters_options
 		{ "all", no_argument, NULL, 'a' },
 		{ "group", no_argument, NULL, 'g' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },

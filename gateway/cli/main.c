@@ -10,6 +10,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/cli/api-key.h"
+#include "gateway/cli/breakers.h"
 #include "gateway/cli/check.h"
 #include "gateway/cli/common.h"
 #include "gateway/cli/dead-letters.h"
@@ -37,8 +38,9 @@ static const struct main_command main_commands[] = {
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
+	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
-	{ "storage", storage_main, "verify, back up and migrate the storage" },
+	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };
 
 static void main_help(FILE *out)

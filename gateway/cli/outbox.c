@@ -29,6 +29,7 @@ static const char outbox_usage[] =
 	"by its eventId or its ref.\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
 	"  --plugins DIR   plugins by short name\n"
 	"  --json          print JSON; list then prints all events\n"

@@ -3,11 +3,14 @@
 #include "gateway/cli/plugins.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/plugins-test.h"
 #include "gateway/config/option.h"
 #include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
@@ -15,8 +18,16 @@
 static const char plugins_usage[] =
 	"usage: gantry plugins list [--plugins DIR] [--json]\n"
 	"       gantry plugins describe NAME [--plugins DIR] [--json]\n"
-	"List the plugins, or say what one can be told and what it offers.\n"
-	"Exit status: 0 ok, 1 a plugin cannot be loaded, 2 wrong usage.\n";
+	"       gantry plugins test-storage NAME [--set KEY=VALUE]... [--only CHECK]\n"
+	"                  [--effort N] [--seed N] [--plugins DIR] [--json]\n"
+	"List the plugins, say what one can be told and what it offers, or prove that\n"
+	"a storage keeps the contract: on a store of its own, in which it leaves rows.\n"
+	"  --set KEY=VALUE  an option of the storage\n"
+	"  --only CHECK     only checks whose names begin so\n"
+	"  --effort N       how much of what is random, 1 to 100 (default: 4)\n"
+	"  --seed N         repeats what was random\n"
+	"Exit status: 0 ok, 1 a plugin cannot be loaded or does not keep the contract,\n"
+	"2 wrong usage.\n";
 
 /* How the list is shown; both forms come from the same walk. */
 struct plugins_list {
@@ -198,22 +209,102 @@ static int plugins_describe(struct plugins *plugins, const char *name,
 	return COMMON_OK;
 }
 
+/* The options of all three, of which list and describe know but the last two. */
+struct plugins_options {
+	const char *plugins;
+	struct plugins_test_options test;
+	bool of_test;		/* one was given that only test-storage knows */
+};
+
+/* -1, or the exit status with the reason on stderr. */
+static int plugins_number(const char *option, uint64_t max, uint64_t *number_out)
+{
+	int64_t number;
+
+	if (parse_integer(optarg, &number) && number >= 1 &&
+	    (uint64_t)number <= max) {
+		*number_out = (uint64_t)number;
+		return -1;
+	}
+	fprintf(stderr, "gantry: %s: must be 1 to %" PRIu64 ": \"%s\"\n", option, max,
+		optarg);
+	return COMMON_USAGE;
+}
+
+static int plugins_take(int key, struct plugins_options *o)
+{
+	uint64_t effort = 0;
+	int status = -1;
+
+	o->of_test |= key != 'd' && key != 'j';
+	switch (key) {
+	case 'd':
+		o->plugins = optarg;
+		break;
+	case 's':
+		return sets_add(&o->test.sets, optarg);
+	case 'o':
+		o->test.only = optarg;
+		break;
+	case 'e':
+		status = plugins_number("--effort", 100, &effort);
+		o->test.effort = (unsigned)effort;
+		break;
+	case 'r':
+		return plugins_number("--seed", INT64_MAX, &o->test.seed);
+	default:
+		o->test.json = true;
+	}
+	return status;
+}
+
+static int plugins_parse(int argc, char **argv, struct plugins_options *o)
+{
+	static const struct option known[] = {
+		{ "plugins", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "set", required_argument, NULL, 's' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "effort", required_argument, NULL, 'e' },
+		{ "seed", required_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int key, status = -1;
+
+	*o = (struct plugins_options){ .plugins = PLUGINDIR };
+	optind = 0;	/* a command may run more than once in a process */
+	while (status < 0 && (key = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+		if (key == 'h') {
+			fputs(plugins_usage, stdout);
+			return COMMON_OK;
+		}
+		status = key == '?' ? common_usage(plugins_usage) : plugins_take(key, o);
+	}
+	return status;
+}
+
 int plugins_main(int argc, char **argv)
 {
-	struct common_options options;
+	struct plugins_options o;
 	struct plugins *plugins;
-	int result = common_parse(argc, argv, plugins_usage, &options);
+	int result = plugins_parse(argc, argv, &o);
 	int left = argc - optind;
 	const char *command = left > 0 ? argv[optind] : "";
 
 	if (result >= 0)
 		return result;
-	plugins = plugins_new(options.plugins);
-	if (strcmp(command, "list") == 0 && left == 1)
-		result = plugins_list(plugins, options.json);
+	plugins = plugins_new(o.plugins);
+	if (left == 2)
+		o.test.plugin = argv[optind + 1];
+	if (strcmp(command, "test-storage") == 0 && left == 2)
+		result = plugins_test_run(plugins, &o.test);
+	else if (o.of_test)
+		result = common_usage(plugins_usage);
+	else if (strcmp(command, "list") == 0 && left == 1)
+		result = plugins_list(plugins, o.test.json);
 	else if (strcmp(command, "describe") == 0 && left == 2)
-		result = plugins_describe(plugins, argv[optind + 1],
-					  options.json);
+		result = plugins_describe(plugins, argv[optind + 1], o.test.json);
 	else
 		result = common_usage(plugins_usage);
 	plugins_free(&plugins);

@@ -5,13 +5,11 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/commit/schema.h"
-#include "gateway/config/yaml.h"
 #include "gateway/pipeline/graph.h"
 
 static int target_fail(const char *what, const char *why)
@@ -74,30 +72,6 @@ static void target_route(struct run_handler *r, struct gantry_instance *instance
 	r->route = route;
 }
 
-/* "key=value" lines as YAML, whose errors name the option. */
-static struct config_entry *target_entry(struct run_handler *r, const char *plugin,
-					 struct problems *problems)
-{
-	struct node_file *file = arena_zero(&r->arena, sizeof(*file));
-	struct config_entry *entry = arena_zero(&r->arena, sizeof(*entry));
-	AUTO_FREE char *folder = getcwd(NULL, 0);
-	char *text = arena_format(&r->arena, "plugin: \"%s\"\n", plugin);
-
-	file->name = file->path = "--set";
-	file->folder = arena_text(&r->arena, folder != NULL ? folder : "/");
-	for (unsigned i = 0; i < r->options->n_sets; i++) {
-		const char *set = r->options->sets[i], *equals = strchr(set, '=');
-
-		text = arena_format(&r->arena, "%s%.*s: %s\n", text, (int)(equals - set),
-				    set, equals + 1);
-	}
-	entry->section = "handlers";
-	entry->name = entry->path = "run-handler";
-	entry->node = entry->key = yaml_parse(file, text, strlen(text), &r->arena,
-					      problems);
-	return entry;
-}
-
 static int target_told(struct problems *problems)
 {
 	int status = problems->n > 0 ? COMMON_USAGE : COMMON_OK;
@@ -142,7 +116,7 @@ static int target_of_plugin(struct run_handler *r)
 		return target_fail(o->target, o->handler != NULL ?
 				   "has no handler of this name" :
 				   "has several handlers, or none: name one");
-	entry = target_entry(r, path, &problems);
+	entry = sets_entry(&o->sets, "run-handler", path, &r->arena, &problems);
 	if (problems.n == 0)
 		r->instance = instance_new(plugin, entry, r->graph->service, &problems);
 	status = target_told(&problems);
@@ -204,7 +178,8 @@ static int target_load(struct run_handler *r)
 	struct problems problems = { 0 };
 	int status;
 
-	r->config = config_load(o->config, o->presets, &problems);
+	r->config = config_load_with(o->config, o->with, o->presets,
+				     &problems);
 	if (r->config != NULL)
 		graph_build(r->config, r->plugins, &problems, &r->graph);
 	status = target_told(&problems);

@@ -29,6 +29,7 @@ static const char run_handler_usage[] =
 	"  --param NAME=TEXT a parameter of the path\n"
 	"  --set KEY=VALUE   PLUGIN.so: an option of the plugin\n"
 	"  --config FILE     configuration\n"
+	"  --with FILE       one more file, read last (one of several on a host)\n"
 	"  --presets DIR     presets that \"use:\" names (default: " PRESETDIR ")\n"
 	"  --plugins DIR     plugins by short name (default: " PLUGINDIR ")\n"
 	"  --json            print one JSON object a message\n"
@@ -37,27 +38,20 @@ static const char run_handler_usage[] =
 	"Exit status: 0 all messages were done; 1 some failed or were rejected; 2 usage\n"
 	"or configuration.\n";
 
-static int run_handler_pair(const char *option, struct run_handler_options *o,
-			    struct message_pair *pair_out)
+static int run_handler_param(struct run_handler_options *o)
 {
 	char *equals = strchr(optarg, '=');
 
 	if (equals == NULL || equals == optarg) {
-		fprintf(stderr, "gantry: %s: must be NAME=VALUE: \"%s\"\n", option,
-			optarg);
+		fprintf(stderr, "gantry: --param: must be NAME=VALUE: \"%s\"\n", optarg);
 		return COMMON_USAGE;
 	}
-	if (o->n_sets == RUN_HANDLER_SETS || o->n_params == RUN_HANDLER_SETS) {
-		fprintf(stderr, "gantry: %s: more than %d\n", option, RUN_HANDLER_SETS);
+	if (o->n_params == RUN_HANDLER_PARAMS) {
+		fprintf(stderr, "gantry: --param: more than %d\n", RUN_HANDLER_PARAMS);
 		return COMMON_USAGE;
-	}
-	if (pair_out == NULL) {
-		o->sets[o->n_sets++] = optarg;
-		return -1;
 	}
 	*equals = '\0';
-	*pair_out = (struct message_pair){ optarg, equals + 1 };
-	o->n_params++;
+	o->params[o->n_params++] = (struct message_pair){ optarg, equals + 1 };
 	return -1;
 }
 
@@ -80,9 +74,9 @@ static int run_handler_take(int key, struct run_handler_options *o)
 		}
 		break;
 	case 's':
-		return run_handler_pair("--set", o, NULL);
+		return sets_add(&o->sets, optarg);
 	case 'P':
-		return run_handler_pair("--param", o, &o->params[o->n_params]);
+		return run_handler_param(o);
 	case 'c':
 		o->common.config = optarg;
 		o->has_config = true;
@@ -92,6 +86,9 @@ static int run_handler_take(int key, struct run_handler_options *o)
 		break;
 	case 'd':
 		o->common.plugins = optarg;
+		break;
+	case 'w':
+		o->common.with = optarg;
 		break;
 	default:
 		o->common.json = true;
@@ -108,6 +105,7 @@ static int run_handler_parse(int argc, char **argv, struct run_handler_options *
 		{ "set", required_argument, NULL, 's' },
 		{ "param", required_argument, NULL, 'P' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },

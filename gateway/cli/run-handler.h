@@ -13,13 +13,14 @@
 #define CLI_RUN_HANDLER_H
 
 #include "gateway/cli/common.h"
+#include "gateway/cli/sets.h"
 #include "gateway/commit/dry.h"
 #include "gateway/commit/letters.h"
 #include "gateway/config/config.h"
 #include "gateway/pipeline/engine.h"
 #include "gateway/plugin/plugins.h"
 
-#define RUN_HANDLER_SETS 64
+#define RUN_HANDLER_PARAMS 64
 
 struct run_handler_options {
 	struct common_options common;
@@ -28,9 +29,9 @@ struct run_handler_options {
 	const char *handler;	/* behind a PLUGIN.so, or NULL */
 	const char *event, *export;	/* files, one of them */
 	const char *as;		/* "event", "http", "schedule", or NULL */
-	const char *sets[RUN_HANDLER_SETS];	/* "key=value" */
-	struct message_pair params[RUN_HANDLER_SETS];
-	unsigned n_sets, n_params;
+	struct sets sets;
+	struct message_pair params[RUN_HANDLER_PARAMS];
+	unsigned n_params;
 };
 
 struct run_handler {

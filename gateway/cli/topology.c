@@ -24,6 +24,7 @@ static const char topology_usage[] =
 	"apply makes what is missing, and changes nothing that is there.\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
 	"  --plugins DIR   plugins by short name\n"
 	"  --json          print JSON\n"
@@ -57,7 +58,8 @@ static int topology_configure(struct topology_command *c)
 	int status = COMMON_OK;
 
 	c->plugins = plugins_new(c->options.plugins);
-	c->config = config_load(c->options.config, c->options.presets, &problems);
+	c->config = config_load_with(c->options.config, c->options.with, c->options.presets,
+				    &problems);
 	if (c->config != NULL)
 		graph_build(c->config, c->plugins, &problems, &c->graph);
 	if (problems.n > 0) {

@@ -140,7 +140,7 @@ const struct gantry_schema commit_schema = {
 	.size = sizeof(struct gantry_schema),
 	.name = "gantry",
 	.major = 1,
-	.minor = 1,
+	.minor = 2,
 	.tables = commit_tables,
 	.n_tables = COMMIT_TABLES,
 };

@@ -86,7 +86,21 @@ struct config_amqp {
 };
 
 struct config_upstream {
+	const char *name;
 	const char *url;
+	int64_t timeout, connect_timeout, deadline;	/* ms */
+	int64_t retries;
+	int64_t backoff, max_backoff;	/* ms */
+	int64_t max_response;		/* bytes */
+	int64_t pool, queue;		/* calls at once, and those that wait */
+	const char *breaker;		/* NULL: none */
+	const char *auth;		/* that signs our tokens; NULL: none */
+	const char *audience, *kid;	/* NULL: not said */
+	const char *const *roles;	/* NULL: not said */
+	int64_t token_ttl;		/* ms */
+	const char *ca_file;		/* NULL: those of the system */
+	const char *cert_file, *key_file;	/* both or none */
+	int64_t verify;			/* enum config_verify */
 };
 
 /* One entry that later files replace as a whole. */
@@ -130,6 +144,7 @@ struct config_route {
 struct config {
 	struct arena arena;
 	const char *path;		/* of the main file */
+	const char *with;		/* of the one read last, or NULL */
 	const struct node_file **files;	/* in the order of reading */
 	unsigned n_files;
 	const char *service;
@@ -144,6 +159,8 @@ struct config {
 	struct config_amqp broker;		/* what amqp says */
 	struct config_list sections;	/* service, http, storage ... */
 	struct config_list auth, breakers, handlers, upstreams;
+	struct config_upstream *upstream;	/* what upstreams say, in their
+						   order; upstreams.n of them */
 	struct config_route **routes;
 	unsigned n_routes;
 };
@@ -156,6 +173,9 @@ struct config {
  */
 struct config *config_load(const char *path, const char *preset_dir,
 			   struct problems *problems);
+/* The same, with one more file that is read last; NULL: none. */
+struct config *config_load_with(const char *path, const char *with,
+				const char *preset_dir, struct problems *problems);
 void config_free(struct config **config);
 
 /* The entry of a list by its name, or NULL. */

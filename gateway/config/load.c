@@ -338,6 +338,20 @@ static void load_dropped(struct config *config, const struct node_file *beside,
 	free(list);
 }
 
+/* What one of several gateways on a host has for itself. */
+static void load_with(struct config *config, const char *path,
+		      struct problems *problems)
+{
+	const struct node *root;
+
+	if (path == NULL)
+		return;
+	config->with = arena_text(&config->arena, path);
+	root = load_read(config, load_file(config, path, path), problems);
+	if (root != NULL)
+		load_merge(config, root, problems);
+}
+
 static const char *load_base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -347,6 +361,12 @@ static const char *load_base(const char *path)
 
 struct config *config_load(const char *path, const char *preset_dir,
 			   struct problems *problems)
+{
+	return config_load_with(path, NULL, preset_dir, problems);
+}
+
+struct config *config_load_with(const char *path, const char *with,
+				const char *preset_dir, struct problems *problems)
 {
 	struct config *config = memory_new(sizeof(*config));
 	struct node_file *file;
@@ -367,6 +387,7 @@ struct config *config_load(const char *path, const char *preset_dir,
 	config->files[config->n_files++] = file;
 	load_merge(config, root, problems);
 	load_dropped(config, file, problems);
+	load_with(config, with, problems);
 	section_fill(config, root, problems);
 	return config;
 }

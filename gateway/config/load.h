@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * load - merges the files of a configuration in their order: presets, the
- * main file, conf.d. Its result is struct config; see config.h for what others
+ * main file, conf.d, one more. Its result is struct config; see config.h for what others
  * call.
  */
 #ifndef CONFIG_LOAD_H

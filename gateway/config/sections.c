@@ -9,6 +9,7 @@
 #include "gateway/config/endpoints.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
+#include "gateway/config/upstreams.h"
 
 static const struct gantry_option *const section_http[] = {
 	GANTRY_TEXT(struct config_http, listen, .fallback = "127.0.0.1:8080",
@@ -156,13 +157,6 @@ static const struct gantry_option *const section_amqp[] = {
 	NULL
 };
 
-static const struct gantry_option *const section_upstreams[] = {
-	GANTRY_TEXT(struct config_upstream, url,
-		    .flags = GANTRY_OPTION_REQUIRED,
-		    .summary = "http:// or https:// with host and port"),
-	NULL
-};
-
 #define SECTION_AT(member) offsetof(struct config, member)
 
 const struct section section_list[] = {
@@ -179,7 +173,7 @@ const struct section section_list[] = {
 	{ "auth", SECTION_NAMED, NULL, SECTION_AT(auth) },
 	{ "breakers", SECTION_NAMED, NULL, SECTION_AT(breakers) },
 	{ "handlers", SECTION_NAMED, NULL, SECTION_AT(handlers) },
-	{ "upstreams", SECTION_NAMED, section_upstreams,
+	{ "upstreams", SECTION_NAMED, upstreams_options,
 	  SECTION_AT(upstreams) },
 	{ "routes", SECTION_ROUTES, NULL, 0 },
 	{ NULL, SECTION_TEXT, NULL, 0 },
@@ -249,27 +243,6 @@ static void section_check_tls(const struct config_entry *entry,
 			     "without cert_file and key_file", entry->path);
 }
 
-static void section_check_url(const struct config_entry *entry,
-			      const char *url, struct problems *problems)
-{
-	static const char scheme[] = "http";
-	size_t len = strlen(scheme);
-	const char *rest = url;
-
-	if (url == NULL)
-		return;
-	if (strncmp(url, scheme, len) == 0) {
-		rest = url + len;
-		rest += *rest == 's';
-	}
-	if (rest == url || strncmp(rest, "://", 3) != 0 ||
-	    strspn(rest + 3, "/?#:@") != 0 || rest[3] == '\0')
-		problems_add(problems, node_get(entry->node, "url"),
-			     "%s.url: not a URL that begins with %s:// or "
-			     "%ss://: \"%s\"", entry->path, scheme, scheme,
-			     url);
-}
-
 static void section_fill_text(struct config *config, const struct section *s,
 			      const struct config_entry *entry,
 			      struct problems *problems)
@@ -309,20 +282,6 @@ static struct node section_nothing(const struct node *main_file)
 {
 	return (struct node){ .kind = NODE_MAP, .file = main_file->file,
 			      .line = 1, .column = 1 };
-}
-
-static void section_fill_upstreams(struct config *config,
-				   struct problems *problems)
-{
-	for (unsigned i = 0; i < config->upstreams.n; i++) {
-		const struct config_entry *entry = config->upstreams.items[i];
-		struct config_upstream upstream = { 0 };
-		struct option_job job = { section_upstreams, entry->path, NULL,
-					  &config->arena, problems };
-
-		if (option_fill(&job, entry->node, &upstream) == 0)
-			section_check_url(entry, upstream.url, problems);
-	}
 }
 
 /* "plugin" is looked at by whoever loads it; that it is there shows here. */
@@ -371,7 +330,7 @@ void section_fill(struct config *config, const struct node *main_file,
 	section_check_tls(config_find(&config->sections, "http"), problems);
 	section_check_tls(config_find(&config->sections, "admin"), problems);
 	endpoints_fill(config, problems);
-	section_fill_upstreams(config, problems);
+	upstreams_fill(config, problems);
 	if (config->storage == NULL)
 		problems_add_at(problems, main_file->file, NULL,
 				"storage: missing");

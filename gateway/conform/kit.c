@@ -19,6 +19,16 @@ int kit_fail(struct kit *k, const char *format, ...)
 	return -1;
 }
 
+int kit_skip(struct kit *k, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(k->seen, sizeof(k->seen), format, ap);
+	va_end(ap);
+	return 1;
+}
+
 static const char *kit_answer(enum gantry_stored stored)
 {
 	static const char *const names[] = { "BROKEN", "STORED", "CONFLICT",
@@ -37,6 +47,13 @@ int kit_want(struct kit *k, enum gantry_stored got, enum gantry_stored wanted,
 	return kit_fail(k, "%s: %s instead of %s%s%s", what, kit_answer(got),
 			kit_answer(wanted), got == GANTRY_STORED ? "" : ": ",
 			got == GANTRY_STORED ? "" : k->err.message);
+}
+
+int kit_raced(struct kit *k, enum gantry_stored got, const char *what)
+{
+	if (got == GANTRY_CONFLICT)
+		return kit_want(k, got, GANTRY_CONFLICT, what);
+	return kit_want(k, got, GANTRY_STORED, what) < 0 ? -1 : 1;
 }
 
 int64_t kit_ref(struct kit *k)
@@ -92,6 +109,15 @@ struct gantry_key kit_key(unsigned table, unsigned index, unsigned n,
 				    .values = values };
 }
 
+void kit_close(struct kit *k)
+{
+	if (k->other != NULL)
+		k->ops->close(k->ops->context, k->other);
+	if (k->self != NULL)
+		k->ops->close(k->ops->context, k->self);
+	k->self = k->other = NULL;
+}
+
 int kit_open(struct kit *k, const struct gantry_schema *schema)
 {
 	error_reset(&k->err);
@@ -100,36 +126,102 @@ int kit_open(struct kit *k, const struct gantry_schema *schema)
 		return kit_fail(k, "open: %s", k->err.message);
 	}
 	k->schema = schema;
-	return kit_want(k, k->st->prepare(k->self, schema, GANTRY_PREPARE_SERVE, &k->err),
-			GANTRY_STORED, "prepare");
+	if (kit_want(k, k->st->prepare(k->self, schema, GANTRY_PREPARE_SERVE, &k->err),
+		     GANTRY_STORED, "prepare") == 0)
+		return 0;
+	kit_close(k);
+	return -1;
 }
 
-void kit_close(struct kit *k)
+enum gantry_stored kit_begin(struct kit *k, void **unit_out)
 {
-	if (k->self != NULL)
-		k->ops->close(k->ops->context, k->self);
-	k->self = NULL;
+	error_reset(&k->err);
+	return k->st->begin(k->self, k->lane, unit_out, &k->err);
+}
+
+/* Consecutive keys of one table are one set. */
+static size_t kit_sets(struct kit *k, const struct kit_load *load,
+		       const struct gantry_key_set ***sets_out)
+{
+	const struct gantry_key **keys =
+		arena_alloc(&k->arena, (load->n_locks + 1) * sizeof(*keys));
+	struct gantry_key_set *sets =
+		arena_alloc(&k->arena, (load->n_locks + 1) * sizeof(*sets));
+	size_t n = 0;
+
+	*sets_out = arena_alloc(&k->arena, (load->n_locks + 1) * sizeof(**sets_out));
+	for (size_t i = 0; i < load->n_locks; i++) {
+		keys[i] = &load->locks[i];
+		if (i == 0 || load->locks[i].table != load->locks[i - 1].table) {
+			sets[n] = (struct gantry_key_set){ .size = sizeof(*sets),
+							   .keys = &keys[i] };
+			(*sets_out)[n] = &sets[n];
+			n++;
+		}
+		sets[n - 1].n++;
+	}
+	return n;
+}
+
+enum gantry_stored kit_load(struct kit *k, void *unit, struct kit_load *load)
+{
+	size_t n = load->n_locks + load->n_keys;
+	const struct gantry_table **tables =
+		arena_alloc(&k->arena, (n + 1) * sizeof(*tables));
+	const struct gantry_key **keys =
+		arena_alloc(&k->arena, (load->n_keys + 1) * sizeof(*keys));
+	const struct gantry_key_set **sets;
+	const struct gantry_sink sink = kit_sink(load->rows);
+	size_t n_sets = kit_sets(k, load, &sets);
+
+	for (size_t i = 0; i < n; i++)
+		tables[i] = k->schema->tables[
+			(i < load->n_locks ? &load->locks[i] :
+			 &load->keys[i - load->n_locks])->table];
+	for (size_t i = 0; i < load->n_keys; i++)
+		keys[i] = &load->keys[i];
+	*load->rows = (struct kit_rows){ .kit = k, .by_key = tables };
+	error_reset(&k->err);
+	return k->st->load(unit, sets, n_sets, keys, load->n_keys, &sink,
+			   &load->now_ms, &k->err);
+}
+
+enum gantry_stored kit_store(struct kit *k, void *unit,
+			     const struct gantry_change *changes, size_t n)
+{
+	const struct gantry_change **list =
+		arena_alloc(&k->arena, (n + 1) * sizeof(*list));
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = &changes[i];
+	error_reset(&k->err);
+	return k->st->store(unit, list, n, &k->err);
+}
+
+enum gantry_stored kit_commit(struct kit *k, void *unit)
+{
+	error_reset(&k->err);
+	return k->st->commit(unit, &k->err);
+}
+
+enum gantry_stored kit_end(struct kit *k, void *unit,
+			   const struct gantry_change *changes, size_t n)
+{
+	enum gantry_stored stored = kit_store(k, unit, changes, n);
+
+	if (stored == GANTRY_STORED)
+		return kit_commit(k, unit);
+	k->st->rollback(unit);
+	return stored;
 }
 
 enum gantry_stored kit_unit(struct kit *k, const struct gantry_change *changes,
 			    size_t n)
 {
-	const struct gantry_change *list[16];
-	enum gantry_stored stored;
 	void *unit;
+	enum gantry_stored stored = kit_begin(k, &unit);
 
-	assert(n <= 16);
-	for (size_t i = 0; i < n; i++)
-		list[i] = &changes[i];
-	error_reset(&k->err);
-	stored = k->st->begin(k->self, 0, &unit, &k->err);
-	if (stored != GANTRY_STORED)
-		return stored;
-	stored = k->st->store(unit, list, n, &k->err);
-	if (stored == GANTRY_STORED)
-		return k->st->commit(unit, &k->err);
-	k->st->rollback(unit);
-	return stored;
+	return stored == GANTRY_STORED ? kit_end(k, unit, changes, n) : stored;
 }
 
 int64_t kit_holder(struct kit *k, struct gantry_value name)

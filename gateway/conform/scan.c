@@ -47,7 +47,7 @@ static int scan_row_order(const void *x, const void *y)
 
 static int scan_lines(struct kit *k, struct lines *lines)
 {
-	static const char *const b[EACH] = { "m", NULL, "", "\xff", "m", "ma", "Z",
+	static const char *const b[EACH] = { "m", NULL, "", "\xf0\x90\x80\x80", "m", "ma", "Z",
 					     NULL, "m" };
 
 	lines->base = kit_ref(k);

@@ -259,6 +259,149 @@ static int unit_sink_stops(struct kit *k)
 		kit_fail(k, "no read works after a sink stopped: %s", k->err.message);
 }
 
+/* Half of them collide, in store or in commit, as the storage has it. */
+static int unit_believed_one(struct kit *k, struct gantry_value name)
+{
+	const struct gantry_value v[KIT_COLUMNS] = { kit_number(kit_ref(k)),
+						     kit_number(1), name };
+	const struct gantry_change c = kit_change(GANTRY_NEW, HOLDERS, v, 0);
+	enum gantry_stored stored = kit_unit(k, &c, 1);
+	char said[200];
+	int there;
+
+	snprintf(said, sizeof(said), "%.190s", k->err.message);
+	there = kit_count(k, HOLDERS, v[REF].is.number);
+	if (there < 0)
+		return -1;
+	if (stored == GANTRY_STORED && there == 0)
+		return kit_fail(k, "a unit was told STORED, and nothing of it is there");
+	if (stored != GANTRY_STORED && there != 0)
+		return kit_fail(k, "a unit was told that nothing happened (\"%s\"), and it is "
+				"there", said);
+	if (stored == GANTRY_CONFLICT)
+		return 0;
+	return stored == GANTRY_STORED ? 0 :
+		kit_fail(k, "neither STORED nor CONFLICT: %s", said);
+}
+
+static int unit_believed(struct kit *k)
+{
+	for (unsigned i = 0; i < 20 * k->effort; i++) {
+		struct gantry_value name = kit_id(k, "believed");
+
+		if (unit_believed_one(k, name) < 0 || unit_believed_one(k, name) < 0)
+			return -1;
+		arena_reset(&k->arena);
+	}
+	return 0;
+}
+
+static int unit_now(struct kit *k, int64_t now_ms[2])
+{
+	struct kit_rows rows;
+	struct kit_load load = { .rows = &rows };
+	enum gantry_stored stored = GANTRY_STORED;
+	void *unit;
+
+	if (kit_want(k, kit_begin(k, &unit), GANTRY_STORED, "begin") < 0)
+		return -1;
+	for (unsigned i = 0; i < 2 && stored == GANTRY_STORED; i++) {
+		if (i > 0)
+			kit_sleep(10);
+		stored = kit_load(k, unit, &load);
+		now_ms[i] = load.now_ms;
+	}
+	k->st->rollback(unit);
+	return kit_want(k, stored, GANTRY_STORED, "load of nothing");
+}
+
+/* Milliseconds since 1970, the same through a unit, on with the next. */
+static int unit_clock(struct kit *k)
+{
+	int64_t first[2], then[2];
+
+	if (unit_now(k, first) < 0)
+		return -1;
+	kit_sleep(30);
+	if (unit_now(k, then) < 0)
+		return -1;
+	if (first[0] != first[1] || then[0] != then[1])
+		return kit_fail(k, "now is not the same through a unit");
+	if (first[0] < INT64_C(1500000000000) || first[0] > INT64_C(32503680000000))
+		return kit_fail(k, "now is %" PRId64 ", which are no milliseconds since 1970",
+				first[0]);
+	return then[0] >= first[0] + 20 && then[0] <= first[0] + 20000 ? 0 :
+		kit_fail(k, "30 ms later now is %" PRId64 " ms later", then[0] - first[0]);
+}
+
+enum { LARGE = 1500 };
+
+static int unit_large_store(struct kit *k, struct gantry_value (*v)[KIT_COLUMNS],
+			    enum gantry_change_kind kind, uint64_t mask)
+{
+	struct gantry_change *c = arena_alloc(&k->arena, LARGE * sizeof(*c));
+	void *unit;
+
+	for (unsigned i = 0; i < LARGE; i++)
+		c[i] = kit_change(kind, HOLDERS, v[i], mask);
+	if (kit_want(k, kit_begin(k, &unit), GANTRY_STORED, "begin") < 0)
+		return -1;
+	return kit_want(k, kit_end(k, unit, c, LARGE), GANTRY_STORED, "a large unit");
+}
+
+/* Each row under the number of its key, with the note that it should have. */
+static int unit_large_is(struct kit *k, struct gantry_value (*v)[KIT_COLUMNS], size_t wanted)
+{
+	struct gantry_key *keys = arena_alloc(&k->arena, LARGE * sizeof(*keys));
+	struct kit_rows rows;
+	struct kit_load load = { .locks = keys, .n_locks = LARGE, .rows = &rows };
+	enum gantry_stored stored;
+	void *unit;
+
+	for (unsigned i = 0; i < LARGE; i++)
+		keys[i] = i % 2 == 0 ? kit_key(HOLDERS, GANTRY_BY_REF, 1, &v[i][REF]) :
+				       kit_key(HOLDERS, HOLDERS_NAME, 1, &v[i][NAME]);
+	if (kit_want(k, kit_begin(k, &unit), GANTRY_STORED, "begin") < 0)
+		return -1;
+	stored = kit_load(k, unit, &load);
+	k->st->rollback(unit);
+	if (kit_want(k, stored, GANTRY_STORED, "a large load") < 0)
+		return -1;
+	if (rows.n != wanted)
+		return kit_fail(k, "a large load found %zu rows of %zu", rows.n, wanted);
+	for (size_t i = 0; i < rows.n; i++)
+		for (unsigned column = REF; column <= NUMBER; column++)
+			if (!kit_equal(&rows.rows[i].values[column],
+				       &v[rows.rows[i].key][column]))
+				return kit_fail(k, "a large load gives column %u of another "
+						"row, or as it was", column);
+	return 0;
+}
+
+static int unit_large(struct kit *k)
+{
+	struct gantry_value (*v)[KIT_COLUMNS] = arena_zero(&k->arena, LARGE * sizeof(*v));
+
+	for (unsigned i = 0; i < LARGE; i++) {
+		v[i][REF] = kit_number(kit_ref(k));
+		v[i][VERSION] = kit_number(1);
+		v[i][NAME] = kit_id(k, "large");
+		v[i][NOTE] = i % 3 == 0 ? kit_null() : kit_text("first");
+		v[i][NUMBER] = i % 5 == 0 ? kit_null() : kit_number(i);
+	}
+	if (unit_large_store(k, v, GANTRY_NEW, 0) < 0 || unit_large_is(k, v, LARGE) < 0)
+		return -1;
+	for (unsigned i = 0; i < LARGE; i++) {
+		v[i][VERSION] = kit_number(2);
+		v[i][NOTE] = i % 2 == 0 ? kit_null() : kit_text("then");
+	}
+	if (unit_large_store(k, v, GANTRY_CHANGED, 1 << VERSION | 1 << NOTE) < 0 ||
+	    unit_large_is(k, v, LARGE) < 0 ||
+	    unit_large_store(k, v, GANTRY_GONE, 0) < 0)
+		return -1;
+	return unit_large_is(k, v, 0);
+}
+
 const struct kit_check kit_checks_unit[] = {
 	{ "unit: rollback", unit_rollback, 0 },
 	{ "unit: nothing", unit_empty, 0 },
@@ -271,5 +414,8 @@ const struct kit_check kit_checks_unit[] = {
 	{ "unit: change collides", unit_change_collides, 0 },
 	{ "unit: key moves", unit_key_moves, 0 },
 	{ "unit: sink stops", unit_sink_stops, 0 },
+	{ "unit: commit is believed", unit_believed, 0 },
+	{ "unit: clock", unit_clock, 0 },
+	{ "unit: large", unit_large, 0 },
 	{ NULL, NULL, 0 },
 };

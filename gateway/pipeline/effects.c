@@ -152,7 +152,8 @@ static void effects_put_command(struct effects_pen *pen,
 
 	effects_put_number(pen, (int64_t)c->kind | (int64_t)c->if_refused << 16 |
 					(int64_t)c->by_event << 32 |
-					(int64_t)c->no_shortage_event << 33);
+					(int64_t)c->no_shortage_event << 33 |
+					(int64_t)c->unverified << 34);
 	effects_put_number(pen, c->quantity);
 	effects_put_number(pen, c->expires_at_ms);
 	effects_put_number(pen, c->if_version);
@@ -174,6 +175,7 @@ static void effects_get_command(struct effects_eye *eye, struct gantry_command *
 	c->if_refused = (enum gantry_if_refused)(word >> 16 & 0xffff);
 	c->by_event = word >> 32 & 1;
 	c->no_shortage_event = word >> 33 & 1;
+	c->unverified = word >> 34 & 1;
 	c->quantity = effects_get_number(eye);
 	c->expires_at_ms = effects_get_number(eye);
 	c->if_version = effects_get_number(eye);

@@ -16,6 +16,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "ORDER_NOT_FOUND", 404, false, "There is no such order" },
 	{ "RETURN_NOT_FOUND", 404, false, "There is no such return" },
 	{ "DEAD_LETTER_NOT_FOUND", 404, false, "There is no such dead letter" },
+	{ "BREAKER_NOT_FOUND", 404, false, "There is no such breaker" },
 	{ "ROUTE_NOT_FOUND", 404, false, "There is nothing at this path" },
 	{ "METHOD_NOT_ALLOWED", 405, false, "This path has no such method" },
 	{ "REQUEST_TIMEOUT", 408, false, "The request took too long to arrive" },

@@ -29,6 +29,7 @@ void message_init(struct gantry_message *m, enum gantry_source source,
 
 	*m = (struct gantry_message){ .arena = arena, .source = source, .home = home };
 	m->method = m->path = "";
+	m->attempts = -1;
 	m->body = "";
 }
 
@@ -160,8 +161,8 @@ const char *gantry_body(const struct gantry_message *m, size_t *len_out)
 	return m->body;
 }
 
-/* Nesting without recursion, before a parser that recurses sees the text. */
-static bool message_json_is_deep(const char *text, size_t len)
+/* Before a parser that recurses sees the text. */
+bool message_json_is_deep(const char *text, size_t len)
 {
 	unsigned depth = 0;
 	bool quoted = false;
@@ -214,6 +215,11 @@ const json_t *gantry_json(struct gantry_message *m, struct gantry_error *err)
 	if (m->json == NULL)
 		message_parse(m, err);
 	return m->json;
+}
+
+int gantry_attempts(const struct gantry_message *m)
+{
+	return m->attempts;
 }
 
 const char *gantry_subject(const struct gantry_message *m)

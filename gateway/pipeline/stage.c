@@ -277,7 +277,7 @@ int gantry_reply_header(struct gantry_message *m, const char *name,
 			    &(const struct message_pair){ name, value }, err);
 }
 
-int gantry_answer_header(struct gantry_message *m, const char *name,
+int gantry_header_always(struct gantry_message *m, const char *name,
 			 const char *value, struct gantry_error *err)
 {
 	return stage_header(m, EFFECT_ANSWER_HEADER,

@@ -90,6 +90,8 @@ static void move_fill(struct work *w, const struct whole *whole)
 		row_set_number(rows, row, ALLOCATIONS_DUE_AT, c->expires_at_ms);
 	}
 	row_set_number(rows, row, ALLOCATIONS_CREATED_AT, w->context->now_ms);
+	if (c->unverified)
+		row_set_number(rows, row, ALLOCATIONS_UNVERIFIED, 1);
 }
 
 void stock_move_create(struct work *w, struct whole *whole)

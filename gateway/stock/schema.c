@@ -102,6 +102,7 @@ allocations_columns[ALLOCATIONS_COLUMNS] = {
 	[ALLOCATIONS_LAST_EVENT] = NUMBER("last_event", NULLABLE),
 	[ALLOCATIONS_CREATED_AT] = NUMBER("created_at"),
 	[ALLOCATIONS_UPDATED_AT] = NUMBER("updated_at"),
+	[ALLOCATIONS_UNVERIFIED] = NUMBER("unverified", NULLABLE, .since_minor = 2),
 };
 static const struct gantry_index *const allocations_indexes[] = {
 	INDEX("allocations_id", true, ALLOCATIONS_ID),

@@ -62,6 +62,7 @@ enum stock_allocations_column {
 	ALLOCATIONS_REASON,		/* of the cancellation */
 	ALLOCATIONS_LAST_EVENT,		/* ref of its newest outbox row, for I5 */
 	ALLOCATIONS_CREATED_AT, ALLOCATIONS_UPDATED_AT,
+	ALLOCATIONS_UNVERIFIED,		/* 1: the order was not asked for (D27) */
 	ALLOCATIONS_COLUMNS,
 };
 

@@ -23,6 +23,9 @@ static const struct gantry_option *const options[] = {
 	GANTRY_CHOICE(struct allocations, order_check, .fallback = "off",
 		      .choices = order_checks,
 		      .summary = "Whether to ask the Order Service before allocating"),
+	GANTRY_TEXT(struct allocations, order_service,
+		    .flags = GANTRY_OPTION_UPSTREAM, .fallback = "order-service",
+		    .summary = "The upstream that order_check asks"),
 	GANTRY_CHOICE(struct allocations, insufficient_stock_events,
 		      .fallback = "always", .choices = shortages,
 		      .summary = "Publish InsufficientStock for requests too, or for events only"),
@@ -41,8 +44,8 @@ static int allocations_check(const void *self, struct gantry_error *err)
 {
 	const struct allocations *a = self;
 
-	if (a->order_check != ALLOCATIONS_CHECK_OFF)
-		return gantry_fail(err, "order_check: %s needs an upstream, which this version does not have; only off works",
+	if (a->order_check != ALLOCATIONS_CHECK_OFF && a->order_service == NULL)
+		return gantry_fail(err, "order_check: %s needs an upstream, and there is no \"order-service\"",
 				   order_checks[a->order_check]);
 	if (a->ttl > a->max_ttl)
 		return gantry_fail(err, "ttl: is longer than max_ttl");

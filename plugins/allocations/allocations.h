@@ -25,6 +25,7 @@ enum allocations_shortages {
 struct allocations {
 	int64_t ttl, max_ttl;		/* ms */
 	int64_t order_check;
+	const char *order_service;	/* NULL: there is none */
 	int64_t insufficient_stock_events;
 };
 

@@ -6,6 +6,7 @@
  * requests would be (D5): the second stands, or is ALLOCATION_EXISTS.
  */
 #include "allocations.h"
+#include "order.h"
 #include "render.h"
 #include "validate.h"
 
@@ -49,11 +50,29 @@ static const json_t *bulk_items(const json_t *body, struct gantry_error *err)
 	return items;
 }
 
+/* All of them are of one order, so it is asked for once. */
+static enum gantry_verdict bulk_check(const struct allocations *a,
+				      struct gantry_message *m,
+				      struct gantry_command *commands, size_t n,
+				      struct gantry_error *err)
+{
+	enum gantry_verdict verdict;
+	struct order order;
+
+	verdict = order_check(a, m, commands[0].order_id, &order, err);
+	for (size_t i = 0; verdict == GANTRY_NEXT && i < n; i++)
+		order_check_item(&order, m, gantry_format(m, "items[%zu].", i),
+				 &commands[i], err);
+	return verdict == GANTRY_NEXT && gantry_problems(err) > 0 ?
+		       validate_reject(err) : verdict;
+}
+
 static enum gantry_verdict bulk_handle(void *self, struct gantry_message *m,
 				       struct gantry_error *err)
 {
 	const json_t *body = validate_body(m, err), *items;
 	struct gantry_command *commands;
+	enum gantry_verdict verdict;
 	const char *order_id;
 	bool partial;
 	size_t n;
@@ -74,6 +93,9 @@ static enum gantry_verdict bulk_handle(void *self, struct gantry_message *m,
 	}
 	if (gantry_problems(err) > 0)
 		return validate_reject(err);
+	verdict = bulk_check(self, m, commands, n, err);
+	if (verdict != GANTRY_NEXT)
+		return verdict;
 	for (size_t i = 0; i < n; i++)
 		if (gantry_command(m, &commands[i], err) < 0)
 			return GANTRY_FAILED;

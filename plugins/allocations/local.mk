@@ -10,6 +10,7 @@ plugins_allocations_allocations_la_SOURCES = \
 	plugins/allocations/create.c \
 	plugins/allocations/expire.c \
 	plugins/allocations/items.c \
+	plugins/allocations/order.c plugins/allocations/order.h \
 	plugins/allocations/read.c plugins/allocations/read.h \
 	plugins/allocations/render.c plugins/allocations/render.h \
 	plugins/allocations/returns.c \

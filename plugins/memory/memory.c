@@ -475,6 +475,7 @@ static const struct gantry_storage memory_storage = {
 	.store = memory_store,
 	.commit = memory_commit,
 	.rollback = memory_rollback,
+	.flags = GANTRY_STORAGE_FORGETS,
 };
 
 GANTRY_PLUGIN(.name = "memory", .version = VERSION_TEXT,

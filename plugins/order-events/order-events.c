@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "envelope.h"
+#include "lookup.h"
 
 #define ORDER_EVENTS_MAX_QUANTITY INT64_C(1000000000)
 #define ORDER_EVENTS_MAX_ITEMS 999	/* beside the order itself */
@@ -20,6 +21,7 @@
 struct order_events {
 	int64_t ttl;			/* ms */
 	bool auto_allocate;
+	const char *order_service;	/* NULL: there is none */
 };
 
 /* Every command here is one by event that must not end the message. */
@@ -50,11 +52,13 @@ static const json_t *order_events_item(const json_t *items, size_t i,
 	return NULL;
 }
 
+/* within: what stands before the name of the list in a problem */
 static struct gantry_command
 order_events_allocate(const struct order_events *o, struct gantry_message *m,
-		      const json_t *items, size_t i, struct gantry_error *err)
+		      const char *within, const json_t *items, size_t i,
+		      struct gantry_error *err)
 {
-	const char *place = gantry_format(m, "payload.items[%zu]", i);
+	const char *place = gantry_format(m, "%sitems[%zu]", within, i);
 	const json_t *item = order_events_item(items, i, place, err);
 	struct gantry_command c = ORDER_EVENTS_COMMAND(
 		.kind = GANTRY_ALLOCATE, .position = (int64_t)i + 1,
@@ -76,44 +80,50 @@ order_events_allocate(const struct order_events *o, struct gantry_message *m,
 
 /* The items that are to be allocated, NULL: none. */
 static const json_t *order_events_items(const struct order_events *o,
-					const json_t *payload,
+					const json_t *order, const char *within,
 					struct gantry_error *err)
 {
-	bool wanted = gantry_member_bool(payload, ENVELOPE_PAYLOAD,
-					 "requiresPreAllocation", err);
+	bool wanted = gantry_member_bool(order, within, "requiresPreAllocation", err);
 
 	if (!wanted || !o->auto_allocate)
 		return NULL;
-	return gantry_member_list(payload, ENVELOPE_PAYLOAD, "items",
-				  ORDER_EVENTS_MAX_ITEMS, GANTRY_OPTIONAL, err);
+	return gantry_member_list(order, within, "items", ORDER_EVENTS_MAX_ITEMS,
+				  GANTRY_OPTIONAL, err);
 }
 
-static enum gantry_verdict order_events_created(void *self, struct gantry_message *m,
-						struct gantry_error *err)
+/* Note the order and allocate its items, as whoever has it says. */
+static enum gantry_verdict order_events_open(const struct order_events *o,
+					     struct gantry_message *m,
+					     const char *order_id, const json_t *order,
+					     const char *within, struct gantry_error *err)
 {
-	const struct order_events *o = self;
-	const json_t *payload = envelope_payload(m, "OrderCreated", err), *items;
-	struct gantry_command *commands;
-	const char *order_id;
-	size_t n;
+	const json_t *items = order_events_items(o, order, within, err);
+	size_t n = json_array_size(items);
+	struct gantry_command *commands = gantry_alloc(m, (n + 1) * sizeof(*commands));
 
-	if (payload == NULL)
-		return envelope_reject(err);
-	order_id = gantry_member_text(payload, ENVELOPE_PAYLOAD, "orderId",
-				      GANTRY_MAX_ID, 0, err);
-	items = order_events_items(o, payload, err);
-	n = json_array_size(items);
-	commands = gantry_alloc(m, (n + 1) * sizeof(*commands));
 	commands[0] = ORDER_EVENTS_COMMAND(.kind = GANTRY_ORDER_OPEN,
 					   .order_id = order_id);
 	for (size_t i = 0; i < n; i++) {
-		commands[i + 1] = order_events_allocate(o, m, items, i, err);
+		commands[i + 1] = order_events_allocate(o, m, within, items, i, err);
 		commands[i + 1].order_id = order_id;
 	}
 	if (gantry_problems(err) > 0)
 		return envelope_reject(err);
 	return order_events_stage(m, commands, n + 1, err) < 0 ? GANTRY_FAILED :
 								  GANTRY_DONE;
+}
+
+static enum gantry_verdict order_events_created(void *self, struct gantry_message *m,
+						struct gantry_error *err)
+{
+	const json_t *payload = envelope_payload(m, "OrderCreated", err);
+	const char *order_id;
+
+	if (payload == NULL)
+		return envelope_reject(err);
+	order_id = gantry_member_text(payload, ENVELOPE_PAYLOAD, "orderId",
+				      GANTRY_MAX_ID, 0, err);
+	return order_events_open(self, m, order_id, payload, ENVELOPE_PAYLOAD, err);
 }
 
 /* Lack of stock has an event of its own (D16); what else is refused has none. */
@@ -137,40 +147,72 @@ static enum gantry_verdict order_events_created_settle(const void *self,
 	return GANTRY_DONE;
 }
 
-/* OrderConfirmed and OrderCancelled: one command on the whole order. */
-static enum gantry_verdict order_events_whole(struct gantry_message *m,
-					      const char *type,
-					      enum gantry_command_kind kind,
-					      struct gantry_error *err)
+/*
+ * The order has no row: its OrderCreated is late or was never sent. The Order
+ * Service says what it is, and it is opened as that says (D20).
+ */
+static enum gantry_verdict order_events_late(const struct order_events *o,
+					     struct gantry_message *m,
+					     const char *order_id,
+					     struct gantry_error *err)
 {
-	const json_t *payload = envelope_payload(m, type, err);
-	struct gantry_command c = ORDER_EVENTS_COMMAND(.kind = kind);
+	enum gantry_verdict verdict;
+	const json_t *order;
+	const char *status;
 
-	if (payload == NULL)
-		return envelope_reject(err);
-	c.order_id = gantry_member_text(payload, ENVELOPE_PAYLOAD, "orderId",
-					GANTRY_MAX_ID, 0, err);
-	if (kind == GANTRY_ORDER_CANCEL)
-		c.reason = gantry_member_text(payload, ENVELOPE_PAYLOAD, "reason",
-					      ORDER_EVENTS_MAX_REASON,
-					      GANTRY_OPTIONAL, err);
-	if (gantry_problems(err) > 0)
-		return envelope_reject(err);
-	return order_events_stage(m, &c, 1, err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
+	if (lookup_is_known(m, order_id, &verdict, err) != 0)
+		return verdict;
+	order = lookup_order(m, o->order_service, order_id, &verdict, err);
+	if (order == NULL)
+		return verdict;
+	status = json_string_value(json_object_get(order, "status"));
+	if (strcmp(status, "CANCELLED") != 0)
+		return order_events_open(o, m, order_id, order, "order.", err);
+	return order_events_stage(m, &ORDER_EVENTS_COMMAND(
+		.kind = GANTRY_ORDER_CANCEL, .order_id = order_id), 1, err) < 0 ?
+		GANTRY_FAILED : GANTRY_DONE;
 }
 
 static enum gantry_verdict order_events_confirmed(void *self, struct gantry_message *m,
 						  struct gantry_error *err)
 {
-	(void)self;
-	return order_events_whole(m, "OrderConfirmed", GANTRY_ORDER_CONFIRM, err);
+	const struct order_events *o = self;
+	const json_t *payload = envelope_payload(m, "OrderConfirmed", err);
+	enum gantry_verdict verdict = GANTRY_DONE;
+	const char *order_id;
+
+	if (payload == NULL)
+		return envelope_reject(err);
+	order_id = gantry_member_text(payload, ENVELOPE_PAYLOAD, "orderId",
+				      GANTRY_MAX_ID, 0, err);
+	if (gantry_problems(err) > 0)
+		return envelope_reject(err);
+	/* the first time it may just have overtaken the one before it */
+	if (o->order_service != NULL && gantry_attempts(m) != 0)
+		verdict = order_events_late(o, m, order_id, err);
+	if (verdict != GANTRY_DONE)
+		return verdict;
+	return order_events_stage(m, &ORDER_EVENTS_COMMAND(
+		.kind = GANTRY_ORDER_CONFIRM, .order_id = order_id), 1, err) < 0 ?
+		GANTRY_FAILED : GANTRY_DONE;
 }
 
 static enum gantry_verdict order_events_cancelled(void *self, struct gantry_message *m,
 						  struct gantry_error *err)
 {
+	const json_t *payload = envelope_payload(m, "OrderCancelled", err);
+	struct gantry_command c = ORDER_EVENTS_COMMAND(.kind = GANTRY_ORDER_CANCEL);
+
 	(void)self;
-	return order_events_whole(m, "OrderCancelled", GANTRY_ORDER_CANCEL, err);
+	if (payload == NULL)
+		return envelope_reject(err);
+	c.order_id = gantry_member_text(payload, ENVELOPE_PAYLOAD, "orderId",
+					GANTRY_MAX_ID, 0, err);
+	c.reason = gantry_member_text(payload, ENVELOPE_PAYLOAD, "reason",
+				      ORDER_EVENTS_MAX_REASON, GANTRY_OPTIONAL, err);
+	if (gantry_problems(err) > 0)
+		return envelope_reject(err);
+	return order_events_stage(m, &c, 1, err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
 }
 
 /*
@@ -259,6 +301,9 @@ static const struct gantry_option *const options[] = {
 			.summary = "How long an allocation by event is held"),
 	GANTRY_BOOLEAN(struct order_events, auto_allocate, .fallback = "true",
 		       .summary = "Allocate for orders that ask for it"),
+	GANTRY_TEXT(struct order_events, order_service,
+		    .flags = GANTRY_OPTION_UPSTREAM, .fallback = "order-service",
+		    .summary = "The upstream that is asked for unknown orders"),
 	NULL
 };
 

@@ -96,7 +96,7 @@ static const char *rate_limit_sender(const struct rate_limit *r,
 static int rate_limit_say(struct gantry_message *m, const char *name, int64_t number,
 			  struct gantry_error *err)
 {
-	return gantry_answer_header(m, name, gantry_format(m, "%lld", (long long)number),
+	return gantry_header_always(m, name, gantry_format(m, "%lld", (long long)number),
 				    err);
 }
 

@@ -49,14 +49,14 @@ struct gantry_token_rules {
 		.size = sizeof(struct gantry_token_rules), __VA_ARGS__ })
 
 /* Whom a credential is made for. */
-struct gantry_issue {
+struct gantry_enrolment {
 	size_t size;
 	const char *name;
 	const char *const *roles;	/* NULL at the end */
 	int64_t until_ms;		/* when it ends, since 1970; 0: never */
 };
-#define GANTRY_ISSUE(...) \
-	((struct gantry_issue){ .size = sizeof(struct gantry_issue), __VA_ARGS__ })
+#define GANTRY_ENROLMENT(...) \
+	((struct gantry_enrolment){ .size = sizeof(struct gantry_enrolment), __VA_ARGS__ })
 
 /* Room for the longest token, with its NUL. */
 #define GANTRY_TOKEN_SIZE 8193
@@ -89,15 +89,23 @@ struct gantry_auth {
 		     struct gantry_error *err);
 	/*
 	 * Optional, for credentials that are lines of a file; as above, but
-	 * that issue takes random bytes.
+	 * that enroll takes random bytes.
 	 *
-	 * issue: make a new credential, and the line that the file needs to
+	 * enroll: make a new credential, and the line that the file needs to
 	 * take it. Both outs have room for GANTRY_TOKEN_SIZE bytes. check_file:
 	 * whether the content of such a file can be used. 0, or -1 with err.
 	 */
-	int (*issue)(const struct gantry_issue *issue, char *credential_out,
-		     char *line_out, struct gantry_error *err);
+	int (*enroll)(const struct gantry_enrolment *who, char *credential_out,
+		      char *line_out, struct gantry_error *err);
 	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
+	/*
+	 * Optional: sign these claims with the instance's own key and issuer,
+	 * as a token that we show to others. kid: which key of a set, or NULL.
+	 * token_out and the result as for mint. May read the key's file; one
+	 * call at a time, on any thread.
+	 */
+	int (*issue)(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err);
 };
 
 /*

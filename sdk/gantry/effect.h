@@ -104,6 +104,8 @@ struct gantry_command {
 					   says what happens, a cancelled order is
 					   no refusal (D20) */
 	bool no_shortage_event;		/* no InsufficientStock if refused (D16) */
+	bool unverified;		/* allocate: the Order Service could not be
+					   asked; reconciliation will (D27) */
 };
 #define GANTRY_COMMAND(...) \
 	((struct gantry_command){ .size = sizeof(struct gantry_command), __VA_ARGS__ })
@@ -133,7 +135,7 @@ int gantry_reply_header(struct gantry_message *m, const char *name,
  * Idempotency-Key, too; it is not kept with that. Retry-After may be one. A
  * later one of the same name takes its place. Level 1.
  */
-int gantry_answer_header(struct gantry_message *m, const char *name,
+int gantry_header_always(struct gantry_message *m, const char *name,
 			 const char *value, struct gantry_error *err);
 
 /* Schedule only: tick again at once after the commit. Level 1. */

@@ -76,6 +76,13 @@ const char *gantry_body(const struct gantry_message *m, size_t *len_out);
  */
 const json_t *gantry_json(struct gantry_message *m, struct gantry_error *err);
 
+/*
+ * How often an event was tried before and failed by itself; 0 the first time.
+ * -1: nobody counts, since somebody waits for the answer: requests, events over
+ * HTTP, dead letters that are retried. Level 1.
+ */
+int gantry_attempts(const struct gantry_message *m);
+
 /* Who sent it: the token's subject, "" without one. Level 1. */
 const char *gantry_subject(const struct gantry_message *m);
 

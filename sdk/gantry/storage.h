@@ -5,7 +5,7 @@
  * A storage gets a schema and works on rows: arrays of values in the order of
  * the table's columns. It knows no word of the domain, so a column that is
  * added next year reaches every storage. "gantry plugins test-storage" proves
- * that a plugin keeps this contract.
+ * that a plugin keeps this contract; gantry-plugins(1) says what it looks at.
  *
  * Column 0 of every table is "ref", an INT64 that the core mints and that is
  * unique in its table (the primary key); column 1 is "version", INT64.
@@ -23,7 +23,10 @@ extern "C" {
 
 enum gantry_value_kind { GANTRY_NULL = 0, GANTRY_INT64 = 1, GANTRY_STRING = 2 };
 
-/* 16 bytes; text is UTF-8 or any bytes but NUL, not ended by NUL. */
+/*
+ * 16 bytes; text is UTF-8 without NUL, and not ended by one. Other bytes a
+ * storage keeps as they are, or it answers REFUSED_ROW.
+ */
 struct gantry_value {
 	uint32_t kind;
 	uint32_t len;			/* of text, in bytes */
@@ -72,7 +75,7 @@ struct gantry_table {
 struct gantry_schema {
 	size_t size;
 	const char *name;	/* "gantry" */
-	int64_t major, minor;
+	int64_t major, minor;	/* a store of another name is refused */
 	const struct gantry_table *const *tables;
 	unsigned n_tables;
 };
@@ -162,6 +165,10 @@ struct gantry_range {
 	size_t limit;			/* rows, 1 to 100000 */
 };
 
+enum {
+	GANTRY_STORAGE_FORGETS = 1,	/* all is gone with the instance: for tests */
+};
+
 /*
  * Every function may be called as said by one thread at a time, or by any
  * where it says so. err gets a message whenever the answer is not STORED.
@@ -249,6 +256,9 @@ struct gantry_storage {
 	 */
 	enum gantry_stored (*backup)(void *self, const char *path,
 				     struct gantry_error *err);
+
+	/* GANTRY_STORAGE_...; 0 for one that a gateway is to run on. */
+	unsigned flags;
 };
 
 #ifdef __cplusplus

@@ -58,6 +58,7 @@ struct testhost_message {
 	const char *correlation_id;
 	const char *role;		/* of the sender */
 	int64_t now_ms;			/* 0: the wall clock */
+	int attempts;			/* of an event, before this one */
 };
 #define TESTHOST_MESSAGE(...)                           \
 	((struct testhost_message){                     \
@@ -78,6 +79,28 @@ struct testhost_answer {
 /* Carry one message through the handler and its unit. 0, -1 if impure. */
 int testhost_send(struct testhost *t, const struct testhost_message *message,
 		  struct testhost_answer *answer);
+
+/* What an upstream answers to a request of a handler (gantry_call). */
+struct testhost_upstream {
+	size_t size;
+	const char *name;		/* of the upstream */
+	const char *method;		/* NULL: "GET" */
+	const char *path;
+	int status;			/* as an answer; 0: it is away, as a 503 */
+	const char *body;		/* NULL: "" */
+};
+#define TESTHOST_UPSTREAM(...)                           \
+	((struct testhost_upstream){                     \
+		.size = sizeof(struct testhost_upstream), __VA_ARGS__ })
+
+/*
+ * From now on; the last one for a request counts. All texts are copied. What is
+ * not told fails like an upstream that is away.
+ */
+void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream);
+
+/* How many requests to upstreams were made since the host was opened. */
+unsigned testhost_calls(const struct testhost *t);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);

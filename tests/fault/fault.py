@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 
 import tap
 import gantry
+import stores
 from gantry import Client, Gantry, PROGRAM
 
 TORTURE = int(os.environ.get("GANTRY_TORTURE", "1"))
@@ -24,7 +25,11 @@ REFUSE_SECONDS = 2.0
 
 class Faulty(Gantry):
     """A daemon whose storage options and surroundings change between starts;
-    not started before the test does so."""
+    not started before the test does so. Always SQLite: it is faults of its file
+    that are tested."""
+
+    def __init__(self, extra="", name="gantry"):
+        super().__init__(extra, name, stores.Sqlite)
 
     def __enter__(self):
         return self

@@ -281,11 +281,117 @@ static void test_shortages(void **state)
 	testhost_close(&quiet.t);
 }
 
+/* What the Order Service says, and what becomes of an allocation for it. */
+static void tell(struct host *h, const char *path, int status, const char *body)
+{
+	testhost_upstream(h->t, &TESTHOST_UPSTREAM(.name = "order-service",
+				.path = path, .status = status, .body = body));
+}
+
+static const char checked[] =
+	"{\"orderId\":\"ord/1\",\"orderItemId\":\"a\",\"inventoryItemId\":\"inv_1\","
+	"\"quantity\":1}";
+
+static void check(struct host *h, int status, const char *code, const char *message)
+{
+	host_send(h, status, &TESTHOST_MESSAGE(.handler = "create", .body = checked));
+	if (code != NULL) {
+		assert_string_equal(h->answer.code, code);
+		assert_string_equal(h->answer.message, message);
+	}
+}
+
+static void test_order_check_strict(void **state)
+{
+	static const char *const strict[] = { "order_check=strict",
+					      "order_service=order-service", NULL };
+	static const char path[] = "/orders/ord%2F1", items[] = "/orders/ord%2F1/items";
+	struct host h;
+
+	(void)state;
+	host_open(&h, "allocations", strict);
+	assert_int_equal(testhost_stock(h.t, "inv_1", 10), 0);
+	check(&h, 503, NULL, NULL);	/* away */
+	assert_non_null(strstr(h.answer.text, "\"code\":\"ORDER_SERVICE_UNAVAILABLE\""));
+	assert_non_null(strstr(h.answer.text, "\"correlationId\":\"ord/1\""));
+	tell(&h, path, 404, "{}");
+	check(&h, 404, "ORDER_NOT_FOUND", "The Order Service has no such order");
+	tell(&h, path, 403, "{}");
+	check(&h, 503, "ORDER_SERVICE_UNAVAILABLE", "The Order Service answers 403");
+	tell(&h, path, 200, "{\"data\":{\"id\":\"ord/1\"}}");
+	check(&h, 503, "ORDER_SERVICE_UNAVAILABLE",
+	      "The Order Service gives an order without its status or items");
+	tell(&h, path, 200, "{\"data\":{\"status\":\"CANCELLED\",\"items\":[]}}");
+	check(&h, 409, "ORDER_CANCELLED", "The order is cancelled");
+	tell(&h, path, 200, "{\"data\":{\"status\":\"CREATED\",\"items\":["
+			    "{\"orderItemId\":\"b\"}]}}");
+	check(&h, 400, "VALIDATION_ERROR", "");
+	assert_non_null(strstr(h.answer.text, "[{\"field\":\"orderItemId\","
+			       "\"problem\":\"is no item of the order\"}]"));
+	assert_int_equal(testhost_count(h.t, "allocations"), 0);
+	/* the items by themselves */
+	tell(&h, path, 200, "{\"data\":{\"status\":\"CREATED\"}}");
+	check(&h, 503, NULL, NULL);
+	tell(&h, items, 200, "{\"data\":[{\"id\":\"b\"},{\"id\":\"a\"}]}");
+	check(&h, 201, NULL, NULL);
+	host_send(&h, 400, &TESTHOST_MESSAGE(.handler = "create_bulk", .body =
+		"{\"orderId\":\"ord/1\",\"items\":["
+		"{\"orderItemId\":\"a\",\"inventoryItemId\":\"inv_1\",\"quantity\":1},"
+		"{\"orderItemId\":\"c\",\"inventoryItemId\":\"inv_1\",\"quantity\":1}]}"));
+	assert_non_null(strstr(h.answer.text, "[{\"field\":\"items[1].orderItemId\","
+			       "\"problem\":\"is no item of the order\"}]"));
+	testhost_close(&h.t);
+}
+
+static int64_t unverified(struct host *h)
+{
+	json_t *rows = testhost_rows(h->t, "allocations");
+	int64_t n = 0;
+
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		n += json_integer_value(json_object_get(json_array_get(rows, i),
+							"unverified"));
+	json_decref(rows);
+	return n;
+}
+
+static void test_order_check_optimistic(void **state)
+{
+	static const char *const optimistic[] = { "order_check=optimistic", NULL };
+	static const char path[] = "/orders/ord%2F1";
+	struct host h;
+
+	(void)state;
+	host_open(&h, "allocations", optimistic);
+	assert_int_equal(testhost_stock(h.t, "inv_1", 10), 0);
+	assert_int_equal(testhost_stock(h.t, "inv_2", 10), 0);
+	tell(&h, path, 404, "{}");
+	check(&h, 404, "ORDER_NOT_FOUND", "The Order Service has no such order");
+	tell(&h, path, 200, "{\"data\":{\"status\":\"CREATED\",\"items\":["
+			    "{\"orderItemId\":\"b\"}]}}");
+	check(&h, 400, NULL, NULL);
+	tell(&h, path, 0, NULL);
+	check(&h, 201, NULL, NULL);
+	assert_int_equal(unverified(&h), 1);
+	check(&h, 200, NULL, NULL);	/* it stands */
+	/* what is refused afterwards is refused for its own reason */
+	host_send(&h, 404, &TESTHOST_MESSAGE(.handler = "create", .body =
+		"{\"orderId\":\"ord/1\",\"orderItemId\":\"a\","
+		"\"inventoryItemId\":\"inv_9\",\"quantity\":1}"));
+	assert_string_equal(h.answer.code, "INVENTORY_ITEM_NOT_FOUND");
+	tell(&h, path, 200, "{\"data\":{\"status\":\"CREATED\",\"items\":["
+			    "{\"orderItemId\":\"b\"}]}}");
+	host_send(&h, 201, &TESTHOST_MESSAGE(.handler = "create", .body =
+		"{\"orderId\":\"ord/1\",\"orderItemId\":\"b\","
+		"\"inventoryItemId\":\"inv_2\",\"quantity\":1}"));
+	assert_int_equal(unverified(&h), 1);
+	assert_int_equal(testhost_count(h.t, "allocations"), 2);
+	testhost_close(&h.t);
+}
+
 static void test_options(void **state)
 {
 	(void)state;
-	host_refuses("allocations", (const char *const[]){ "order_check=strict", NULL },
-		"options:1:1: test: order_check: strict needs an upstream, which this version does not have; only off works");
 	host_refuses("allocations", (const char *const[]){ "ttl=2d", "max_ttl=1d", NULL },
 		     "options:1:1: test: ttl: is longer than max_ttl");
 }
@@ -304,6 +410,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_items, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_bulk_partial, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expire_in_pages, setup, teardown),
+		cmocka_unit_test(test_order_check_strict),
+		cmocka_unit_test(test_order_check_optimistic),
 		cmocka_unit_test(test_options),
 	};
 

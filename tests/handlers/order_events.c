@@ -150,9 +150,116 @@ static void test_cancelled_first(void **state)
 	assert_int_equal(testhost_count(h->t, "allocations"), 0);
 }
 
+/* D20: an order that has no row is looked up, but not the first time. */
+static void later(struct host *h, int attempts, const char *id)
+{
+	assert_int_equal(testhost_send(h->t, &TESTHOST_MESSAGE(.handler = "confirmed",
+		.source = GANTRY_SOURCE_AMQP, .id = id, .attempts = attempts,
+		.body = EVENT("OrderConfirmed", "{\"orderId\":\"ord_9\"}")), &h->answer), 0);
+}
+
+static void tell(struct host *h, int status, const char *body)
+{
+	testhost_upstream(h->t, &TESTHOST_UPSTREAM(.name = "order-service",
+				.path = "/orders/ord_9", .status = status, .body = body));
+}
+
+static void test_unknown_order(void **state)
+{
+	struct host *h = *state;
+
+	later(h, 0, "e1");
+	assert_int_equal(h->answer.verdict, GANTRY_FAILED);
+	assert_string_equal(h->answer.code, "ORDER_UNKNOWN");
+	assert_int_equal(testhost_calls(h->t), 0);
+	later(h, 1, "e1");		/* nobody told what to answer: away */
+	assert_int_equal(h->answer.verdict, GANTRY_FAILED);
+	assert_null(h->answer.code);
+	assert_int_equal(testhost_calls(h->t), 1);
+	tell(h, 403, "{}");
+	later(h, 1, "e1");
+	assert_string_equal(h->answer.code, "ORDER_SERVICE_UNAVAILABLE");
+	assert_string_equal(h->answer.message, "the Order Service answers 403");
+	tell(h, 200, "{\"data\":{}}");
+	later(h, 1, "e1");
+	assert_string_equal(h->answer.message,
+			    "the Order Service gives an order without its status");
+	tell(h, 404, "{}");
+	later(h, -1, "e1");
+	assert_int_equal(h->answer.verdict, GANTRY_REJECTED);
+	assert_string_equal(h->answer.code, "ORDER_UNKNOWN");
+	assert_string_equal(h->answer.message,
+			    "the Order Service does not know the order either");
+	assert_int_equal(testhost_count(h->t, "orders"), 0);
+}
+
+static void rows(struct host *h, const char *table, const char *member,
+		 const char *expected)
+{
+	json_t *list = testhost_rows(h->t, table);
+	char all[256] = "";
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s ",
+			 json_string_value(json_object_get(json_array_get(list, i),
+							   member)));
+	json_decref(list);
+	assert_string_equal(all, expected);
+}
+
+static void test_found_order(void **state)
+{
+	struct host *h = *state;
+	unsigned calls;
+
+	tell(h, 200, "{\"data\":{\"status\":\"CONFIRMED\",\"requiresPreAllocation\":true,"
+		     "\"items\":[" ITEM("a", "2") "," ITEM("b", "50") "]}}");
+	later(h, 2, "e1");
+	outcome(h, "refused");		/* one is short, and has its event */
+	rows(h, "orders", "state", "CONFIRMED ");
+	rows(h, "allocations", "status", "CONFIRMED ");
+	/* known now: nobody is asked; and the event that was late adds nothing */
+	calls = testhost_calls(h->t);
+	later(h, 2, "e2");
+	outcome(h, "applied");
+	assert_int_equal(testhost_calls(h->t), calls);
+	event(h, "created", "e3", EVENT("OrderCreated", "{\"orderId\":\"ord_9\","
+		"\"requiresPreAllocation\":true,\"items\":[" ITEM("a", "2") "]}"));
+	outcome(h, "applied");
+	assert_int_equal(testhost_count(h->t, "allocations"), 1);
+}
+
+static void test_found_cancelled(void **state)
+{
+	struct host *h = *state;
+
+	tell(h, 200, "{\"data\":{\"status\":\"CANCELLED\",\"requiresPreAllocation\":true,"
+		     "\"items\":[" ITEM("a", "2") "]}}");
+	later(h, 1, "e1");
+	outcome(h, "applied");
+	rows(h, "orders", "state", "CANCELLED ");
+	assert_int_equal(testhost_count(h->t, "allocations"), 0);
+}
+
+static void test_found_broken(void **state)
+{
+	struct host *h = *state;
+
+	tell(h, 200, "{\"data\":{\"status\":\"CREATED\",\"requiresPreAllocation\":true,"
+		     "\"items\":[{\"orderItemId\":\"a\",\"inventoryItemId\":\"inv_1\"}]}}");
+	later(h, 1, "e1");
+	assert_int_equal(h->answer.verdict, GANTRY_REJECTED);
+	assert_non_null(strstr(h->answer.text, "\"field\":\"order.items[0].quantity\""));
+	assert_int_equal(testhost_count(h->t, "orders"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_unknown_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_found_order, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_found_cancelled, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_found_broken, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_created, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_created_without_items, setup, teardown),
 		cmocka_unit_test(test_auto_allocate_off),

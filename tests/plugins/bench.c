@@ -17,6 +17,17 @@
 #include "gateway/base/memory.h"
 #include "tests/plugins/bench.h"
 
+static int bench_open_copy(void *context, const char *path, void **self_out,
+			   struct gantry_error *err)
+{
+	struct bench *b = (struct bench *)((char *)context - offsetof(struct bench, store));
+
+	snprintf(b->copy_option, sizeof(b->copy_option), "path=%s", path);
+	b->copy_options[0] = b->copy_option;
+	b->copy = (struct store){ b->store.plugin, b->copy_options };
+	return store_open(&b->copy, self_out, err);
+}
+
 int bench_new(void **state)
 {
 	struct bench *b = memory_new(sizeof(*b));
@@ -33,7 +44,7 @@ int bench_new(void **state)
 	b->ops = (struct conform_ops){
 		.storage = b->store.plugin->storage, .context = &b->store,
 		.open = store_open, .close = store_close,
-		.keeps = true, .checks = true,
+		.keeps = true, .checks = true, .open_copy = bench_open_copy,
 	};
 	b->kit.ops = &b->ops;
 	b->kit.st = b->ops.storage;

@@ -15,6 +15,10 @@ struct bench {
 	struct store store;
 	struct conform_ops ops;
 	struct kit kit;
+	/* of a backup */
+	char copy_option[100];
+	const char *copy_options[2];
+	struct store copy;
 };
 
 /* cmocka's set-up and tear-down: state is a struct bench. */

@@ -59,6 +59,28 @@ static void bench_write(const struct bench *b, off_t at, const void *bytes, size
 	close(fd);
 }
 
+/* But for what needs several units or instances at once, nothing is left out. */
+static bool kit_left_out(const char *report)
+{
+	static const char *const reasons[] = { ": only one unit can be open at a time\n",
+					       ": one instance at a time: " };
+	const char *line = report;
+
+	while ((line = strstr(line, "\nskipped ")) != NULL) {
+		const char *end = strchr(++line, '\n');
+		bool known = false;
+
+		for (size_t i = 0; i < ARRAY_LENGTH(reasons); i++) {
+			const char *why = strstr(line, reasons[i]);
+
+			known |= why != NULL && why < end;
+		}
+		if (!known)
+			return true;
+	}
+	return false;
+}
+
 static void test_kit(void **state)
 {
 	struct bench *b = *state;
@@ -70,7 +92,7 @@ static void test_kit(void **state)
 		int failures = conform_run(&b->ops, f);
 
 		fclose(f);
-		if (failures != 0 || strstr(report, "skipped") != NULL)
+		if (failures != 0 || kit_left_out(report))
 			fail_msg("%s", report);
 		free(report);
 	}

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * storage - the conformance kit on the storage in memory, and on broken ones:
- * a kit that finds nothing proves nothing.
+ * storage - the conformance kit on the storage in memory.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +17,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/conform/kit.h"
-#include "tests/plugins/broken.h"
+#include "tests/plugins/store.h"
 
 static char *report_of(const struct conform_ops *ops, int *failures_out)
 {
@@ -46,45 +45,8 @@ static void test_memory(void **state)
 		fail_msg("%s", report);
 	assert_null(strstr(report, "FAILED"));
 	assert_non_null(strstr(report, "ok race: updates\n"));
-	assert_non_null(strstr(report, "skipped reopen: minor\n"));
-}
-
-static void test_broken(void **state)
-{
-	static const char *const found[BROKEN_FAULTS] = {
-		[BROKEN_ROLLBACK] = "\nFAILED unit: rollback: after rollback: "
-			"2 of 2 rows are there instead of 0\n",
-		[BROKEN_OVERWRITE] = "\nFAILED unit: conflict of ref: NEW with a ref "
-			"that exists: STORED instead of CONFLICT\n",
-		[BROKEN_PAGE] = "\nFAILED scan: paging: pages of 1: a gap or a double\n",
-		[BROKEN_EARLY] = "\nFAILED unit: hidden until commit: before commit: "
-			"2 of 2 rows are there instead of 0\n",
-		[BROKEN_LOST_UPDATE] = " updates were lost\n",
-		[BROKEN_NULL] = "\nFAILED unit: nullable unique index: a new thing: "
-			"CONFLICT instead of STORED: memory: things_live: another "
-			"row has these values\n",
-		[BROKEN_MASK] = "\nFAILED row: changed by mask: a column outside of "
-			"the mask changed\n",
-		[BROKEN_NUMBER] = "\nFAILED key: numbers of load: ",
-	};
-	struct broken_store store = { .inner.plugin = store_plugin("memory") };
-	const struct conform_ops ops = {
-		.storage = &broken_storage, .context = &store,
-		.open = broken_open, .close = broken_close,
-	};
-
-	(void)state;
-	for (store.fault = BROKEN_NOT; store.fault < BROKEN_FAULTS; store.fault++) {
-		int failures;
-		AUTO_FREE char *report = report_of(&ops, &failures);
-
-		if ((failures > 0) != (store.fault != BROKEN_NOT))
-			fail_msg("fault %d: %d failures\n%s", store.fault, failures,
-				 report);
-		if (found[store.fault] != NULL &&
-		    strstr(report, found[store.fault]) == NULL)
-			fail_msg("fault %d: not named\n%s", store.fault, report);
-	}
+	assert_non_null(strstr(report, "\nskipped reopen: minor: the storage forgets "
+			       "all when it is closed\n"));
 }
 
 /* Look-ups must not walk over all rows. */
@@ -124,7 +86,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_memory),
-		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_memory_is_fast),
 	};
 

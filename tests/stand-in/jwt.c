@@ -31,10 +31,18 @@ static enum gantry_access jwt_authenticate(void *self, struct gantry_message *m,
 	return GANTRY_ACCESS_DEFERRED;
 }
 
+static int jwt_issue(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err)
+{
+	(void)self, (void)kid, (void)claims, (void)token_out;
+	return gantry_fail(err, "a stand-in signs nothing");
+}
+
 static const struct gantry_auth jwt_auth = {
 	.size = sizeof(struct gantry_auth),
 	.challenge = "Bearer",
 	.authenticate = jwt_authenticate,
+	.issue = jwt_issue,
 };
 
 GANTRY_PLUGIN(.name = "jwt", .version = "1", .summary = "Stands in.",

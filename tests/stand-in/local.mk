@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Plugins that stand in for shipped ones where only configuration is tested.
 STAND_INS = tests/stand-in/allocations.la tests/stand-in/jwt.la \
+	tests/stand-in/breaker.la \
 	tests/stand-in/order-events.la tests/stand-in/sqlite.la
 check_LTLIBRARIES += $(STAND_INS)
 LDFLAGS_STAND_IN = $(LDFLAGS_PLUGIN) -rpath /nowhere
@@ -17,3 +18,6 @@ tests_stand_in_order_events_la_LDFLAGS = $(LDFLAGS_STAND_IN)
 tests_stand_in_sqlite_la_SOURCES = tests/stand-in/sqlite.c
 tests_stand_in_sqlite_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_stand_in_sqlite_la_LDFLAGS = $(LDFLAGS_STAND_IN)
+tests_stand_in_breaker_la_SOURCES = tests/stand-in/breaker.c
+tests_stand_in_breaker_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_stand_in_breaker_la_LDFLAGS = $(LDFLAGS_STAND_IN)

@@ -7,6 +7,7 @@ by other means, so that a mistake on one side does not hide one on the other.
     GANTRY          the program (default: gantry)
     GANTRY_PRESETS  folder of the presets, if not the installed one
     GANTRY_PLUGINS  folder of the plugins, if not the installed one
+    GANTRY_STORAGE  sqlite or postgres, see stores.py
 """
 import base64
 import hashlib
@@ -19,12 +20,13 @@ import random
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import threading
 import time
 from datetime import datetime, timezone
+
+import stores
 
 PROGRAM = os.environ.get("GANTRY", "gantry")
 START_SECONDS = 20
@@ -178,8 +180,12 @@ class Client:
 
 
 class Gantry:
-    def __init__(self, extra="", name="gantry"):
+    """store: make(folder) says where its tables are, if not where GANTRY_STORAGE
+    wants them."""
+
+    def __init__(self, extra="", name="gantry", store=stores.make):
         self.folder = tempfile.mkdtemp(prefix=name + "-")
+        self.store = store(self.folder)
         self.port = free_port()
         self.admin_port = free_port()
         self.key = os.urandom(32).hex().encode()
@@ -205,22 +211,23 @@ class Gantry:
         finally:
             if kind is not None:
                 self.show_log()
+            self.store.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     # --- the daemon ---
 
-    def configuration(self, extra):
+    def configuration(self, extra, store=None):
         return (
             "use: inventory\n"
             "service: inventory-service\n"
             "http: {listen: 127.0.0.1:%d}\n"
             "admin: {listen: 127.0.0.1:%d, socket: %s/admin.sock}\n"
-            "storage: {plugin: sqlite, path: %s/gantry.db}\n"
+            "storage: %s\n"
             "auth:\n"
             "  services: {plugin: jwt, key_file: %s/jwt.key, algorithm: HS256,\n"
             "             issuer: shop, audience: inventory-service}\n%s"
-            % (self.port, self.admin_port, self.folder, self.folder,
-               self.folder, extra))
+            % (self.port, self.admin_port, self.folder,
+               (store or self.store).options, self.folder, extra))
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -397,13 +404,7 @@ class Gantry:
     # --- the store, read by other means ---
 
     def rows(self, sql, *values):
-        store = sqlite3.connect("file:%s?mode=ro" % self.path("gantry.db"),
-                                uri=True, timeout=10)
-        try:
-            store.row_factory = sqlite3.Row
-            return [dict(row) for row in store.execute(sql, values)]
-        finally:
-            store.close()
+        return self.store.rows(sql, *values)
 
     def outbox(self, aggregate=None):
         """Events that wait, in their order; body is the envelope."""
@@ -453,7 +454,8 @@ INVARIANTS = {
         "select i.id, s.reserved, coalesce(sum(a.quantity), 0) as held "
         "from items i join stock s on s.ref = i.ref left join allocations a "
         "on a.item = i.ref and a.status in ('PENDING', 'CONFIRMED') "
-        "group by i.ref having s.reserved <> held",
+        "group by i.id, s.reserved "
+        "having s.reserved <> coalesce(sum(a.quantity), 0)",
     "I2: 0 <= reserved <= available":
         "select * from stock where reserved < 0 or reserved > available",
     "every item has its counters":
@@ -461,21 +463,24 @@ INVARIANTS = {
         "where s.ref is null",
     "I3: one live allocation of an item for an order item":
         "select ord, order_item_id, item, count(*) as n from allocations "
-        "where status <> 'CANCELLED' group by 1, 2, 3 having n > 1",
+        "where status <> 'CANCELLED' group by 1, 2, 3 having count(*) > 1",
     "I3: one answer for a key":
-        "select key, count(*) as n from idempotency group by 1 having n > 1",
+        "select key, count(*) as n from idempotency group by 1 "
+        "having count(*) > 1",
     "live is 1 until it is cancelled":
         "select id, status, live from allocations "
         "where (status = 'CANCELLED') <> (live is null)",
     "due while it is pending":
         "select id, status, due_at, expires_at from allocations "
-        "where due_at is not (case when status = 'PENDING' then expires_at end)",
+        "where due_at is distinct from "
+        "(case when status = 'PENDING' then expires_at end)",
     "an order counts what it holds":
         "select o.id, o.live, count(a.ref) as n from orders o left join "
         "allocations a on a.ord = o.ref and a.status <> 'CANCELLED' "
-        "group by o.ref having o.live <> n",
+        "group by o.id, o.live having o.live <> count(a.ref)",
     "I4: an event has one id":
-        "select event_id, count(*) as n from outbox group by 1 having n > 1",
+        "select event_id, count(*) as n from outbox group by 1 "
+        "having count(*) > 1",
     "an allocation has its order and item":
         "select a.id from allocations a left join orders o on o.ref = a.ord "
         "left join items i on i.ref = a.item where o.ref is null or i.ref is null",

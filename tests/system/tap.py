@@ -42,6 +42,14 @@ def run_one(number, test, daemon):
     return 0
 
 
+def run_all(fixture):
+    """All of the file with that for each; the exit status."""
+    tests = tests_of(sys.modules["__main__"])
+    print("1..%d" % len(tests), flush=True)
+    failed = [run_one(n, test, fixture) for n, test in enumerate(tests, 1)]
+    return 1 if any(failed) else 0
+
+
 def main(extra="", prepare=None):
     """extra: more configuration; prepare(daemon): before it starts."""
     module = sys.modules["__main__"]

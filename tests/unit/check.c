@@ -207,7 +207,7 @@ static void test_what_is_wrong(void **state)
 static void test_the_shipped_configuration(void **state)
 {
 	static const char *const names[] = { "sqlite", "jwt", "allocations",
-					     "order-events" };
+					     "order-events", "breaker" };
 	struct files f;
 	struct ran r;
 
@@ -231,7 +231,7 @@ static void test_the_shipped_configuration(void **state)
 				"--presets " ETCDIR " --plugins FOLDER");
 	assert_string_equal(r.err, "");
 	assert_int_equal(r.status, 0);
-	assert_non_null(strstr(r.out, "\nok: 19 routes, 4 instances\n"));
+	assert_non_null(strstr(r.out, "\nok: 19 routes, 5 instances\n"));
 	done(&r);
 	files_end(&f);
 }
@@ -282,6 +282,7 @@ static void test_plugins_list(void **state)
 	assert_int_equal(r.status, 0);
 	assert_string_equal(r.out,
 			    "allocations   1  handlers  inline    Stands in.\n"
+			    "breaker       1  breaker   inline    Stands in.\n"
 			    "jwt           1  auth      inline    Stands in.\n"
 			    "order-events  1  handlers  serial    Stands in.\n"
 			    "sqlite        1  storage   parallel  Stands in.\n");

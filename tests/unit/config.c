@@ -166,6 +166,46 @@ static void test_errors_of_the_top(void **state)
 		     "name or the path of its file\n");
 }
 
+static void test_errors_of_upstreams(void **state)
+{
+	(void)state;
+	files_expect(STORAGE "auth: {services: {plugin: p}}\n"
+			     "breakers: {calls: {plugin: p}}\n"
+			     "upstreams:\n"
+			     "  a: {url: \"http://h:1/x?y\", breaker: call}\n"
+			     "  b: {url: \"http://me@h\", auth: service}\n"
+			     "  c: {url: \"http://h/a@b\", breaker: calls, roles: [r], kid: k}\n"
+			     "  d: {url: \"https://h\", breaker: calls, cert_file: c}\n"
+			     "  e: {url: \"http://h\", ca_file: c, timeout: 11s}\n"
+			     "  f: {url: \"http://h i\", retries: 11, max_response: 1}\n"
+			     "  g: {url: \"https://h\", verify: ful, pool: 0}\n",
+		     "gantry.yaml:5:12: upstreams.a.url: nothing comes after its path\n"
+		     "gantry.yaml:5:39: upstreams.a.breaker: there is no breaker "
+		     "\"call\" (did you mean \"calls\"?)\n"
+		     "gantry.yaml:6:12: upstreams.b.url: a user does not stand in "
+		     "the URL; say auth\n"
+		     "gantry.yaml:6:33: upstreams.b.auth: there is no auth "
+		     "\"service\" (did you mean \"services\"?)\n"
+		     "gantry.yaml:7:51: upstreams.c.roles: only with auth\n"
+		     "gantry.yaml:7:61: upstreams.c.kid: only with auth\n"
+		     "gantry.yaml:8:34: upstreams.d.breaker: \"calls\" guards "
+		     "upstreams.c already\n"
+		     "gantry.yaml:8:52: upstreams.d.cert_file: cert_file and "
+		     "key_file belong together\n"
+		     "gantry.yaml:9:3: upstreams.e.deadline: is shorter than "
+		     "timeout\n"
+		     "gantry.yaml:9:33: upstreams.e.ca_file: only with an https:// "
+		     "URL\n"
+		     "gantry.yaml:10:35: upstreams.f.retries: must be 0 to 10: "
+		     "\"11\"\n"
+		     "gantry.yaml:10:53: upstreams.f.max_response: must be 1K to "
+		     "64M: \"1\"\n"
+		     "gantry.yaml:11:33: upstreams.g.verify: not one of full, ca, "
+		     "none (did you mean \"full\"?): \"ful\"\n"
+		     "gantry.yaml:11:44: upstreams.g.pool: must be 1 to 1024: "
+		     "\"0\"\n");
+}
+
 static void test_errors_of_addresses(void **state)
 {
 	(void)state;
@@ -352,6 +392,52 @@ static void route_expect(const char *route, const char *expected)
 
 	files_expect(yaml, expected);
 	free(yaml);
+}
+
+/* One of several gateways on a host: its own file comes last. */
+static void test_with_one_more_file(void **state)
+{
+	struct problems problems = { 0 };
+	struct config *c;
+	struct files f;
+	static const char own[] = "replica: host-1\n"
+				  "http: {listen: 127.0.0.1:8081}\n"
+				  "admin: {listen: 127.0.0.1:9081}\n";
+	char *main_file, *with;
+
+	(void)state;
+	files_begin(&f);
+	files_put(&f, "gantry.yaml", "service: s\n"
+				     "replica: all\n"
+				     "http: {listen: 127.0.0.1:8080, threads: 3}\n"
+				     "storage: {plugin: one}\n");
+	files_put(&f, "conf.d/10.yaml", "admin: {listen: 127.0.0.1:9999}\n");
+	with = files_write(&f, "replicas/1.yaml", own, strlen(own));
+	main_file = memory_format("%s/gantry.yaml", f.folder);
+	c = config_load_with(main_file, with, f.folder, &problems);
+	assert_int_equal(problems.n, 0);
+	assert_string_equal(c->with, with);
+	assert_string_equal(c->replica, "host-1");
+	assert_string_equal(c->http.listen, "127.0.0.1:8081");
+	/* a whole entry is replaced, never a part of it */
+	assert_int_equal(c->http.threads, 1);
+	assert_string_equal(c->admin.listen, "127.0.0.1:9081");
+	assert_string_equal(config_find(&c->sections, "admin")->replaced->node->file->name,
+			    "conf.d/10.yaml");
+	assert_string_equal(c->files[2]->name, with);
+	config_free(&c);
+	free(with);
+	with = memory_format("%s/replicas/2.yaml", f.folder);
+	c = config_load_with(main_file, with, f.folder, &problems);
+	free(with);
+	with = files_problems(&f, &problems);
+	assert_string_equal(with, "FOLDER/replicas/2.yaml: cannot read FOLDER/replicas/2.yaml: "
+				  "No such file or directory\n");
+	config_free(&c);
+	problems_fini(&problems);
+	free(with);
+	free(main_file);
+	files_end(&f);
 }
 
 static void test_routes_deny_by_default(void **state)
@@ -606,12 +692,14 @@ int main(void)
 		cmocka_unit_test(test_presets_main_and_conf_d),
 		cmocka_unit_test(test_design_example_of_an_error),
 		cmocka_unit_test(test_errors_of_the_top),
+		cmocka_unit_test(test_errors_of_upstreams),
 		cmocka_unit_test(test_errors_of_addresses),
 		cmocka_unit_test(test_errors_of_amqp_url),
 		cmocka_unit_test(test_errors_of_amqp),
 		cmocka_unit_test(test_amqp_is_filled),
 		cmocka_unit_test(test_errors_of_use),
 		cmocka_unit_test(test_no_main_file),
+		cmocka_unit_test(test_with_one_more_file),
 		cmocka_unit_test(test_routes_deny_by_default),
 		cmocka_unit_test(test_routes_sources),
 		cmocka_unit_test(test_routes_http),

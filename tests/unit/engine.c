@@ -216,7 +216,7 @@ static int too_many(struct shot *s, struct gantry_message *m, struct gantry_erro
 			gantry_record_put(m, "s", gantry_format(m, "%d", n), NULL, err) :
 			s->text[0] == 'h' ?
 			gantry_reply_header(m, "X-Test", "a", err) :
-			gantry_answer_header(m, "X-Test", "a", err);
+			gantry_header_always(m, "X-Test", "a", err);
 		n += done >= 0;
 	}
 	return n;
@@ -294,17 +294,17 @@ static void test_bounds(void **state)
 static enum gantry_verdict do_answer_headers(struct shot *s, struct gantry_message *m,
 					     struct gantry_error *err)
 {
-	assert_int_equal(gantry_answer_header(m, "X-A", "first", err), 0);
-	assert_int_equal(gantry_answer_header(m, "retry-after", "7", err), 0);
-	assert_int_equal(gantry_answer_header(m, "x-a", "second", err), 0);
+	assert_int_equal(gantry_header_always(m, "X-A", "first", err), 0);
+	assert_int_equal(gantry_header_always(m, "retry-after", "7", err), 0);
+	assert_int_equal(gantry_header_always(m, "x-a", "second", err), 0);
 	assert_int_equal(gantry_reply_header(m, "X-B", "b", err), 0);
-	assert_int_equal(gantry_answer_header(m, "Content-Type", "x", err), -1);
+	assert_int_equal(gantry_header_always(m, "Content-Type", "x", err), -1);
 	assert_string_equal(err->message,
 			    "\"Content-Type\" is no header that a handler may set");
 	assert_int_equal(gantry_reply_header(m, "Retry-After", "7", err), -1);
 	assert_string_equal(err->message,
 			    "\"Retry-After\" is no header that a handler may set");
-	assert_int_equal(gantry_answer_header(m, "X-C", "a\nb", err), -1);
+	assert_int_equal(gantry_header_always(m, "X-C", "a\nb", err), -1);
 	assert_string_equal(err->message,
 			    "header X-C: not 1 to 1024 printable bytes");
 	return s->number == 0 ? GANTRY_DONE : gantry_reject(err, "RATE_LIMITED");

@@ -90,6 +90,8 @@ static void test_tables_that_are_wrong(void **state)
 	refused("half-storage", "its storage must have prepare, lanes, read, "
 				"scan, begin, load, store, commit and rollback");
 	refused("half-auth", "its auth must have authenticate");
+	refused("half-breaker",
+		"its breaker must have permit, result, order and status");
 }
 
 static void test_names(void **state)
@@ -345,10 +347,11 @@ static void test_names_of_the_folder(void **state)
 
 	(void)state;
 	assert_string_equal(names[0], "allocations");
-	assert_string_equal(names[1], "jwt");
-	assert_string_equal(names[2], "order-events");
-	assert_string_equal(names[3], "sqlite");
-	assert_null(names[4]);
+	assert_string_equal(names[1], "breaker");
+	assert_string_equal(names[2], "jwt");
+	assert_string_equal(names[3], "order-events");
+	assert_string_equal(names[4], "sqlite");
+	assert_null(names[5]);
 	plugins_names_free(&names);
 	plugins_free(&plugins);
 }

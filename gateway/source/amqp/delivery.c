@@ -223,6 +223,7 @@ static void delivery_fill(struct delivery *d, const struct graph *graph,
 	d->m.body_len = d->body_len;
 	d->body[d->body_len] = '\0';
 	d->m.received_ms = clock_now_ms();
+	d->m.attempts = (int)d->attempts;
 	if (!delivery_is_too_large(d))
 		gantry_json(&d->m, &ignored);
 	error_fini(&ignored);

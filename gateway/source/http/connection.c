@@ -61,6 +61,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		c = memory_new(sizeof(*c));
 		c->loop = loop;
+		atomic_fetch_add(&loop->open, 1);
 		c->fd = MHD_get_connection_info(
 			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		watch_add(&loop->watch, &c->watched, WATCH_HEAD);
@@ -71,6 +72,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 	} else if (c != NULL) {
 		watch_remove(&loop->watch, &c->watched);
 		loop->closed = true;
+		atomic_fetch_sub(&loop->open, 1);
 		*context = NULL;
 		tls_release(&c->tls);
 		free(c);

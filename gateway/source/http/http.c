@@ -291,6 +291,17 @@ unsigned http_port(const struct http *http)
 	return http->port;
 }
 
+struct http_counts http_counts(const struct http *http)
+{
+	struct http_counts counts = { 0 };
+
+	for (unsigned i = 0; i < http->n_loops; i++) {
+		counts.open += atomic_load(&http->loops[i]->open);
+		counts.cut += atomic_load(&http->loops[i]->cut);
+	}
+	return counts;
+}
+
 void http_set_graph(struct http *http, const struct graph *graph)
 {
 	atomic_store_explicit(&http->graph, graph, memory_order_release);

@@ -102,6 +102,13 @@ int http_start(const struct http_options *options, struct engine *engine,
 /* The port of the first TCP address, for tests and ":0"; 0 if none. */
 unsigned http_port(const struct http *http);
 
+/* Connections that are open now, and those that were cut with a last word since
+   the start (a head that never came, one that is too large). Any thread. */
+struct http_counts {
+	uint64_t open, cut;
+};
+struct http_counts http_counts(const struct http *http);
+
 /* Requests that begin from now on see this graph. Any thread. */
 void http_set_graph(struct http *http, const struct graph *graph);
 

@@ -35,6 +35,7 @@ struct http_loop {
 	bool closed;			/* a connection, in this turn */
 	bool quiesced;
 	int64_t quiesced_ns;
+	_Atomic uint64_t open, cut;	/* connections: http_counts() */
 
 	/* guards what follows; taken alone */
 	pthread_mutex_t lock;

@@ -143,5 +143,6 @@ void reply_cut(struct http_connection *c, const char *code)
 	arena_fini(&arena);
 	shutdown(c->fd, SHUT_RDWR);
 	c->cut = true;
+	atomic_fetch_add(&c->loop->cut, 1);
 	watch_move(&c->loop->watch, &c->watched, WATCH_CUT);
 }

@@ -356,11 +356,13 @@ def test_sockets_of_the_dead_and_the_living(g):
     assert os.path.exists(g.path("admin.sock"))
     g.start()
     assert local(g, "GET", LETTERS).status == 200
-    other = g.configuration("").replace("gantry.db", "other.db") \
-        .replace(str(g.port), "0").replace(str(g.admin_port), "0")
+    store = g.store.another()
+    other = g.configuration("", store).replace("1:%d" % g.port, "1:0") \
+        .replace("1:%d" % g.admin_port, "1:0")
     g.write("other.yaml", other.encode())
     done = subprocess.run([PROGRAM, "serve", "--config", g.path("other.yaml")] +
                           g.folders(), capture_output=True, text=True, timeout=20)
+    store.close()
     assert done.returncode == 1, done
     assert "admin: http: unix:%s: Address already in use" % g.path("admin.sock") in \
         done.stderr, done.stderr

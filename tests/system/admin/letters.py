@@ -7,8 +7,6 @@ import json
 import socket
 import time
 
-import sqlite3
-
 QUEUE = "inventory.order-events"
 COUNT = itertools.count(1)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -97,8 +95,7 @@ def put(g, *letters):
     running = g.process is not None
     if running:
         assert g.stop() == 0
-    store = sqlite3.connect(g.path("gantry.db"))
-    refs = []
+    refs, rows = [], []
     for letter in letters:
         body = letter.pop("event", None)
         n = next(COUNT)
@@ -114,22 +111,22 @@ def put(g, *letters):
         row["open_cause"] = row["cause"]
         row["key"] = "%s:%s" % (QUEUE, row["event_id"]) if row["event_id"] else \
             "%s#%d" % (QUEUE, n)
-        insert(store, "dead_letters", row)
+        rows.append(insert("dead_letters", row))
         if row["event_id"]:
-            insert(store, "inbox", {"ref": row["ref"], "version": 1, "key": row["key"],
-                                    "state": "dead", "created_at": row["created_at"]})
+            rows.append(insert("inbox", {
+                "ref": row["ref"], "version": 1, "key": row["key"], "state": "dead",
+                "created_at": row["created_at"]}))
         refs.append(row["ref"])
-    store.commit()
-    store.close()
+    g.store.change(*rows)
     if running:
         g.start()
     return refs
 
 
-def insert(store, table, row):
-    store.execute("insert into %s (%s) values (%s)" % (
+def insert(table, row):
+    return ("insert into %s (%s) values (%s)" % (
         table, ", ".join('"%s"' % name for name in row), ", ".join("?" * len(row))),
-        list(row.values()))
+        *row.values())
 
 
 def letter(g, ref):

@@ -44,9 +44,8 @@ def one(done, code):
 
 
 def everything(g):
-    tables = [r["name"] for r in g.rows("select name from sqlite_master where type = "
-                                        "'table' order by 1")]
-    return {t: g.rows("select * from \"%s\"" % t) for t in tables}
+    return {t: sorted(g.rows("select * from \"%s\"" % t), key=repr)
+            for t in g.store.tables()}
 
 
 def test_an_event_of_a_plugin(g):

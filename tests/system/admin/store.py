@@ -3,7 +3,6 @@
 """The tables of dead letters: how a store of 1.0 gets them, and what gantry
 storage verify says when they and the inbox do not agree (I6)."""
 import json
-import sqlite3
 import subprocess
 
 import _path
@@ -14,13 +13,7 @@ from letters import QUEUE, created, local, put
 
 def change(g, *statements):
     assert g.process is None
-    store = sqlite3.connect(g.path("gantry.db"))
-    try:
-        for sql, *values in statements:
-            store.execute(sql, values)
-        store.commit()
-    finally:
-        store.close()
+    g.store.change(*statements)
 
 
 def run(g, *words):
@@ -36,12 +29,12 @@ def test_a_store_of_1_0(g):
            ("update gantry_schema set minor = 0",))
     done = run(g, "dead-letters", "list")
     assert done.returncode == 1 and done.stderr == (
-        "gantry: storage: %s: holds schema 1.0, this gantry has 1.1: start the gateway "
-        "once\n" % g.path("gantry.db")), done
+        "gantry: storage: %s: holds schema 1.0, this gantry has 1.2: start the gateway "
+        "once\n" % g.store.place), done
     g.start()
     assert local(g, "GET", "/dead-letters").json == {"success": True, "data": []}
     assert g.quantities(item) == (10, 3)
-    assert g.rows("select major, minor from gantry_schema") == [{"major": 1, "minor": 1}]
+    assert g.rows("select major, minor from gantry_schema") == [{"major": 1, "minor": 2}]
     ref, = put(g, {"event": created(g, item=item)})
     got = local(g, "POST", "/dead-letters/%d/retry" % ref)
     assert got.data["outcome"] == "applied", got

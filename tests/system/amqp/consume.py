@@ -9,7 +9,6 @@ cause (I6), whatever is wrong with it, with the store or with the broker.
 import datetime
 import json
 import os
-import sqlite3
 import sys
 import threading
 import time
@@ -39,7 +38,8 @@ class Consumed(World):
                      % (CRASH, QUEUE, KEY))
         super().__init__(rabbit, extra=extra, amqp=", retry: [100ms, 200ms], "
                          "max_body: 64K", name="consume")
-        self.change("gantry.db}", "gantry.db, busy_timeout: 200ms}")
+        options = self.g.store.options
+        self.change(options, "%s, %s}" % (options[:-1], self.g.store.impatient))
 
     def change(self, old, new):
         with open(self.g.path("gantry.yaml"), encoding="utf-8") as f:
@@ -332,18 +332,6 @@ def test_one_poison_event_among_many(w):
 
 # --- what is wrong with the store or the broker ---
 
-def lock(w, seconds):
-    """Somebody else writes, and does not end."""
-    store = sqlite3.connect(w.g.path("gantry.db"), timeout=20,
-                            isolation_level=None)
-    store.execute("begin immediate")
-    try:
-        time.sleep(seconds)
-    finally:
-        store.execute("rollback")
-        store.close()
-
-
 def test_an_outage_of_the_store_makes_no_dead_letters(w):
     item = w.g.item(10**6)
     before, pauses = w.letters(), w.metric("gantry_consumer_pauses_total")
@@ -352,7 +340,7 @@ def test_an_outage_of_the_store_makes_no_dead_letters(w):
     feeder = Feeder(w, events, rate)
     feeder.start()
     time.sleep(0.5)
-    outage = threading.Thread(target=lock, args=(w, OUTAGE))
+    outage = threading.Thread(target=w.g.store.outage, args=(OUTAGE,))
     outage.start()
     wait_for("consuming pauses", 10, lambda: w.metric("gantry_consumer_paused") == 1)
     held = w.metric("gantry_consumer_held")
@@ -417,7 +405,7 @@ def test_an_alarm_stops_no_consuming(w):
     w.send(*late)
     w.wait_for_letter("alarm-late")     # the way to pass on is open now
     events = some(w, "alarm", 300, item)
-    lock_it = threading.Thread(target=lock, args=(w, 2))
+    lock_it = threading.Thread(target=w.g.store.outage, args=(2,))
     lock_it.start()
     time.sleep(0.3)
     w.send_all([order_event("OrderConfirmed", "alarm-%d" % i,
@@ -498,7 +486,7 @@ def test_stopped_under_load(w):
     feeder.join(60)
     w.wait_for_marks(events)
     # the broker itself takes back what it is sending when a consumer ends
-    again = w.metric("gantry_events_redelivered_total")
+    again = w.metric('gantry_events_redelivered_total{queue="%s"}' % QUEUE)
     print("# %d came twice" % again)
     assert again <= TWICE, again
     assert w.g.quantities(item)[1] == len(events)

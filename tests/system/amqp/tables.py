@@ -256,7 +256,7 @@ def test_the_property_names_the_event(w):
 
 def letter(w, event_id):
     return wait_for("a dead letter", 30, lambda: w.g.rows(
-        "select * from dead_letters where event_id is ?", event_id))
+        "select * from dead_letters where event_id is not distinct from ?", event_id))
 
 
 def test_neither_names_it(w):

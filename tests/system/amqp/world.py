@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A gateway between the queues of a broker: feed order events, keep what comes
-out, and compare both with the store. Reads the store by sqlite3 alone and uses
+out, and compare both with the store. Reads the store by other means and uses
 none of Gantry's own code, so that a mistake on one side does not hide another.
 """
 import json

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * connection - how a connection is opened here: with a deadline, with settings
+ * of its own, and not more often than is good for a server that comes back.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "plugins/postgres/postgres.h"
+
+enum { FIRST_PAUSE_MS = 25, LONGEST_PAUSE_MS = 1000 };
+
+static void connection_no_memory(void)
+{
+	fputs("gantry: storage postgres: out of memory\n", stderr);
+	abort();
+}
+
+void *connection_memory(size_t size)
+{
+	void *p = calloc(1, size > 0 ? size : 1);
+
+	if (p == NULL)
+		connection_no_memory();
+	return p;
+}
+
+void *connection_longer(void *memory, size_t n, size_t size)
+{
+	void *p = reallocarray(memory, n, size);
+
+	if (p == NULL)
+		connection_no_memory();
+	return p;
+}
+
+int64_t connection_now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void connection_close(struct connection *c)
+{
+	statement_drop_all(c);
+	PQfinish(c->pg);
+	c->pg = NULL;
+	c->n_waits = 0;
+	c->refused = false;
+	params_reset(&c->params);
+}
+
+void connection_fini(struct connection *c)
+{
+	connection_close(c);
+	free(c->waits);
+	free(c->params.bytes);
+	c->waits = NULL;
+	c->params.bytes = NULL;
+}
+
+/* Notices would go to stderr. */
+static void connection_hush(void *context, const PGresult *result)
+{
+	(void)context;
+	(void)result;
+}
+
+/* libpq opens step by step; DNS alone it does not do so. */
+static bool connection_connect(struct connection *c, int64_t deadline_ms,
+			       bool *late_out)
+{
+	PostgresPollingStatusType step = PGRES_POLLING_WRITING;
+
+	if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD)
+		return false;
+	while (step != PGRES_POLLING_OK) {
+		if (step == PGRES_POLLING_FAILED)
+			return false;
+		*late_out = !trip_poll(c->pg, step == PGRES_POLLING_READING ?
+				       POLLIN : POLLOUT, deadline_ms);
+		if (*late_out)
+			return false;
+		step = PQconnectPoll(c->pg);
+	}
+	return PQsetnonblocking(c->pg, 1) == 0 && PQenterPipelineMode(c->pg) == 1;
+}
+
+/* What the server says about itself when a connection is set up. */
+struct greeting {
+	char encoding[24];
+	char timeline[9];
+	bool standby;
+};
+
+static void connection_greet(void *context, const PGresult *result)
+{
+	struct greeting *g = context;
+
+	if (PQntuples(result) != 1)
+		return;
+	snprintf(g->encoding, sizeof(g->encoding), "%s", PQgetvalue(result, 0, 0));
+	g->standby = PQgetvalue(result, 0, 1)[0] == 't';
+	snprintf(g->timeline, sizeof(g->timeline), "%.8s", PQgetvalue(result, 0, 2));
+}
+
+static void connection_set(struct connection *c, const char *name, const char *value)
+{
+	char sql[120];
+
+	snprintf(sql, sizeof(sql), "SET %s = %s", name, value);
+	trip_run(c, sql, (struct taker){ NULL, NULL });
+}
+
+static void connection_set_ms(struct connection *c, const char *name, int64_t ms)
+{
+	char value[24];
+
+	snprintf(value, sizeof(value), "%lld", (long long)ms);
+	connection_set(c, name, value);
+}
+
+/*
+ * Plans are pinned: each statement works on arrays of unknown length over
+ * indexes that are meant for it, and a plan made while the tables were empty
+ * would be kept while they fill.
+ */
+static void connection_pin(struct connection *c)
+{
+	static const char *const off[] = {
+		"enable_seqscan", "enable_hashjoin", "enable_mergejoin",
+		"enable_bitmapscan", "enable_material", "enable_memoize", "jit",
+	};
+
+	connection_set(c, "plan_cache_mode", "force_generic_plan");
+	connection_set(c, "join_collapse_limit", "1");
+	for (size_t i = 0; i < sizeof(off) / sizeof(off[0]); i++)
+		connection_set(c, off[i], "off");
+}
+
+/*
+ * What a database or a role has as its default must not change what a unit
+ * is: a commit waits for the disk, and for a synchronous standby if there is
+ * one, whatever they say.
+ */
+static void connection_settings(const struct postgres *s, struct connection *c,
+				enum role role)
+{
+	bool owner = role == ROLE_OWNER || role == ROLE_LOOK;
+
+	connection_set(c, "search_path", "pg_catalog, pg_temp");
+	connection_set(c, "client_min_messages", "warning");
+	connection_set(c, "default_transaction_isolation", "'read committed'");
+	connection_set_ms(c, "statement_timeout", owner ? 0 : s->statement_timeout);
+	connection_set_ms(c, "lock_timeout", owner ? 60000 : s->lock_timeout);
+	connection_set_ms(c, "idle_in_transaction_session_timeout",
+			  role == ROLE_LOOK ? 0 : s->statement_timeout);
+	trip_run(c, "SELECT set_config('synchronous_commit', 'on', false)"
+		 " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
+		 (struct taker){ NULL, NULL });
+	if (role == ROLE_UNIT || role == ROLE_READ || role == ROLE_LOOK)
+		connection_pin(c);
+}
+
+static enum gantry_stored connection_set_up(const struct postgres *s,
+					    struct connection *c, enum role role,
+					    struct gantry_error *err)
+{
+	struct greeting g = { .encoding = "" };
+	enum gantry_stored stored;
+
+	connection_settings(s, c, role);
+	trip_run(c, "SELECT current_setting('server_encoding'), pg_is_in_recovery(),"
+		 " CASE WHEN pg_is_in_recovery() THEN ''"
+		 " ELSE pg_walfile_name(pg_current_wal_lsn()) END",
+		 (struct taker){ connection_greet, &g });
+	stored = trip_collect(s, c, err);
+	if (stored != GANTRY_STORED)
+		return stored;
+	memcpy(c->timeline, g.timeline, sizeof(c->timeline));
+	if (strcmp(g.encoding, "UTF8") != 0) {
+		gantry_fail(err, "%s: the database has the encoding %s: make one with "
+			    "\"createdb --template=template0 --encoding=UTF8\"",
+			    s->where, g.encoding);
+		return GANTRY_BROKEN;
+	}
+	return GANTRY_STORED;
+}
+
+/* libpq speaks in several lines, of several hosts; what it asks back, in lines
+   that begin with a tab, goes. */
+static void connection_one_line(char *text)
+{
+	char *to = text;
+	bool asks = false;
+
+	for (const char *from = text; *from != '\0'; from++) {
+		if (*from == '\n')
+			asks = from[1] == '\t' || from[1] == '\0';
+		if (!asks)
+			*to++ = *from == '\n' ? ' ' : *from;
+	}
+	*to = '\0';
+}
+
+static void connection_say(const struct postgres *s, struct connection *c,
+			   bool late, struct gantry_error *err)
+{
+	char text[300] = "";
+
+	if (late) {
+		snprintf(c->message, sizeof(c->message), "no connection within %lld ms",
+			 (long long)s->connect_timeout);
+		gantry_fail(err, "%s: no connection within %lld ms", s->where,
+			    (long long)s->connect_timeout);
+		return;
+	}
+	snprintf(text, sizeof(text), "%s", c->pg != NULL ? PQerrorMessage(c->pg) :
+		 "no memory for a connection");
+	connection_one_line(text);
+	snprintf(c->message, sizeof(c->message), "%s", text);
+	gantry_fail(err, "%s: %s", s->where, text);
+}
+
+static unsigned connection_failures(struct postgres *s)
+{
+	unsigned failures;
+
+	pthread_mutex_lock(&s->lock);
+	failures = s->failures;
+	pthread_mutex_unlock(&s->lock);
+	return failures;
+}
+
+enum gantry_stored connection_open(struct postgres *s, struct connection *c,
+				   enum role role, struct gantry_error *err)
+{
+	const char *values[SETTINGS];
+	char *turned[3] = { NULL };
+	int64_t deadline_ms = connection_now_ms() + s->connect_timeout;
+	enum gantry_stored stored = GANTRY_AWAY;
+	bool late = false;
+
+	conninfo_turn(s, connection_failures(s), role == ROLE_LOOK, values, turned);
+	c->pg = PQconnectStartParams(s->keywords, values, 0);
+	for (unsigned i = 0; i < 3; i++)
+		free(turned[i]);
+	if (c->pg != NULL)
+		PQsetNoticeReceiver(c->pg, connection_hush, NULL);
+	c->wait_ms = s->connect_timeout;
+	if (connection_connect(c, deadline_ms, &late))
+		stored = connection_set_up(s, c, role, err);
+	else
+		connection_say(s, c, late, err);
+	if (stored != GANTRY_STORED)
+		connection_close(c);
+	c->wait_ms = role == ROLE_READ ? s->read_timeout :
+		     role == ROLE_OWNER || role == ROLE_LOOK ? 600000 :
+		     s->statement_timeout + 1000;
+	return stored;
+}
+
+/* May this thread try to connect now? */
+static bool connection_may(struct postgres *s, struct gantry_error *err)
+{
+	bool may;
+
+	pthread_mutex_lock(&s->lock);
+	may = s->failures == 0 ||
+	      (!s->trying && connection_now_ms() >= s->not_before_ms);
+	s->trying |= may && s->failures > 0;
+	if (!may)
+		gantry_fail(err, "%s: %s", s->where, s->why);
+	pthread_mutex_unlock(&s->lock);
+	return may;
+}
+
+/* A little longer each time, and never the same for two replicas. */
+static void connection_tried(struct postgres *s, bool worked, const char *why)
+{
+	unsigned pause_ms = FIRST_PAUSE_MS, jitter;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	pthread_mutex_lock(&s->lock);
+	s->trying = false;
+	if (worked) {
+		s->failures = 0;
+	} else {
+		for (unsigned i = 0; i < s->failures && pause_ms < LONGEST_PAUSE_MS; i++)
+			pause_ms *= 2;
+		if (pause_ms > LONGEST_PAUSE_MS)
+			pause_ms = LONGEST_PAUSE_MS;
+		jitter = (unsigned)t.tv_nsec / 1000 % (pause_ms / 2 + 1);
+		s->failures++;
+		s->not_before_ms = connection_now_ms() + pause_ms - jitter;
+		snprintf(s->why, sizeof(s->why), "%s", why);
+	}
+	pthread_mutex_unlock(&s->lock);
+}
+
+/* Has the server gone while nobody spoke to it? */
+static bool connection_stands(struct connection *c)
+{
+	if (statement_is_full(c))
+		return false;
+	/* the server's last words are readable, too, before the end is */
+	return !trip_poll(c->pg, POLLIN, 0);
+}
+
+enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
+				   enum role role, struct gantry_error *err)
+{
+	enum gantry_stored stored;
+
+	if (c->pg != NULL && connection_stands(c))
+		return GANTRY_STORED;
+	connection_close(c);
+	if (!connection_may(s, err))
+		return GANTRY_AWAY;
+	stored = connection_open(s, c, role, err);
+	connection_tried(s, stored == GANTRY_STORED, c->message);
+	return stored == GANTRY_STORED ? stored : GANTRY_AWAY;
+}

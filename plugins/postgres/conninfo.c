@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * conninfo - what libpq is told: the option conninfo, and what it does not say.
+ *
+ * Never a password: that stands in libpq's own files, which others than the
+ * gateway's user cannot read.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "plugins/postgres/postgres.h"
+
+static char *conninfo_copy(const char *text)
+{
+	char *copy = connection_memory(strlen(text) + 1);
+
+	return strcpy(copy, text);
+}
+
+static const char *conninfo_secret(const PQconninfoOption *options)
+{
+	for (; options->keyword != NULL; options++)
+		if (options->val != NULL &&
+		    (strcmp(options->keyword, "password") == 0 ||
+		     strcmp(options->keyword, "sslpassword") == 0))
+			return options->keyword;
+	return NULL;
+}
+
+static int conninfo_schema(const struct postgres *s, struct gantry_error *err)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+
+	if (s->schema[0] == '\0' || s->schema[strspn(s->schema, plain)] != '\0')
+		return gantry_problem(err, "schema", "must be letters, digits, _ and -");
+	if (strncmp(s->schema, "pg_", 3) == 0)
+		return gantry_problem(err, "schema", "names that begin with pg_ are "
+				      "PostgreSQL's own");
+	return 0;
+}
+
+/* libpq's message, without the newline at its end. */
+static int conninfo_wrong(char *message, struct gantry_error *err)
+{
+	if (message != NULL)
+		message[strcspn(message, "\n")] = '\0';
+	gantry_problem(err, "conninfo", "%s",
+		       message != NULL ? message : "cannot be read");
+	PQfreemem(message);
+	return -1;
+}
+
+int conninfo_check(const struct postgres *s, struct gantry_error *err)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(s->conninfo, &message);
+	int failed = conninfo_schema(s, err);
+	const char *secret;
+
+	if (options == NULL)
+		return conninfo_wrong(message, err);
+	secret = conninfo_secret(options);
+	if (secret != NULL)
+		failed = gantry_problem(err, "conninfo", "must not hold a password "
+					"(%s): use passfile= or a service file", secret);
+	PQconninfoFree(options);
+	if (s->lock_timeout >= s->statement_timeout)
+		failed = gantry_problem(err, "lock_timeout",
+					"must be below statement_timeout");
+	return failed;
+}
+
+static const char *conninfo_value(const struct postgres *s, const char *keyword)
+{
+	for (unsigned i = 0; s->keywords[i] != NULL; i++)
+		if (strcmp(s->keywords[i], keyword) == 0)
+			return s->values[i];
+	return NULL;
+}
+
+/* What the user says stands. */
+static void conninfo_add(struct postgres *s, const char *keyword, const char *value)
+{
+	unsigned n = 0;
+
+	if (conninfo_value(s, keyword) != NULL)
+		return;
+	while (s->keywords[n] != NULL)
+		n++;
+	if (n == SETTINGS - 1)
+		return;
+	s->keywords[n] = conninfo_copy(keyword);
+	s->values[n] = conninfo_copy(value);
+}
+
+/*
+ * A server that is cut off is noticed by the kernel; without that a backend,
+ * too, would wait for us for hours with its locks.
+ */
+static void conninfo_fill(struct postgres *s)
+{
+	char ms[24];
+
+	snprintf(ms, sizeof(ms), "%lld", (long long)s->connect_timeout);
+	conninfo_add(s, "application_name", "gantry");
+	conninfo_add(s, "client_encoding", "UTF8");
+	conninfo_add(s, "keepalives", "1");
+	conninfo_add(s, "keepalives_idle", "5");
+	conninfo_add(s, "keepalives_interval", "2");
+	conninfo_add(s, "keepalives_count", "3");
+	conninfo_add(s, "tcp_user_timeout", ms);
+	conninfo_add(s, "target_session_attrs", "read-write");
+}
+
+static void conninfo_name(struct postgres *s)
+{
+	const char *service = conninfo_value(s, "service");
+	const char *host = conninfo_value(s, "host");
+	const char *port = conninfo_value(s, "port");
+	const char *name = conninfo_value(s, "dbname");
+	int len;
+
+	if (host == NULL)
+		host = conninfo_value(s, "hostaddr");
+	if (service != NULL)
+		len = asprintf(&s->where, "postgres service %s", service);
+	else
+		len = asprintf(&s->where, "postgres %s%s%s/%s",
+			       host != NULL ? host : "local", port != NULL ? ":" : "",
+			       port != NULL ? port : "", name != NULL ? name : "");
+	if (len < 0)
+		abort();
+}
+
+int conninfo_open(struct postgres *s, struct gantry_error *err)
+{
+	char *message = NULL;
+	PQconninfoOption *options = PQconninfoParse(s->conninfo, &message);
+
+	if (options == NULL) {
+		if (message != NULL)
+			message[strcspn(message, "\n")] = '\0';
+		gantry_fail(err, "conninfo: %s",
+			    message != NULL ? message : "cannot be read");
+		PQfreemem(message);
+		return -1;
+	}
+	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
+		if (o->val != NULL && o->val[0] != '\0')
+			conninfo_add(s, o->keyword, o->val);
+	PQconninfoFree(options);
+	conninfo_fill(s);
+	conninfo_name(s);
+	return 0;
+}
+
+void conninfo_free(struct postgres *s)
+{
+	for (unsigned i = 0; s->keywords[i] != NULL; i++) {
+		free((char *)s->keywords[i]);
+		free(s->values[i]);
+	}
+	free(s->where);
+}
+
+static unsigned conninfo_hosts(const char *list)
+{
+	unsigned n = 1;
+
+	for (; list != NULL && *list != '\0'; list++)
+		n += *list == ',';
+	return n;
+}
+
+/* "a,b,c" by 1 is "b,c,a"; malloc. */
+static char *conninfo_rotate(const char *list, unsigned by)
+{
+	const char *rest = list;
+	char *text;
+
+	for (unsigned i = 0; i < by; i++)
+		rest = strchr(rest, ',') + 1;
+	if (by == 0 || asprintf(&text, "%s,%.*s", rest, (int)(rest - list - 1), list) < 0)
+		return conninfo_copy(list);
+	return text;
+}
+
+void conninfo_turn(const struct postgres *s, unsigned turn, bool any,
+		   const char *values[SETTINGS], char *turned[3])
+{
+	static const char *const lists[] = { "host", "hostaddr", "port" };
+	const char *hosts = conninfo_value(s, "host");
+	unsigned n = conninfo_hosts(hosts != NULL ? hosts :
+				    conninfo_value(s, "hostaddr"));
+
+	for (unsigned i = 0; i < SETTINGS; i++)
+		values[i] = s->values[i];
+	for (unsigned i = 0; any && s->keywords[i] != NULL; i++)
+		if (strcmp(s->keywords[i], "target_session_attrs") == 0)
+			values[i] = "any";
+	for (unsigned i = 0; s->keywords[i] != NULL; i++)
+		for (unsigned k = 0; k < 3; k++)
+			if (strcmp(s->keywords[i], lists[k]) == 0 &&
+			    conninfo_hosts(s->values[i]) == n) {
+				turned[k] = conninfo_rotate(s->values[i], turn % n);
+				values[i] = turned[k];
+			}
+}

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Lets the files of this folder find gantry.py and tap.py beside it, and what the
+tests of the admin API and of the broker share."""
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+for folder in ("../amqp", "../admin", ".."):
+    sys.path.insert(0, os.path.join(HERE, folder))
+sys.dont_write_bytecode = True

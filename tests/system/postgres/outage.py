@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""PostgreSQL goes and comes back in every way: meanwhile 503 with Retry-After
+within 2 s, work again within 3 s of its return, nothing acknowledged lost.
+
+    GANTRY_TORTURE  how many times as long (default: 1)
+"""
+import os
+import random
+import sys
+import time
+
+import _path    # noqa: F401
+import postgres
+import tap
+from load import BACK_SECONDS, Crowd, check_kept, gateway
+
+TORTURE = int(os.environ.get("GANTRY_TORTURE", "1"))
+AWAY_SECONDS = 2.5
+SEED = int(os.environ.get("GANTRY_SEED", str(random.randrange(1 << 30))))
+
+
+def outage(g, go, come, seconds=AWAY_SECONDS):
+    """go() takes the server away, come() returns when it is back."""
+    with Crowd(g) as crowd:
+        crowd.wait_for_sales()
+        go()
+        away = time.monotonic()
+        time.sleep(seconds)
+        end = time.monotonic()
+        come()
+        since = time.monotonic()
+        took = crowd.wait_until_back(since)
+        crowd.wait_for_sales()
+    longest, n = crowd.check_refused(away, end)
+    print("# %d refused within %.2f s; back after %.2f s; %d sold" % (
+        n, longest, took, len(crowd.bought)))
+    assert took < BACK_SECONDS, took
+    check_kept(g, crowd.bought)
+
+
+def test_stopped_fast(g):
+    p = g.store.server
+    outage(g, lambda: p.stop("fast"), p.start)
+
+
+def test_stopped_at_once(g):
+    p = g.store.server
+    outage(g, lambda: p.stop("immediate"), p.start)
+
+
+def test_killed(g):
+    p = g.store.server
+    outage(g, p.kill, p.start)
+
+
+def test_frozen(g):
+    """All connections stay, and no answer comes."""
+    p = g.store.server
+    outage(g, p.freeze, p.thaw, 6)
+
+
+def test_takes_no_connections(g):
+    p, name = g.store.server, g.store.name
+
+    def allow(what):
+        with p.client() as c:
+            c.run('alter database "%s" allow_connections %s' % (name, what))
+
+    def go():
+        allow("false")
+        p.terminate_backends(1, name)
+
+    outage(g, go, lambda: allow("true"))
+
+
+def test_backends_are_terminated(g):
+    """At random, all the time: it goes on."""
+    p, chance, ended = g.store.server, random.Random(SEED), 0
+    print("# seed %d" % SEED)
+    with Crowd(g) as crowd:
+        crowd.wait_for_sales()
+        end = time.monotonic() + 4 * TORTURE
+        while time.monotonic() < end:
+            ended += p.terminate_backends(chance.choice((0.2, 0.5, 1)),
+                                          g.store.name)
+            time.sleep(chance.uniform(0, 0.3))
+        crowd.wait_for_sales()
+    print("# %d backends ended, %d sold meanwhile" % (ended, len(crowd.bought)))
+    assert ended > 10
+    check_kept(g, crowd.bought)
+
+
+def test_storm(g):
+    """Stopped and started again and again."""
+    p, chance = g.store.server, random.Random(SEED + 1)
+    with Crowd(g) as crowd:
+        for _ in range(4 * TORTURE):
+            crowd.wait_for_sales()
+            time.sleep(chance.uniform(0, 0.3))
+            chance.choice((lambda: p.stop("fast"), lambda: p.stop("immediate"),
+                           p.kill))()
+            time.sleep(chance.uniform(0, 0.5))
+            p.start()
+            assert crowd.wait_until_back(time.monotonic()) < BACK_SECONDS
+    check_kept(g, crowd.bought)
+
+
+def test_away_at_the_start(g):
+    """Then it does not start, says so, and soon."""
+    p = g.store.server
+    assert g.stop() == 0
+    p.stop("fast")
+    begin = time.monotonic()
+    try:
+        g.start()
+        raise AssertionError("it started")
+    except AssertionError as error:
+        assert str(error) == "gantry serve ended with 1", error
+    assert time.monotonic() - begin < 5
+    g.process = None
+    p.start()
+    g.start()
+    g.check_invariants()
+
+
+def test_commits_are_durable(g):
+    """On the connections themselves: a trigger notes how they are set."""
+    with g.store.server.client(g.store.name) as c:
+        c.run("create table public.noted as select name, setting from pg_settings "
+              "limit 0")
+        c.run("grant all on public.noted to " + postgres.ROLE)
+        c.run("create function public.note() returns trigger language plpgsql as "
+              "$$begin insert into public.noted select name, setting from "
+              "pg_settings; return null; end$$")
+        c.run("create trigger note after insert on gantry.allocations for each "
+              "statement execute function public.note()")
+        g.allocate(g.item(10))
+        for name in ("synchronous_commit", "fsync", "full_page_writes"):
+            assert c.rows("select distinct setting from public.noted where "
+                          "name = %s", name) == [{"setting": "on"}], name
+        c.run("drop trigger note on gantry.allocations")
+
+
+def main():
+    if postgres.missing():
+        print("1..0 # SKIP " + postgres.missing())
+        sys.exit(77)
+    with postgres.Postgres() as p, gateway(p, "outage") as g:
+        failed = tap.run_all(g)
+        if failed:
+            g.show_log()
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
