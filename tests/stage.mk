@@ -54,6 +54,10 @@ EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
 SYSTEM_TESTS += tests/system/upstream/orders.py
 BROKER_TESTS += tests/system/upstream/events.py
 EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
+	tests/system/postgres/planner.py tests/system/postgres/config.py
+# And a RabbitMQ, with three gateways.
+POSTGRES_TESTS += tests/system/replicas/storm.py
+EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)

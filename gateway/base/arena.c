@@ -43,7 +43,7 @@ void *arena_alloc(struct arena *a, size_t size)
 
 	assert(size < SIZE_MAX / 2);
 	size = (size + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-	if (size > (size_t)(a->end - a->next))
+	if (a->next == NULL || size > (size_t)(a->end - a->next))
 		arena_open(a, size > ARENA_BLOCK / 4 ? size + ARENA_BLOCK : ARENA_BLOCK);
 	p = a->next;
 	a->next += size;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "keys.h"
 
@@ -16,7 +17,7 @@
 
 _Static_assert(ISSUE_SIZE - 1 <= API_KEY_LONGEST, "what is issued is taken");
 _Static_assert(API_KEY_NAME_MAX + API_KEY_ROLES * (API_KEY_NAME_MAX + 1) +
-			       2 * API_KEY_HASH + 3 < GANTRY_TOKEN_SIZE,
+			       2 * API_KEY_HASH + 64 < GANTRY_TOKEN_SIZE,
 	       "every line has room");
 
 static void issue_hex(const unsigned char *bytes, size_t n, char *out)
@@ -25,9 +26,9 @@ static void issue_hex(const unsigned char *bytes, size_t n, char *out)
 		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static int issue_check(const char *name, const char *const *roles,
-		       struct gantry_error *err)
+static int issue_check(const struct gantry_enrollment *issue, struct gantry_error *err)
 {
+	const char *name = issue->name, *const *roles = issue->roles;
 	unsigned n = 0;
 
 	if (!api_key_is_name(name))
@@ -43,31 +44,42 @@ static int issue_check(const char *name, const char *const *roles,
 	return 0;
 }
 
-static void issue_line(const char *name, const char *const *roles,
-		       const char *key, char *out)
+static char *issue_until(int64_t until_ms, char *out)
+{
+	time_t seconds = (time_t)(until_ms / 1000);
+	struct tm tm;
+
+	if (gmtime_r(&seconds, &tm) == NULL)
+		return out;
+	return out + strftime(out, 40, " until=%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+static void issue_line(const struct gantry_enrollment *issue, const char *key, char *out)
 {
 	unsigned char hash[API_KEY_HASH];
 
-	out = stpcpy(stpcpy(out, name), " ");
-	for (unsigned i = 0; roles[i] != NULL; i++)
-		out = stpcpy(stpcpy(out, i > 0 ? "," : ""), roles[i]);
+	out = stpcpy(stpcpy(out, issue->name), " ");
+	for (unsigned i = 0; issue->roles[i] != NULL; i++)
+		out = stpcpy(stpcpy(out, i > 0 ? "," : ""), issue->roles[i]);
 	out = stpcpy(out, " ");
 	api_key_hash(key, strlen(key), hash);
 	issue_hex(hash, sizeof(hash), out);
+	if (issue->until_ms != 0)
+		issue_until(issue->until_ms, out + 2 * sizeof(hash));
 }
 
-int api_key_issue(const char *name, const char *const *roles,
-		  char *credential_out, char *line_out, struct gantry_error *err)
+int api_key_issue(const struct gantry_enrollment *issue, char *credential_out,
+		  char *line_out, struct gantry_error *err)
 {
 	unsigned char bytes[ISSUE_BYTES];
 
-	if (issue_check(name, roles, err) < 0)
+	if (issue_check(issue, err) < 0)
 		return -1;
 	/* at most 256 bytes come whole, once the kernel has begun */
 	if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes))
 		return gantry_fail(err, "no random bytes: %s", strerror(errno));
 	issue_hex(bytes, sizeof(bytes), stpcpy(credential_out, ISSUE_PREFIX));
 	explicit_bzero(bytes, sizeof(bytes));
-	issue_line(name, roles, credential_out, line_out);
+	issue_line(issue, credential_out, line_out);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #include <gantry/auth.h>
 
-int api_key_issue(const char *name, const char *const *roles,
-		  char *credential_out, char *line_out, struct gantry_error *err);
+int api_key_issue(const struct gantry_enrollment *issue, char *credential_out,
+		  char *line_out, struct gantry_error *err);
 
 #endif

@@ -22,6 +22,7 @@ struct doubt {
 	struct connection connection;
 	char timeline[9];		/* of the server that got the COMMIT */
 	enum fate fate;
+	int waiter;			/* backend of an earlier doubt_settle() */
 };
 
 static void doubt_pause(unsigned ms)
@@ -105,6 +106,20 @@ static void doubt_by_rows(struct doubt *d)
 		d->fate = FATE_ABORTED;
 }
 
+/* Or one would be left behind at each turn while the standby is away. */
+static void doubt_end_waiter(struct doubt *d)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		 " WHERE pid = %d AND query LIKE '%%pg_logical_emit_message%%'"
+		 " AND pid <> pg_backend_pid()", d->waiter);
+	trip_run(&d->connection, sql, (struct taker){ NULL, NULL });
+	trip_collect(d->u->s, &d->connection, NULL);
+	d->waiter = 0;
+}
+
 /*
  * A backend that ended while it waited for a synchronous standby has committed
  * all the same. A commit of our own behind it is there only when that one is
@@ -112,6 +127,7 @@ static void doubt_by_rows(struct doubt *d)
  */
 static void doubt_settle(struct doubt *d)
 {
+	d->waiter = PQbackendPID(d->connection.pg);
 	trip_run(&d->connection, "SELECT pg_logical_emit_message(true, 'gantry', '')",
 		 (struct taker){ NULL, NULL });
 	if (trip_collect(d->u->s, &d->connection, NULL) != GANTRY_STORED)
@@ -124,6 +140,10 @@ static void doubt_try(struct doubt *d)
 
 	if (c->pg == NULL &&
 	    connection_open(d->u->s, c, ROLE_ASK, NULL) != GANTRY_STORED)
+		return;
+	if (d->waiter != 0)
+		doubt_end_waiter(d);
+	if (c->pg == NULL)
 		return;
 	if (strcmp(c->timeline, d->timeline) == 0)
 		doubt_by_number(d);

@@ -92,6 +92,7 @@ struct connection {
 	struct wait *waits;
 	size_t n_waits, room;
 	bool refused;			/* libpq did not take a statement */
+	bool warned;			/* by the server */
 	int64_t wait_ms;		/* without a byte from the server */
 	struct params params;
 	char sqlstate[6];		/* of the last failure; "": not the server's */

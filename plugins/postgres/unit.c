@@ -345,9 +345,10 @@ enum gantry_stored unit_commit(void *unit, struct gantry_error *err)
 	else
 		u->failed = unit_number(u, err);
 	if (u->failed == GANTRY_STORED) {
+		c->warned = false;
 		unit_verb(u, VERB_COMMIT, nobody);
 		u->failed = trip_collect(u->s, c, err);
-		if (c->pg == NULL)
+		if (c->pg == NULL || c->warned)
 			u->failed = doubt_ask(u, err);
 	}
 	unit_end(u);

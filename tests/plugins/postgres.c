@@ -25,6 +25,18 @@ static int64_t ms_since(int64_t began)
 	return (clock_steady_ns() - began) / 1000000;
 }
 
+/* References are left to the core, and backups to pg_dump; all else is done. */
+static bool kit_left_out(const char *report)
+{
+	const char *line = report;
+
+	while ((line = strstr(line, "\nskipped ")) != NULL)
+		if (strncmp(++line, "skipped row: reference: ", 24) != 0 &&
+		    strncmp(line, "skipped backup: ", 16) != 0)
+			return true;
+	return false;
+}
+
 static void test_kit(void **state)
 {
 	struct pg *p = *state;
@@ -36,8 +48,10 @@ static void test_kit(void **state)
 		int failures = conform_run(&p->ops, f);
 
 		fclose(f);
-		if (failures != 0 || strstr(report, "skipped") != NULL)
-			fail_msg("%s", report);
+		if (failures != 0 || kit_left_out(report))
+			fputs(report, stderr);	/* too long for fail_msg() */
+		assert_int_equal(failures, 0);
+		assert_false(kit_left_out(report));
 		free(report);
 	}
 }

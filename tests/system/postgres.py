@@ -354,10 +354,13 @@ class Standby(Postgres):
 
     def close(self):
         if self.synchronous and self.primary.process is not None:
-            # the one that is left must not wait for ever
-            with self.primary.client() as c:
-                c.run("alter system reset synchronous_standby_names")
-                c.run("select pg_reload_conf()")
+            # the one that is left must not wait for ever, if it still works
+            try:
+                with self.primary.client(seconds=2) as c:
+                    c.run("alter system reset synchronous_standby_names")
+                    c.run("select pg_reload_conf()")
+            except psycopg2.OperationalError:
+                pass
         super().close()
 
     def promote(self):

@@ -197,9 +197,22 @@ static void test_error_lists_problems(void **state)
 	error_fini(&err);
 }
 
+/* Nothing has a place, too, so that who copies or sorts it need not ask. */
+static void test_arena_gives_nothing(void **state)
+{
+	struct arena a = { 0 };
+
+	(void)state;
+	assert_non_null(arena_alloc(&a, 0));
+	arena_fini(&a);
+	assert_non_null(arena_zero(&a, 0));
+	arena_fini(&a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_arena_gives_nothing),
 		cmocka_unit_test(test_clock_normalises),
 		cmocka_unit_test(test_clock_refuses),
 		cmocka_unit_test(test_clock_round_trip),
