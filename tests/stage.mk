@@ -35,7 +35,7 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
-SYSTEM_TESTS += tests/system/upstream/orders.py
+SYSTEM_TESTS += tests/system/upstream/orders.py tests/system/upstream/keys.py
 BROKER_TESTS += tests/system/upstream/events.py
 EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 # Those that run; the tarball has all of them.
