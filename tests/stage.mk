@@ -35,7 +35,8 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
-SYSTEM_TESTS += tests/system/upstream/orders.py tests/system/upstream/keys.py
+SYSTEM_TESTS += tests/system/upstream/orders.py tests/system/upstream/keys.py \
+	tests/system/upstream/tls.py
 BROKER_TESTS += tests/system/upstream/events.py
 EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 # Those that run; the tarball has all of them.
@@ -61,7 +62,9 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
-	tests/system/amqp/tables.py tests/system/amqp/consume.py
+	tests/system/amqp/tables.py tests/system/amqp/consume.py \
+	tests/unit/call tests/unit/upstream tests/system/upstream/orders.py \
+	tests/system/upstream/keys.py
 
 
 # ./check is a file, and "check" is not: make must not take one for the other.
