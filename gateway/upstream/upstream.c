@@ -88,8 +88,9 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 	const char *name = job->up->config->name, *path = call->request.path;
 
 	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-		 "upstream %s: %s %.*s: %s (%u tries)", name, call->request.method,
-		 (int)strcspn(path, "?"), path, text, job->tries);
+		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
+		 (int)strcspn(path, "?"), path, text, job->tries,
+		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
 	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
 	if (code != NULL)
 		gantry_retry(&call->error, code);
@@ -512,6 +513,11 @@ bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 	out->tries = atomic_load(&up->tries);
 	out->under_way = atomic_load(&up->under_way);
 	return true;
+}
+
+const char *upstream_library(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 const char *upstream_outcome_name(enum upstream_outcome outcome)
