@@ -42,7 +42,7 @@ EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
 # These start a PostgreSQL.
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
-	tests/system/postgres/planner.py
+	tests/system/postgres/planner.py tests/system/postgres/config.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
