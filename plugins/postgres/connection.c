@@ -316,11 +316,8 @@ static bool connection_stands(struct connection *c)
 {
 	if (statement_is_full(c))
 		return false;
-	/* first what it has said before it went, then that it went */
-	while (trip_poll(c->pg, POLLIN, 0))
-		if (PQconsumeInput(c->pg) != 1 || PQstatus(c->pg) != CONNECTION_OK)
-			return false;
-	return true;
+	/* the server's last words are readable, too, before the end is */
+	return !trip_poll(c->pg, POLLIN, 0);
 }
 
 enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
