@@ -78,6 +78,8 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
 THREADED_TESTS += tests/plugins/conform
+THREADED_TESTS += tests/unit/commit_lanes tests/unit/commit_replica \
+	tests/unit/commit_random
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -42,6 +42,8 @@ torture: staged $(FORGET) tests/crash/crash.so
 		python3 $(top_srcdir)/tests/system/amqp/storm.py
 	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py
 	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
+	$(STAGED) GANTRY_STORM_SECONDS=60 \
+		python3 $(top_srcdir)/tests/system/replicas/storm.py || test $$? -eq 77
 
 # Not those that try millions of things, which take minutes so.
 VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener, \
