@@ -100,6 +100,8 @@ THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
 	tests/unit/call tests/unit/upstream tests/system/upstream/orders.py \
 	tests/system/upstream/keys.py
 
+THREADED_TESTS += tests/unit/commit_lanes tests/unit/commit_replica \
+	tests/unit/commit_random
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:
