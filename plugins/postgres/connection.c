@@ -230,7 +230,7 @@ static void connection_say(const struct postgres *s, struct connection *c,
 	snprintf(text, sizeof(text), "%s", c->pg != NULL ? PQerrorMessage(c->pg) :
 		 "no memory for a connection");
 	connection_one_line(text);
-	snprintf(c->message, sizeof(c->message), "%s", text);
+	snprintf(c->message, sizeof(c->message), "%.*s", (int)sizeof(c->message) - 1, text);
 	gantry_fail(err, "%s: %s", s->where, text);
 }
 
