@@ -160,9 +160,9 @@ def test_a_gateway_at_work(g):
             "on it: stop every gateway first\n"), done
         assert not os.path.exists(copy.target.place)
         assert other.stop() == 0
-        began = time.monotonic()
-        check(copy.works(), middle, copy.target)
-        assert time.monotonic() - began < 10
+        done = copy.run()
+        assert done.returncode == 0 and PROGRESS.sub("", done.stderr) == "", done
+        assert content(middle) == content(copy.target)
     close()
 
 
@@ -185,12 +185,12 @@ def test_a_gateway_that_died(g):
     middle = stores.Postgres()
     Copy(g, g.store, middle).works()
     middle.change(("update leases set owner = 'shop-3', until = ? where name = 'replica:0'",
-                   int(time.time() * 1000) + 2000))
+                   int(time.time() * 1000) + 8000))
     copy = Copy(g, middle, sqlite(g))
     began = time.monotonic()
     done = copy.run()
     assert done.returncode == 0 and PROGRESS.sub("", done.stderr) == WAITING % "shop-3", done
-    assert 1 < time.monotonic() - began < 15
+    assert time.monotonic() - began > 3
     assert content(middle) == content(copy.target)
     middle.close()
 
