@@ -16,18 +16,22 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
 #include "gateway/plugin/plugins.h"
 
 #define API_KEY_ROLES_MAX 16
+#define API_KEY_TTL_MAX (INT64_C(3650) * 86400 * 1000)
 
 struct api_key_options {
 	const char *folder, *plugin;
 	const char *name, *file;
 	const char *roles[API_KEY_ROLES_MAX + 1];	/* NULL at the end */
 	size_t n_roles;
+	int64_t ttl_ms;		/* 0: for ever */
 	bool help;
 };
 
@@ -40,6 +44,7 @@ static const char api_key_help[] =
 	"new prints the key, which is stored nowhere, and the line for the file:\n"
 	"  --name NAME     the sender; requests have it as their subject\n"
 	"  --role ROLE     a role; may stand up to 16 times\n"
+	"  --ttl DURATION  how long the key is good, 1s to 3650d (default: for ever)\n"
 	"  --file FILE     append the line to this file, and print the key alone;\n"
 	"                  the file is made with mode 0640 if it is not there\n"
 	"\n"
@@ -49,12 +54,13 @@ static const char api_key_help[] =
 	"  --plugins DIR   plugins by short name (default: " PLUGINDIR ")\n"
 	"  --help          this text\n";
 
-enum { API_KEY_NAME = 256, API_KEY_ROLE, API_KEY_FILE, API_KEY_PLUGIN,
-       API_KEY_FOLDER, API_KEY_HELP };
+enum { API_KEY_NAME = 256, API_KEY_ROLE, API_KEY_TTL, API_KEY_FILE,
+       API_KEY_PLUGIN, API_KEY_FOLDER, API_KEY_HELP };
 
 static const struct option api_key_new_options[] = {
 	{ "name", required_argument, NULL, API_KEY_NAME },
 	{ "role", required_argument, NULL, API_KEY_ROLE },
+	{ "ttl", required_argument, NULL, API_KEY_TTL },
 	{ "file", required_argument, NULL, API_KEY_FILE },
 	{ "plugin", required_argument, NULL, API_KEY_PLUGIN },
 	{ "plugins", required_argument, NULL, API_KEY_FOLDER },
@@ -101,6 +107,12 @@ static int api_key_take(struct api_key_options *o, int option)
 					     API_KEY_ROLES_MAX);
 		o->roles[o->n_roles++] = optarg;
 		return 0;
+	case API_KEY_TTL:
+		if (parse_duration(optarg, &o->ttl_ms) && o->ttl_ms >= 1000 &&
+		    o->ttl_ms <= API_KEY_TTL_MAX)
+			return 0;
+		return api_key_usage("--ttl: not a duration from 1s to 3650d: \"%s\"",
+				     optarg);
 	case API_KEY_FILE:
 		o->file = optarg;
 		return 0;
@@ -178,8 +190,11 @@ static int api_key_append(const char *path, const char *line, struct gantry_erro
 static int api_key_new(const struct api_key_options *o, const struct gantry_auth *auth,
 		       struct gantry_error *err)
 {
+	const struct gantry_enrolment who = GANTRY_ENROLMENT(
+		.name = o->name, .roles = o->roles,
+		.until_ms = o->ttl_ms > 0 ? clock_now_ms() + o->ttl_ms : 0);
 	char key[GANTRY_TOKEN_SIZE], line[GANTRY_TOKEN_SIZE];
-	int rc = auth->enroll(o->name, o->roles, key, line, err);
+	int rc = auth->enroll(&who, key, line, err);
 
 	if (rc == 0 && o->file != NULL)
 		rc = api_key_append(o->file, line, err);

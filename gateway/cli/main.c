@@ -32,7 +32,7 @@ static const struct main_command main_commands[] = {
 	{ "serve", serve_main, "run the gateway" },
 	{ "check", check_main, "check a configuration without starting anything" },
 	{ "routes", routes_main, "list the routes and their pipelines" },
-	{ "plugins", plugins_main, "list plugins, describe their options" },
+	{ "plugins", plugins_main, "list and describe plugins, test a storage" },
 	{ "token", token_main, "mint and verify tokens" },
 	{ "api-key", api_key_main, "make keys for senders without tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },

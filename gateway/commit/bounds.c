@@ -4,8 +4,9 @@
  * follows when that is too much (DESIGN.md 5).
  *
  * What is there at the start is counted page by page beside the work; from
- * then on units tell what they add and take. A small outbox is counted again
- * now and then, as other replicas add and take too.
+ * then on units tell what they add and take. As other replicas add and take
+ * too, it is counted again now and then: a small outbox often, a large one
+ * seldom.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #define BOUNDS_PAGE 1000
 #define BOUNDS_AGAIN 200		/* rows that are counted again */
 #define BOUNDS_AGAIN_MS 10000
+#define BOUNDS_WHOLE_MS 600000		/* if there are more */
 #define BOUNDS_OLDEST_MS 500
 #define BOUNDS_DROP 512
 #define BOUNDS_LOG_MS 60000
@@ -28,6 +30,8 @@ struct bounds {
 	int64_t max_rows, max_age_ms;
 	bool publishes;
 	_Atomic int64_t rows, oldest_ms, now_ms;
+	_Atomic int64_t fresh;		/* rows, by the count at hand */
+	_Atomic bool counted;		/* all of it, once */
 	_Atomic int64_t counted_to;	/* refs from here to new_from are not
 					   counted yet; INT64_MAX: all are */
 	_Atomic int64_t new_from;	/* INT64_MAX: counting has not begun */
@@ -35,6 +39,7 @@ struct bounds {
 	_Atomic bool away;		/* the broker, as far as is known */
 	/* the first lane's */
 	int64_t next_oldest_ms, next_again_ms, next_log_ms;	/* steady */
+	int64_t next_whole_ms;
 	int64_t doomed[BOUNDS_DROP];
 	unsigned n_doomed;
 	uint64_t told;			/* of dropped, in the log */
@@ -73,16 +78,19 @@ static bool bounds_knows(struct bounds *b, int64_t ref)
 void bounds_count(struct unit *u)
 {
 	struct bounds *b = u->world->bounds;
-	int64_t more = 0;
+	int64_t added = 0, taken = 0, known = 0;
 
 	for (const struct row *row = rowset_rows(&u->rows, COMMIT_OUTBOX); row != NULL;
 	     row = row->next) {
-		if (row->state == ROW_NEW)
-			more++;
-		else if (row->state == ROW_GONE)
-			more -= bounds_knows(b, row_number(row, OUTBOX_REF));
+		if (row->state == ROW_NEW) {
+			added++;
+		} else if (row->state == ROW_GONE) {
+			taken++;
+			known += bounds_knows(b, row_number(row, OUTBOX_REF));
+		}
 	}
-	atomic_fetch_add(&b->rows, more);
+	atomic_fetch_add(&b->fresh, added - known);
+	atomic_fetch_add(&b->rows, added - (atomic_load(&b->counted) ? taken : known));
 	if (u->retention != NULL)
 		atomic_fetch_add(&b->dropped, b->n_doomed);
 }
@@ -129,7 +137,15 @@ static bool bounds_page(struct unit *u, int64_t after, int64_t to, size_t limit,
 	return done;
 }
 
-/* One page of what was there at the start. */
+static void bounds_count_end(struct bounds *b)
+{
+	atomic_store(&b->counted_to, INT64_MAX);
+	atomic_store(&b->counted, true);
+	atomic_store(&b->rows, atomic_load(&b->fresh));
+	b->next_whole_ms = bounds_steady_ms() + BOUNDS_WHOLE_MS;
+}
+
+/* One page of what was there when the count began. */
 static void bounds_count_page(struct unit *u, struct bounds *b)
 {
 	struct bounds_scan scan = { .bounds = b };
@@ -138,13 +154,27 @@ static void bounds_count_page(struct unit *u, struct bounds *b)
 	if (counted == INT64_MAX)
 		return;
 	if (atomic_load(&b->new_from) == INT64_MAX) {
-		atomic_store(&b->new_from, ids_ref(&u->world->refs, u->now_ms));
-		atomic_store(&b->rows, 0);
+		atomic_store(&b->new_from, ids_ref(&u->world->refs,
+						   atomic_load(&b->now_ms)));
+		atomic_store(&b->fresh, 0);
 	}
 	if (!bounds_page(u, counted, atomic_load(&b->new_from) - 1, BOUNDS_PAGE, &scan))
 		return;
-	atomic_fetch_add(&b->rows, (int64_t)scan.n);
-	atomic_store(&b->counted_to, scan.n < BOUNDS_PAGE ? INT64_MAX : scan.last_ref);
+	atomic_fetch_add(&b->fresh, (int64_t)scan.n);
+	if (scan.n < BOUNDS_PAGE) {
+		bounds_count_end(b);
+		return;
+	}
+	atomic_store(&b->counted_to, scan.last_ref);
+	/* the first count shows how far it is */
+	if (!atomic_load(&b->counted))
+		atomic_store(&b->rows, atomic_load(&b->fresh));
+}
+
+static void bounds_count_again(struct bounds *b)
+{
+	atomic_store(&b->new_from, INT64_MAX);
+	atomic_store(&b->counted_to, 0);
 }
 
 /* The oldest, and all again if there are few. */
@@ -168,6 +198,8 @@ static void bounds_look_at_oldest(struct unit *u, struct bounds *b, int64_t now)
 	b->next_again_ms = now + BOUNDS_AGAIN_MS;
 	if (scan.n <= BOUNDS_AGAIN)
 		atomic_store(&b->rows, (int64_t)scan.n);
+	else
+		bounds_count_again(b);
 }
 
 static int64_t bounds_age_ms(const struct bounds *b)
@@ -218,6 +250,9 @@ bool bounds_look(struct unit *u)
 	bounds_count_page(u, b);
 	if (now >= b->next_oldest_ms)
 		bounds_look_at_oldest(u, b, now);
+	if (!bounds_is_counting(b) && now >= b->next_whole_ms &&
+	    atomic_load(&b->rows) > BOUNDS_AGAIN)
+		bounds_count_again(b);
 	bounds_tell(b, now);
 	return !b->publishes && bounds_is_past(b);
 }

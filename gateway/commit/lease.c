@@ -27,19 +27,26 @@ static int64_t lease_epoch(const struct row *row)
 	return row_is_null(row, LEASES_EPOCH) ? 0 : row_number(row, LEASES_EPOCH);
 }
 
+static bool lease_is_kept(const struct unit *u, const struct row *row,
+			  const struct lease *wish)
+{
+	return lease_is_mine(u, row) && lease_epoch(row) == wish->since;
+}
+
 static bool lease_may_hold(const struct unit *u, const struct row *row,
 			   const struct lease *wish)
 {
 	switch (wish->how) {
 	case LEASE_KEEP:
-		return lease_is_mine(u, row) && lease_epoch(row) == wish->since;
+		return lease_is_kept(u, row, wish);
 	case LEASE_TAKE:
 		return lease_is_mine(u, row) ||
 		       row_number(row, LEASES_UNTIL) < u->now_ms;
 	case LEASE_SEIZE:
 		return true;
 	case LEASE_TURN:
-		return row_number(row, LEASES_UNTIL) <= u->now_ms;
+		return row_number(row, LEASES_UNTIL) <= u->now_ms ||
+		       lease_is_kept(u, row, wish);
 	}
 	return false;
 }
@@ -53,7 +60,7 @@ static int64_t lease_until(const struct unit *u, const struct row *row,
 	if (wish->how != LEASE_TURN || row_is_null(row, LEASES_UNTIL))
 		return u->now_ms + wish->ms;
 	late_ms = u->now_ms - row_number(row, LEASES_UNTIL);
-	return u->now_ms + wish->ms - late_ms % wish->ms;
+	return u->now_ms + wish->ms - (late_ms > 0 ? late_ms % wish->ms : 0);
 }
 
 static void lease_set(struct unit *u, struct row *row, struct lease *wish)

@@ -35,7 +35,7 @@ struct kit {
 	struct gantry_error err;	/* of the last call */
 	char seen[600];			/* why the check fails, or is skipped */
 	int64_t last_ref;
-	uint64_t seed;
+	uint64_t seed, first_seed;	/* as it is now, and as it began */
 	unsigned effort;		/* at least 1 */
 	int patience_ms;
 	unsigned lane;			/* that kit_begin() takes */
@@ -85,7 +85,8 @@ struct kit_check {
 };
 
 /* Ended by an empty one. */
-extern const struct kit_check kit_checks_open[],
+extern const struct kit_check kit_checks_open[], kit_checks_model[],
+	kit_checks_pages[],
 	kit_checks_row[], kit_checks_key[],
 	kit_checks_unit[], kit_checks_scan[], kit_checks_race[],
 	kit_checks_claim[], kit_checks_lock[],
@@ -144,6 +145,20 @@ int kit_read(struct kit *k, const struct gantry_key *key, struct kit_rows *rows)
 int kit_count(struct kit *k, unsigned table, int64_t ref);
 /* The row with this ref; -1 with the check failed if it is not there. */
 int kit_row(struct kit *k, unsigned table, int64_t ref, struct kit_row *row_out);
+
+/* scan.c */
+
+/* Rows of lines with a from base on, sorted by a, b, ref. */
+struct kit_lines {
+	int64_t base;
+	struct gantry_value (*rows)[4];
+	size_t n;
+};
+/* For qsort(). */
+int kit_lines_order(const void *x, const void *y);
+/* Whether a scan gives exactly what it should of lines, in their order. */
+int kit_lines_are(struct kit *k, const struct kit_lines *lines,
+		  const struct gantry_range *range, const char *what);
 
 /* crowd.c */
 

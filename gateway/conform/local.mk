@@ -9,6 +9,8 @@ gateway_libcore_a_SOURCES += \
 	gateway/conform/kit.c gateway/conform/kit.h \
 	gateway/conform/lock.c \
 	gateway/conform/look.c \
+	gateway/conform/model.c \
+	gateway/conform/pages.c \
 	gateway/conform/race.c \
 	gateway/conform/reopen.c \
 	gateway/conform/row.c \

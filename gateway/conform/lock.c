@@ -8,7 +8,7 @@
 
 #include "gateway/conform/kit.h"
 
-enum { SURELY_WAITS_MS = 80, STEP_MS = 30000, TURNS = 200 };
+enum { SURELY_WAITS_MS = 80, STEP_MS = 30000, TURNS = 100 };
 
 #define LOCK_NOT "the second unit locked a row that the first one had locked"
 

@@ -12,15 +12,6 @@
 
 enum { GROUPS = 4, EACH = 9, LINES_N = GROUPS * EACH };
 
-/*
- * a runs over GROUPS numbers that no other run has; b has NULLs, an empty
- * text and doubles. Stored in an order that is not the index's.
- */
-struct lines {
-	int64_t base;			/* of a */
-	struct gantry_value rows[LINES_N][4];	/* sorted by a, b, ref */
-};
-
 static int scan_order(const struct gantry_value *x, const struct gantry_value *y)
 {
 	size_t len = x->len < y->len ? x->len : y->len;
@@ -35,7 +26,7 @@ static int scan_order(const struct gantry_value *x, const struct gantry_value *y
 	return cmp != 0 ? cmp : (x->len > y->len) - (x->len < y->len);
 }
 
-static int scan_row_order(const void *x, const void *y)
+int kit_lines_order(const void *x, const void *y)
 {
 	const struct gantry_value *a = x, *b = y;
 	int cmp = scan_order(&a[LINE_A], &b[LINE_A]);
@@ -45,11 +36,17 @@ static int scan_row_order(const void *x, const void *y)
 	return cmp != 0 ? cmp : scan_order(&a[REF], &b[REF]);
 }
 
-static int scan_lines(struct kit *k, struct lines *lines)
+/*
+ * a runs over GROUPS numbers that no other run has; b has NULLs, an empty text
+ * and doubles. Stored in an order that is not the index's.
+ */
+static int scan_lines(struct kit *k, struct kit_lines *lines)
 {
 	static const char *const b[EACH] = { "m", NULL, "", "\xf0\x90\x80\x80", "m", "ma", "Z",
 					     NULL, "m" };
 
+	lines->n = LINES_N;
+	lines->rows = arena_zero(&k->arena, LINES_N * sizeof(lines->rows[0]));
 	lines->base = kit_ref(k);
 	k->last_ref += GROUPS;
 	for (unsigned i = 0; i < LINES_N; i++) {
@@ -65,7 +62,7 @@ static int scan_lines(struct kit *k, struct lines *lines)
 		if (kit_want(k, kit_unit(k, &c, 1), GANTRY_STORED, "a line") < 0)
 			return -1;
 	}
-	qsort(lines->rows, LINES_N, sizeof(lines->rows[0]), scan_row_order);
+	qsort(lines->rows, LINES_N, sizeof(lines->rows[0]), kit_lines_order);
 	return 0;
 }
 
@@ -99,9 +96,8 @@ static bool scan_wanted(const struct gantry_value *row, const struct gantry_rang
 	       (r->after_ref == 0 || row[REF].is.number > r->after_ref);
 }
 
-/* Exactly the wanted ones of all, in their order, up to the limit. */
-static int scan_is(struct kit *k, const struct lines *lines,
-		   const struct gantry_range *r, const char *what)
+int kit_lines_are(struct kit *k, const struct kit_lines *lines,
+		  const struct gantry_range *r, const char *what)
 {
 	struct kit_rows rows = { .kit = k, .table = k->schema->tables[LINES] };
 	const struct gantry_sink sink = kit_sink(&rows);
@@ -110,7 +106,7 @@ static int scan_is(struct kit *k, const struct lines *lines,
 	if (kit_want(k, k->st->scan(k->self, r, &sink, &k->err), GANTRY_STORED,
 		     what) < 0)
 		return -1;
-	for (size_t i = 0; i < LINES_N && at < r->limit; i++) {
+	for (size_t i = 0; i < lines->n && at < r->limit; i++) {
 		if (!scan_wanted(lines->rows[i], r))
 			continue;
 		if (at == rows.n)
@@ -135,7 +131,7 @@ static struct gantry_range scan_range(const struct gantry_value *from, unsigned 
 
 static int scan_ranges(struct kit *k)
 {
-	struct lines lines;
+	struct kit_lines lines;
 
 	if (scan_lines(k, &lines) < 0)
 		return -1;
@@ -163,14 +159,14 @@ static int scan_ranges(struct kit *k)
 		struct gantry_range r = scan_range(tests[i].from, tests[i].n_from,
 						   tests[i].to, tests[i].n_to);
 
-		if (scan_is(k, &lines, &r, tests[i].what) < 0)
+		if (kit_lines_are(k, &lines, &r, tests[i].what) < 0)
 			return -1;
 		r.from_after = true;
-		if (scan_is(k, &lines, &r, arena_format(&k->arena, "%s, after",
+		if (kit_lines_are(k, &lines, &r, arena_format(&k->arena, "%s, after",
 							tests[i].what)) < 0)
 			return -1;
 		r.limit = 3;
-		if (scan_is(k, &lines, &r, arena_format(&k->arena, "%s, three",
+		if (kit_lines_are(k, &lines, &r, arena_format(&k->arena, "%s, three",
 							tests[i].what)) < 0)
 			return -1;
 	}
@@ -179,7 +175,7 @@ static int scan_ranges(struct kit *k)
 
 static int scan_after_ref(struct kit *k)
 {
-	struct lines lines;
+	struct kit_lines lines;
 
 	if (scan_lines(k, &lines) < 0)
 		return -1;
@@ -190,7 +186,7 @@ static int scan_after_ref(struct kit *k)
 		r.after_ref = lines.rows[i][REF].is.number;
 		if (lines.rows[i][LINE_B].kind == GANTRY_NULL)
 			r.n_from = 1;
-		if (scan_is(k, &lines, &r, "after a ref") < 0)
+		if (kit_lines_are(k, &lines, &r, "after a ref") < 0)
 			return -1;
 	}
 	return 0;
@@ -210,7 +206,7 @@ static int scan_page(struct kit *k, struct gantry_range *r, struct kit_rows *row
 }
 
 /* The rows of one value of a, page by page: doubles of b lie across pages. */
-static int scan_pages(struct kit *k, const struct lines *lines, size_t limit)
+static int scan_pages(struct kit *k, const struct kit_lines *lines, size_t limit)
 {
 	const struct gantry_value a = kit_number(lines->base + 1);
 	struct gantry_value at[2] = { a, kit_text("") };
@@ -247,7 +243,7 @@ static int scan_pages(struct kit *k, const struct lines *lines, size_t limit)
 
 static int scan_paging(struct kit *k)
 {
-	struct lines lines;
+	struct kit_lines lines;
 
 	if (scan_lines(k, &lines) < 0)
 		return -1;
@@ -265,7 +261,7 @@ static int scan_ref_order(const void *x, const void *y)
 
 static int scan_refs(struct kit *k)
 {
-	struct lines lines;
+	struct kit_lines lines;
 
 	if (scan_lines(k, &lines) < 0)
 		return -1;
@@ -276,10 +272,10 @@ static int scan_refs(struct kit *k)
 
 		r.index = GANTRY_BY_REF;
 		r.limit = i % 2 == 0 ? 1000 : 5;
-		if (scan_is(k, &lines, &r, "by ref") < 0)
+		if (kit_lines_are(k, &lines, &r, "by ref") < 0)
 			return -1;
 		r.from_after = true;
-		if (scan_is(k, &lines, &r, "by ref, after") < 0)
+		if (kit_lines_are(k, &lines, &r, "by ref, after") < 0)
 			return -1;
 	}
 	return 0;

@@ -50,11 +50,14 @@ static void called_breakers(struct breakers *breakers, struct exposition *x)
 	} families[] = {
 		{ "gantry_breaker_state", "0: open, 1: half open, 2: closed.",
 		  EXPOSITION_GAUGE },
+		{ "gantry_breaker_held", "Whether an operator holds it so.",
+		  EXPOSITION_GAUGE },
 		{ "gantry_breaker_opened_total", "Times that it opened.",
 		  EXPOSITION_COUNTER },
 		{ "gantry_breaker_refused_total", "Calls that it did not let through.",
 		  EXPOSITION_COUNTER },
 	};
+	uint64_t numbers[ARRAY_LENGTH(families)];
 	struct gantry_breaker_status s;
 	struct guard *guard;
 
@@ -66,9 +69,11 @@ static void called_breakers(struct breakers *breakers, struct exposition *x)
 								guard_name(guard) };
 
 			guard_status(guard, &s);
-			exposition_sample(x, "", &label, 1,
-					  f == 0 ? (uint64_t)s.state :
-					  f == 1 ? s.opened : s.refused, 0);
+			numbers[0] = s.state;
+			numbers[1] = s.held;
+			numbers[2] = s.opened;
+			numbers[3] = s.refused;
+			exposition_sample(x, "", &label, 1, numbers[f], 0);
 		}
 	}
 }
@@ -93,7 +98,7 @@ static void called_outcomes(const struct upstreams *upstreams, struct exposition
 
 /* A family with one number for each upstream, at offset of its counts. */
 static void called_each(const struct upstreams *upstreams, struct exposition *x,
-			size_t offset, unsigned decimals)
+			size_t offset)
 {
 	struct upstream_counts n;
 
@@ -101,8 +106,7 @@ static void called_each(const struct upstreams *upstreams, struct exposition *x,
 		const struct exposition_label label = { "upstream", n.name };
 
 		exposition_sample(x, "", &label, 1,
-				  *(const uint64_t *)((const char *)&n + offset),
-				  decimals);
+				  *(const uint64_t *)((const char *)&n + offset), 0);
 	}
 }
 
@@ -118,11 +122,8 @@ void called_write(struct breakers *breakers, const struct upstreams *upstreams,
 	called_outcomes(upstreams, x);
 	exposition_family(x, "gantry_upstream_tries_total", EXPOSITION_COUNTER,
 			  "Requests sent for them.");
-	called_each(upstreams, x, offsetof(struct upstream_counts, tries), 0);
-	exposition_family(x, "gantry_upstream_seconds_total", EXPOSITION_COUNTER,
-			  "Time that they took together.");
-	called_each(upstreams, x, offsetof(struct upstream_counts, waited_ms), 3);
+	called_each(upstreams, x, offsetof(struct upstream_counts, tries));
 	exposition_family(x, "gantry_upstream_under_way", EXPOSITION_GAUGE,
 			  "Calls that have not ended.");
-	called_each(upstreams, x, offsetof(struct upstream_counts, under_way), 0);
+	called_each(upstreams, x, offsetof(struct upstream_counts, under_way));
 }

@@ -12,10 +12,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/ask.h"
 #include "gateway/pipeline/engine_private.h"
+#include "gateway/pipeline/meters.h"
 
 /* The core's own, or those that decide where a request ends. */
 static const char *const call_own_headers[] = {
@@ -76,9 +78,26 @@ static void calls_less(struct calls *calls)
 	readers_push(calls->engine->readers, m);
 }
 
+/* An upstream that is not there gets no name on the metrics page. */
+static void calls_count(struct metrics *metrics, const struct call *call)
+{
+	bool failed = call->error.message[0] != '\0';
+	bool known = !failed || call->error.dependency != GANTRY_DEPENDS_ON_NOTHING;
+
+	metrics_add(metrics, METER_ASKS, METERS_UPSTREAM,
+		    failed ? METERS_FAILED : METERS_ANSWERED, 1);
+	metrics_observe_since(metrics, METER_UPSTREAM_SECONDS,
+			      metrics_value(metrics, &meters_upstream,
+					    known ? call->request.upstream : NULL),
+			      0, call->began_ns);
+}
+
 static void calls_done(struct call *call)
 {
-	calls_less(call->data);
+	struct calls *calls = call->data;
+
+	calls_count(calls->engine->options.metrics, call);
+	calls_less(calls);
 }
 
 static void calls_make(struct calls *calls, struct call *call)
@@ -86,6 +105,7 @@ static void calls_make(struct calls *calls, struct call *call)
 	const struct call_maker *maker = &calls->engine->calls;
 
 	call->data = calls;
+	call->began_ns = clock_steady_ns();
 	call->done = calls_done;
 	atomic_fetch_add(&calls->left, 1);
 	if (maker->make != NULL)

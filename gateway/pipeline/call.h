@@ -25,6 +25,7 @@ struct call {
 	   block. */
 	void (*done)(struct call *call);
 	void *data;
+	int64_t began_ns;		/* steady clock, for the metrics */
 	/* what came of it; in arena, which call_fini() frees */
 	struct arena arena;
 	struct gantry_answer answer;	/* if error has no message */

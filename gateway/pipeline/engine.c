@@ -209,7 +209,8 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 {
 	assert((m->route != NULL || m->discards != NULL) && m->home != NULL);
 	m->engine = engine;
-	m->submitted_ns = clock_steady_ns();
+	if (m->source == GANTRY_SOURCE_SCHEDULE)
+		m->submitted_ns = clock_steady_ns();
 	message_complete(m);
 	if (strcmp(m->method, "POST") != 0)
 		m->idempotency_key = NULL;

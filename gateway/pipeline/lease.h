@@ -14,15 +14,16 @@ enum lease_how {
 	LEASE_KEEP,		/* it is ours since epoch: keep it */
 	LEASE_TAKE,		/* if it is free, has run out or is ours */
 	LEASE_SEIZE,		/* whoever has it */
-	LEASE_TURN,		/* if it has run out, whoever had it: the next one
-				   runs out a whole number of times ms after it */
+	LEASE_TURN,		/* if it has run out, whoever had it, or is ours since
+				   epoch: a new one. After one that has run out it
+				   does so a whole number of times ms later */
 };
 
 struct lease {
 	const char *name;
 	enum lease_how how;
 	int64_t ms;		/* how long it is to be */
-	int64_t since;		/* KEEP: the epoch that is ours */
+	int64_t since;		/* KEEP, TURN: the epoch that is ours; 0: none */
 	/* answer */
 	int64_t epoch;		/* the one that stands */
 	bool held;		/* by this replica */

@@ -119,7 +119,7 @@ struct gantry_message {
 
 	/* the core's own */
 	struct engine *engine;
-	int64_t submitted_ns;		/* steady clock */
+	int64_t submitted_ns;		/* schedule: steady clock */
 	struct gantry_message *next;	/* in the one queue it is in */
 	const char *issuer, *subject;
 	const char *roles[MESSAGE_MAX_ROLES];

@@ -42,6 +42,11 @@ static const char *const meters_ends[] = {
 	[GANTRY_NEXT] = "", [GANTRY_DONE] = "done", NULL
 };
 static const char *const meters_kinds[] = {
+	[METERS_RECORD] = "record", [METERS_QUERY] = "query",
+	[METERS_UPSTREAM] = "upstream", NULL
+};
+/* What is read from the storage. */
+static const char *const meters_reads[] = {
 	[METERS_RECORD] = "record", [METERS_QUERY] = "query", NULL
 };
 static const char *const meters_results[] = {
@@ -90,11 +95,13 @@ const struct metrics_label meters_schedule = { .name = "schedule", .room = 64 };
 const struct metrics_label meters_code = { .name = "code", .room = 32 };
 const struct metrics_label meters_type = { .name = "type", .room = 32 };
 const struct metrics_label meters_queue = { .name = "queue", .room = 32 };
+const struct metrics_label meters_upstream = { .name = "upstream", .room = 32 };
 static const struct metrics_label meters_of_status = { "status", meters_statuses, 0 };
 static const struct metrics_label meters_source = { "source", meters_sources, 0 };
 static const struct metrics_label meters_verdict = { "verdict", meters_verdicts, 0 };
 static const struct metrics_label meters_end = { "verdict", meters_ends, 0 };
 static const struct metrics_label meters_kind = { "kind", meters_kinds, 0 };
+static const struct metrics_label meters_read = { "kind", meters_reads, 0 };
 static const struct metrics_label meters_result = { "result", meters_results, 0 };
 static const struct metrics_label meters_outcome = { "outcome", meters_events, 0 };
 static const struct metrics_label meters_of_cause = { "cause", meters_causes, 0 };
@@ -129,7 +136,11 @@ const struct metrics_family meters[METER_COUNT] = {
 	[METER_ASK_SECONDS] = {
 		"gantry_ask_duration_seconds",
 		"Time of a read, which may answer many asks.",
-		{ &meters_kind }, METERS_HISTOGRAM(meters_seconds, 9) },
+		{ &meters_read }, METERS_HISTOGRAM(meters_seconds, 9) },
+	[METER_UPSTREAM_SECONDS] = {
+		"gantry_upstream_call_duration_seconds",
+		"Time of a call to an upstream, all its tries and pauses together.",
+		{ &meters_upstream }, METERS_HISTOGRAM(meters_seconds, 9) },
 	[METER_SCHEDULE_RUNS] = {
 		"gantry_schedule_runs_total", "Ticks that are through.",
 		{ &meters_schedule, &meters_end } },

@@ -22,6 +22,7 @@ enum meter {
 	METER_HANDLER_SECONDS,		/* handler */
 	METER_ASKS,			/* kind, result */
 	METER_ASK_SECONDS,		/* kind */
+	METER_UPSTREAM_SECONDS,		/* upstream */
 	METER_SCHEDULE_RUNS,		/* schedule, verdict */
 	METER_SCHEDULE_SECONDS,		/* schedule */
 	METER_UNIT_MESSAGES,
@@ -50,11 +51,11 @@ extern const struct metrics_family meters[METER_COUNT];
 
 /* Labels whose values come, for metrics_value(). */
 extern const struct metrics_label meters_route, meters_handler, meters_schedule,
-	meters_code, meters_type, meters_queue;
+	meters_code, meters_type, meters_queue, meters_upstream;
 
 /* Numbers of known values; others are those of the SDK's enums: verdicts,
    sources, kinds of commands, results, what storage said. */
-enum meters_ask { METERS_RECORD, METERS_QUERY };
+enum meters_ask { METERS_RECORD, METERS_QUERY, METERS_UPSTREAM };
 enum meters_result { METERS_ANSWERED, METERS_FAILED };
 enum meters_event {
 	METERS_APPLIED,

@@ -37,7 +37,8 @@ struct schedule_tick {
 	const struct route *route;
 	int64_t due_ns;
 	int64_t regular_ns;		/* when the next turn begins */
-	int64_t until_ns;		/* we have this one until then; 0: not ours */
+	int64_t until_ns;		/* the turn is ours until then; 0: it is not */
+	bool begun;			/* and for the tick that is due */
 	int64_t renew_ns;		/* too little is left of it */
 	int64_t epoch;			/* of our turn */
 	bool renewing;			/* the wish is for a tick that ran */
@@ -118,6 +119,7 @@ static int64_t schedule_backoff_ms(const struct schedule_tick *tick)
 /* What was missed is left out. */
 static void schedule_plan_regular(struct schedule_tick *tick, int64_t now_ns)
 {
+	tick->begun = false;
 	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
 
 	if (tick->regular_ns <= now_ns)
@@ -178,6 +180,7 @@ static void schedule_not_ours(struct schedule_tick *tick, int64_t now_ns)
 	int64_t left_ms = tick->lease.left_ms > 0 ? tick->lease.left_ms : 0;
 
 	tick->until_ns = 0;
+	tick->begun = false;
 	if (tick->renewing)
 		return;
 	tick->failures = tick->agains = 0;
@@ -205,8 +208,10 @@ static void schedule_ours(struct schedule_tick *tick, int64_t now_ns)
 	tick->renew_ns = tick->until_ns - every_ns / SCHEDULE_LEFT;
 	if (lease->how == LEASE_TURN)
 		tick->regular_ns = tick->until_ns;
-	if (!tick->renewing)
-		tick->due_ns = now_ns;
+	if (tick->renewing)
+		return;
+	tick->due_ns = now_ns;
+	tick->begun = true;
 }
 
 /* The answer to the wish is here. */
@@ -223,10 +228,12 @@ static void schedule_heard(struct schedule_tick *tick, int64_t now_ns)
 
 static void schedule_ask(struct schedule_tick *tick, int64_t now_ns)
 {
+	bool keeps = tick->renewing || (tick->begun && tick->until_ns > now_ns);
+
 	tick->lease = (struct lease){ .name = tick->lease_name,
-				      .how = tick->until_ns > now_ns ? LEASE_KEEP : LEASE_TURN,
+				      .how = keeps ? LEASE_KEEP : LEASE_TURN,
 				      .ms = tick->route->every_ms,
-				      .since = tick->epoch };
+				      .since = tick->until_ns != 0 ? tick->epoch : 0 };
 	schedule_submit(tick, &tick->wish, &tick->lease);
 }
 
@@ -282,8 +289,8 @@ static void schedule_wait(struct schedule *s, const struct schedule_tick *next)
 static void schedule_act(struct schedule *s, struct schedule_tick *tick)
 {
 	int64_t now_ns = clock_steady_ns();
-	bool ticks = tick->state == SCHEDULE_RESTING && now_ns < tick->renew_ns &&
-		     now_ns < tick->until_ns;
+	bool ticks = tick->state == SCHEDULE_RESTING && tick->begun &&
+		     now_ns < tick->renew_ns && now_ns < tick->until_ns;
 
 	tick->renewing = tick->state == SCHEDULE_RUNNING;
 	if (ticks)

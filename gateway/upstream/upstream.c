@@ -28,7 +28,7 @@ struct upstream {
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;
 	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, waited_ms, under_way;
+	_Atomic uint64_t tries, under_way;
 };
 
 /* A call on its way. */
@@ -74,10 +74,8 @@ static void upstream_due(struct upstreams *u, int64_t at_ms)
 static void job_finish(struct job *job, enum upstream_outcome outcome)
 {
 	struct upstream *up = job->up;
-	int64_t waited = upstream_now() - job->begun_ms;
 
 	atomic_fetch_add(&up->outcomes[outcome], 1);
-	atomic_fetch_add(&up->waited_ms, (uint64_t)(waited > 0 ? waited : 0));
 	atomic_fetch_sub(&up->under_way, 1);
 	free(job);
 }
@@ -90,8 +88,9 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 	const char *name = job->up->config->name, *path = call->request.path;
 
 	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-		 "upstream %s: %s %.*s: %s (%u tries)", name, call->request.method,
-		 (int)strcspn(path, "?"), path, text, job->tries);
+		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
+		 (int)strcspn(path, "?"), path, text, job->tries,
+		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
 	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
 	if (code != NULL)
 		gantry_retry(&call->error, code);
@@ -512,9 +511,13 @@ bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 	for (unsigned o = 0; o < UPSTREAM_OUTCOMES; o++)
 		out->outcomes[o] = atomic_load(&up->outcomes[o]);
 	out->tries = atomic_load(&up->tries);
-	out->waited_ms = atomic_load(&up->waited_ms);
 	out->under_way = atomic_load(&up->under_way);
 	return true;
+}
+
+const char *upstream_library(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 const char *upstream_outcome_name(enum upstream_outcome outcome)

@@ -42,13 +42,15 @@ struct upstream_counts {
 	const char *name;
 	uint64_t outcomes[UPSTREAM_OUTCOMES];
 	uint64_t tries;
-	uint64_t waited_ms;		/* of all calls together */
 	uint64_t under_way;
 };
 
 /* Of the upstream at position i; false behind the last. Any thread. */
 bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 		      struct upstream_counts *out);
+/* The version of libcurl. */
+const char *upstream_library(void);
+
 const char *upstream_outcome_name(enum upstream_outcome outcome);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <gantry/plugin.h>
 
-#include "issue.h"
+#include "enroll.h"
 #include "keyring.h"
 
 #define API_KEY_ISSUER_SIZE 160
@@ -90,7 +90,10 @@ static enum gantry_access api_key_authenticate(void *self,
 	api_key_refresh(a, m, err);
 	keys = api_key_keyring_take(a->keyring);
 	sender = api_key_keys_find(keys, key, len);
-	if (sender != NULL) {
+	if (sender != NULL && sender->until_ms != 0 &&
+	    gantry_now_ms(m) >= sender->until_ms) {
+		gantry_fail(err, "the key of \"%s\" has expired", sender->name);
+	} else if (sender != NULL) {
 		gantry_identify(m, a->issuer, sender->name);
 		for (unsigned i = 0; i < sender->n_roles; i++)
 			gantry_grant(m, sender->roles[i]);
@@ -115,8 +118,8 @@ static int api_key_check_file(const char *text, size_t len, struct gantry_error 
 static const struct gantry_option *const options[] = {
 	GANTRY_SECRET_FILE(struct api_key, key_file,
 			   .flags = GANTRY_OPTION_REQUIRED,
-			   .summary = "Lines of \"name role[,role] hash\"; read "
-				      "again when it changes"),
+			   .summary = "Lines of \"name role[,role] hash "
+				      "[until=TIME]\"; read again when it changes"),
 	GANTRY_TEXT(struct api_key, header, .fallback = "X-Api-Key", .min = 1,
 		    .max = 64, .summary = "The header that has the key"),
 	NULL,
@@ -126,7 +129,7 @@ static const struct gantry_auth api_key_auth = {
 	.size = sizeof(struct gantry_auth),
 	.challenge = "ApiKey",
 	.authenticate = api_key_authenticate,
-	.enroll = api_key_issue,
+	.enroll = api_key_enroll,
 	.check_file = api_key_check_file,
 };
 

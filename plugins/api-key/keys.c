@@ -3,6 +3,7 @@
 #include "keys.h"
 
 #include <assert.h>
+#include <gantry/message.h>
 #include <nettle/sha2.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -84,15 +85,25 @@ static char *keys_word(char **at)
 	return word;
 }
 
+static bool keys_read_until(const char *word, int64_t *ms_out)
+{
+	static const char key[] = "until=";
+	size_t n = sizeof(key) - 1;
+
+	return strncmp(word, key, n) == 0 &&
+	       gantry_parse_time(word + n, strlen(word + n), ms_out) && *ms_out > 0;
+}
+
 /* What stands where a hash should may be a key: it is not repeated. */
 static int keys_read_sender(struct api_key_sender *sender, char *at, unsigned line,
 			    struct gantry_error *err)
 {
 	char *name = keys_word(&at), *roles = keys_word(&at);
-	const char *hash = keys_word(&at);
+	const char *hash = keys_word(&at), *until = keys_word(&at);
 
 	if (hash == NULL || keys_word(&at) != NULL)
-		return gantry_fail(err, "line %u: not \"name role[,role] hash\"", line);
+		return gantry_fail(err, "line %u: not \"name role[,role] hash "
+				   "[until=TIME]\"", line);
 	if (!api_key_is_name(name))
 		return gantry_fail(err, "line %u: \"%s\" is no name of a sender",
 				   line, name);
@@ -100,6 +111,9 @@ static int keys_read_sender(struct api_key_sender *sender, char *at, unsigned li
 	if (!keys_read_hash(hash, sender->hash))
 		return gantry_fail(err, "line %u: the hash is not 64 of 0-9 and a-f",
 				   line);
+	if (until != NULL && !keys_read_until(until, &sender->until_ms))
+		return gantry_fail(err, "line %u: the fourth word is not until= and a "
+				   "time such as 2027-01-01T00:00:00Z", line);
 	return keys_read_roles(sender, roles, line, err);
 }
 

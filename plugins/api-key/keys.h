@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define API_KEY_MAX 1024u	/* senders in a file */
 #define API_KEY_ROLES 16
@@ -26,6 +27,7 @@ struct api_key_sender {
 	const char *name;
 	const char *roles[API_KEY_ROLES];
 	unsigned n_roles;
+	int64_t until_ms;	/* 0: never ends */
 };
 
 struct api_key_keys {
@@ -36,8 +38,8 @@ struct api_key_keys {
 };
 
 /*
- * Read the lines "name role[,role]... hash" of text, which has a NUL behind
- * its len bytes. NULL with err, which names the line. The caller releases.
+ * Read the lines "name role[,role]... hash [until=TIME]" of a text of len bytes.
+ * NULL with err, which names the line. The caller releases.
  */
 struct api_key_keys *api_key_keys_new(const char *text, size_t len,
 				      struct gantry_error *err);

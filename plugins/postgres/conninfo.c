@@ -34,9 +34,9 @@ static int conninfo_schema(const struct postgres *s, struct gantry_error *err)
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 	if (s->schema[0] == '\0' || s->schema[strspn(s->schema, plain)] != '\0')
-		return gantry_problem(err, "schema", "must be letters, digits, _ and -");
+		return gantry_fail(err, "schema: must be letters, digits, _ and -");
 	if (strncmp(s->schema, "pg_", 3) == 0)
-		return gantry_problem(err, "schema", "names that begin with pg_ are "
+		return gantry_fail(err, "schema: names that begin with pg_ are "
 				      "PostgreSQL's own");
 	return 0;
 }
@@ -46,7 +46,7 @@ static int conninfo_wrong(char *message, struct gantry_error *err)
 {
 	if (message != NULL)
 		message[strcspn(message, "\n")] = '\0';
-	gantry_problem(err, "conninfo", "%s",
+	gantry_fail(err, "conninfo: %s",
 		       message != NULL ? message : "cannot be read");
 	PQfreemem(message);
 	return -1;
@@ -63,12 +63,11 @@ int conninfo_check(const struct postgres *s, struct gantry_error *err)
 		return conninfo_wrong(message, err);
 	secret = conninfo_secret(options);
 	if (secret != NULL)
-		failed = gantry_problem(err, "conninfo", "must not hold a password "
+		failed = gantry_fail(err, "conninfo: must not hold a password "
 					"(%s): use passfile= or a service file", secret);
 	PQconninfoFree(options);
 	if (s->lock_timeout >= s->statement_timeout)
-		failed = gantry_problem(err, "lock_timeout",
-					"must be below statement_timeout");
+		failed = gantry_fail(err, "lock_timeout: must be below statement_timeout");
 	return failed;
 }
 

@@ -48,6 +48,16 @@ struct gantry_token_rules {
 	((struct gantry_token_rules){                                         \
 		.size = sizeof(struct gantry_token_rules), __VA_ARGS__ })
 
+/* Whom a credential is made for. */
+struct gantry_enrolment {
+	size_t size;
+	const char *name;
+	const char *const *roles;	/* NULL at the end */
+	int64_t until_ms;		/* when it ends, since 1970; 0: never */
+};
+#define GANTRY_ENROLMENT(...) \
+	((struct gantry_enrolment){ .size = sizeof(struct gantry_enrolment), __VA_ARGS__ })
+
 /* Room for the longest token, with its NUL. */
 #define GANTRY_TOKEN_SIZE 8193
 
@@ -81,14 +91,12 @@ struct gantry_auth {
 	 * Optional, for credentials that are lines of a file; as above, but
 	 * that enroll takes random bytes.
 	 *
-	 * enroll: make a new credential for this sender with these roles (NULL
-	 * at the end), and the line that the file needs to take it. Both outs
-	 * have room for GANTRY_TOKEN_SIZE bytes. check_file: whether the
-	 * content of such a file can be used. 0, or -1 with err.
+	 * enroll: make a new credential, and the line that the file needs to
+	 * take it. Both outs have room for GANTRY_TOKEN_SIZE bytes. check_file:
+	 * whether the content of such a file can be used. 0, or -1 with err.
 	 */
-	int (*enroll)(const char *name, const char *const *roles,
-		      char *credential_out, char *line_out,
-		      struct gantry_error *err);
+	int (*enroll)(const struct gantry_enrolment *who, char *credential_out,
+		      char *line_out, struct gantry_error *err);
 	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
 	/*
 	 * Optional: sign these claims with the instance's own key and issuer,

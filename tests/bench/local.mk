@@ -5,6 +5,8 @@
 #   make bench-postgres                    those on PostgreSQL alone
 #   make torture [KILLS=200]               kill -9 again and again, under load
 #   make check-valgrind                    unit tests, and a start, requests and a stop
+#   make bench-observe                     what it costs to be watched
+EXTRA_DIST += tests/bench/observe.py
 EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
 	tests/bench/allocate.lua tests/bench/events.py \
 	tests/bench/on_postgres.py tests/bench/fill_postgres.py tests/bench/rival.py
@@ -42,6 +44,11 @@ torture: staged $(FORGET) tests/crash/crash.so
 		python3 $(top_srcdir)/tests/system/amqp/storm.py
 	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py
 	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
+	$(STAGED) GANTRY_STORM_SECONDS=60 \
+		python3 $(top_srcdir)/tests/system/replicas/storm.py || test $$? -eq 77
+
+bench-observe: staged
+	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)
 
 # Not those that try millions of things, which take minutes so.
 VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener, \
@@ -56,4 +63,5 @@ check-valgrind: staged $(check_PROGRAMS)
 	$(STAGED) GANTRY=$(abs_top_builddir)/stage/gantry-valgrind \
 		python3 $(top_srcdir)/tests/system/api/examples.py
 
+.PHONY: bench bench-events bench-observe torture check-valgrind
 .PHONY: bench bench-events bench-postgres torture check-valgrind

@@ -138,6 +138,11 @@ static void test_units(void **state)
 		{ BROKEN_NUMBER, "key: numbers of load", " came as that of key " },
 		{ BROKEN_CUT, "row: text", "long text of all sorts: column 3 is not what was "
 		  "stored\n" },
+		{ BROKEN_LIMIT, "scan: many pages", "pages of 1000 have 100 rows together "
+		  "instead of " },
+		{ BROKEN_PAGE, "scan: any range", " is another one than it should be\n" },
+		{ BROKEN_OVERWRITE, "model", ": STORED, where rows collide\n" },
+		{ BROKEN_MASK, "model", ": a row " },
 		{ BROKEN_CLOCK, "unit: clock", "now is not the same through a unit\n" },
 		{ BROKEN_CLOCK_STANDS, "unit: clock", "30 ms later now is 0 ms later\n" },
 		{ BROKEN_GUESS_YES, "unit: commit is believed", "a unit was told STORED, and "
@@ -273,9 +278,31 @@ static void test_many_units(void **state)
 	lanes_fini(&store);
 }
 
+/* The manual says what each check proves. */
+static void test_the_manual_has_all(void **state)
+{
+	char *page = memory_new(1 << 16);
+	FILE *f = fopen(MANUAL, "r");
+	const char *name;
+
+	(void)state;
+	assert_non_null(f);
+	assert_true(fread(page, 1, (1 << 16) - 1, f) > 0);
+	fclose(f);
+	for (size_t i = 0; (name = conform_name(i)) != NULL; i++) {
+		AUTO_FREE char *bold = memory_format(".B %s\n", name);
+		AUTO_FREE char *quoted = memory_format("\"%s\"", name);
+
+		if (strstr(page, bold) == NULL && strstr(page, quoted) == NULL)
+			fail_msg("gantry-plugins.1 does not name the check \"%s\"", name);
+	}
+	free(page);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_manual_has_all),
 		cmocka_unit_test(test_units),
 		cmocka_unit_test_setup_teardown(test_kept, place_new, place_free),
 		cmocka_unit_test(test_locks),

@@ -34,7 +34,8 @@ tests_plugins_conform_SOURCES = tests/plugins/conform.c \
 	tests/plugins/broken.c tests/plugins/broken.h \
 	tests/plugins/lanes.c tests/plugins/lanes.h \
 	tests/plugins/store.c tests/plugins/store.h
-tests_plugins_conform_CFLAGS = $(CFLAGS_STORAGE)
+tests_plugins_conform_CFLAGS = $(CFLAGS_STORAGE) \
+	-DMANUAL='"$(abs_top_srcdir)/gateway/cli/gantry-plugins.1"'
 tests_plugins_conform_LDADD = $(LDADD_UNIT)
 tests_plugins_conform_LDFLAGS = $(LDFLAGS_UNIT)
 

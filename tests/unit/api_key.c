@@ -16,9 +16,10 @@
 #include <cmocka.h>
 #include <gantry/plugin.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
-#include "plugins/api-key/issue.h"
+#include "plugins/api-key/enroll.h"
 #include "plugins/api-key/keys.h"
 
 #define NOW INT64_C(1800000000000)
@@ -59,6 +60,11 @@ void gantry_grant(struct gantry_message *m, const char *role)
 int64_t gantry_now_ms(const struct gantry_message *m)
 {
 	return m->now_ms;
+}
+
+bool gantry_parse_time(const char *text, size_t len, int64_t *ms_out)
+{
+	return clock_parse(text, len, ms_out);
 }
 
 void gantry_log(struct gantry_message *m, enum gantry_level level,
@@ -172,9 +178,10 @@ static void test_what_it_may_not(void **state)
 	struct gantry_error err = ERROR_INIT;
 
 	(void)state;
-	refuses("one role", "line 1: not \"name role[,role] hash\"");
-	refuses("one", "line 1: not \"name role[,role] hash\"");
-	refuses("\n# x\none a " ZEROS " more", "line 3: not \"name role[,role] hash\"");
+	refuses("one role", "line 1: not \"name role[,role] hash [until=TIME]\"");
+	refuses("one", "line 1: not \"name role[,role] hash [until=TIME]\"");
+	refuses("\n# x\none a " ZEROS " more", "line 3: the fourth word is not until= and a "
+		"time such as 2027-01-01T00:00:00Z");
 	refuses("on\"e a " ZEROS, "line 1: \"on\"e\" is no name of a sender");
 	refuses("one a,,b " ZEROS, "line 1: \"\" is no name of a role");
 	refuses("one a, " ZEROS, "line 1: \"\" is no name of a role");
@@ -186,6 +193,14 @@ static void test_what_it_may_not(void **state)
 	refuses("one a G" ZEROS, "line 1: the hash is not 64 of 0-9 and a-f");
 	refuses("one a A000000000000000000000000000000000000000000000000000000000000000",
 		"line 1: the hash is not 64 of 0-9 and a-f");
+	refuses("one a " ZEROS " till=2027-01-01T00:00:00Z",
+		"line 1: the fourth word is not until= and a time such as "
+		"2027-01-01T00:00:00Z");
+	refuses("one a " ZEROS " until=2027-13-01T00:00:00Z",
+		"line 1: the fourth word is not until= and a time such as "
+		"2027-01-01T00:00:00Z");
+	refuses("one a " ZEROS " until=2027-01-01T00:00:00Z more",
+		"line 1: not \"name role[,role] hash [until=TIME]\"");
 	refuses("one a " ZEROS "\ntwo b " ZEROS,
 		"line 2: this key stands in the file before");
 	assert_null(api_key_keys_new("a\0b", 3, &err));
@@ -276,7 +291,7 @@ static void test_each_finds_its_own(void **state)
 
 /* --- a new key --- */
 
-static void test_what_is_issued_is_taken(void **state)
+static void test_what_is_given_is_taken(void **state)
 {
 	static const char *const roles[] = { "a", "b:view", NULL };
 	char key[GANTRY_TOKEN_SIZE], line[GANTRY_TOKEN_SIZE];
@@ -285,7 +300,8 @@ static void test_what_is_issued_is_taken(void **state)
 	struct api_key_keys *keys;
 
 	(void)state;
-	assert_int_equal(api_key_issue("p-7", roles, key, line, NULL), 0);
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "p-7", .roles = roles),
+				       key, line, NULL), 0);
 	assert_int_equal(strlen(key), 7 + 64);
 	assert_memory_equal(key, "gantry_", 7);
 	assert_null(strstr(line, key + 7));
@@ -295,37 +311,48 @@ static void test_what_is_issued_is_taken(void **state)
 	assert_int_equal(s->n_roles, 2);
 	assert_string_equal(s->roles[1], "b:view");
 	api_key_keys_release(&keys);
-	assert_int_equal(api_key_issue("p-7", roles, other, line, NULL), 0);
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "p-7", .roles = roles,
+						     .until_ms = NOW), other, line,
+				       NULL), 0);
 	assert_string_not_equal(key, other);
+	assert_string_equal(strstr(line, " until="), " until=2027-01-15T08:00:00Z");
+	keys = read_keys(line, NULL);
+	s = api_key_keys_find(keys, other, strlen(other));
+	assert_true(s->until_ms == NOW);
+	api_key_keys_release(&keys);
 }
 
-static void issue_refuses(const char *name, const char *const *roles,
+static void enroll_refuses(const char *name, const char *const *roles,
 			  const char *expected)
 {
 	char key[GANTRY_TOKEN_SIZE] = "key", line[GANTRY_TOKEN_SIZE] = "line";
 	struct gantry_error err = ERROR_INIT;
 
-	assert_int_equal(api_key_issue(name, roles, key, line, &err), -1);
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = name, .roles = roles),
+				       key, line, &err), -1);
 	assert_string_equal(err.message, expected);
 	assert_string_equal(key, "key");
 	assert_string_equal(line, "line");
 	error_fini(&err);
 }
 
-static void test_what_is_not_issued(void **state)
+static void test_what_is_not_given(void **state)
 {
 	const char *many[18] = { NULL }, *one[] = { "r", NULL };
 	char longest[130];
 
 	(void)state;
-	issue_refuses("a b", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"a b\"");
-	issue_refuses("", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"\"");
-	issue_refuses("a", (const char *const[]){ "x,y", NULL },
+	enroll_refuses("a b", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"a b\"");
+	enroll_refuses("", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"\"");
+	enroll_refuses("a", (const char *const[]){ "x,y", NULL },
 		      "role: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"x,y\"");
-	issue_refuses("a", many, "1 to 16 roles are needed");
+	enroll_refuses("a", many, "1 to 16 roles are needed");
 	for (int i = 0; i < 17; i++)
 		many[i] = "r";
-	issue_refuses("a", many, "1 to 16 roles are needed");
+	enroll_refuses("a", many, "1 to 16 roles are needed");
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "a", .roles = one,
+							  .until_ms = INT64_MAX),
+					NULL, NULL, NULL), -1);
 	memset(longest, 'x', 128);
 	longest[128] = '\0';
 	assert_true(api_key_is_name(longest));
@@ -442,6 +469,22 @@ static void test_who_has_none(void **state)
 	assert_int_equal(ask(f, KEY_A), GANTRY_ACCESS_DEFERRED);
 }
 
+static void test_a_key_that_ends(void **state)
+{
+	struct fixture *f = *state;
+	char hash[65], text[256];
+
+	hash_text(KEY_A, hash);
+	snprintf(text, sizeof(text), "a r %s until=2027-01-15T08:00:10Z\n", hash);
+	write_keys(f, text);
+	f->m.now_ms = NOW + 9999;
+	assert_int_equal(ask(f, KEY_A), GANTRY_ACCESS_GRANTED);
+	f->m.now_ms = NOW + 10000;
+	assert_int_equal(ask(f, KEY_A), GANTRY_ACCESS_DENIED);
+	assert_string_equal(f->err.message, "the key of \"a\" has expired");
+	assert_string_equal(f->m.roles, "");
+}
+
 static void test_a_file_in_change(void **state)
 {
 	struct fixture *f = *state;
@@ -479,7 +522,7 @@ static void test_needs_its_file(void **state)
 	memcpy(self, f->self, plugin()->instance_size);
 	write_keys(f, "one\n");
 	assert_int_equal(plugin()->open(self, NULL, &f->err), -1);
-	assert_string_equal(f->err.message, "line 1: not \"name role[,role] hash\"");
+	assert_string_equal(f->err.message, "line 1: not \"name role[,role] hash [until=TIME]\"");
 	free(self);
 }
 
@@ -558,10 +601,11 @@ int main(void)
 		cmocka_unit_test(test_a_file_has_a_bound),
 		cmocka_unit_test(test_lengths_of_a_key),
 		cmocka_unit_test(test_each_finds_its_own),
-		cmocka_unit_test(test_what_is_issued_is_taken),
-		cmocka_unit_test(test_what_is_not_issued),
+		cmocka_unit_test(test_what_is_given_is_taken),
+		cmocka_unit_test(test_what_is_not_given),
 		cmocka_unit_test_setup_teardown(test_who_has_a_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_has_none, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_key_that_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_file_in_change, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_needs_its_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_headers_that_may_be, setup, teardown),

@@ -41,8 +41,8 @@ static void row_decide(struct row *row, struct lease *lease)
 	int64_t now_ms = clock_steady_ns() / 1000000;
 
 	pthread_mutex_lock(&row->lock);
-	lease->held = lease->how == LEASE_KEEP ? lease->since == row->epoch :
-						 row->until_ms <= now_ms;
+	lease->held = lease->since == row->epoch ||
+		      (lease->how == LEASE_TURN && row->until_ms <= now_ms);
 	if (lease->held) {
 		row->epoch += lease->how == LEASE_TURN;
 		row->until_ms = now_ms + lease->ms;

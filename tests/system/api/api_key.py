@@ -207,6 +207,17 @@ def test_a_new_key_opens(g):
     assert gantry("api-key", "check", path, *plugin()) == (0, "good\n", "")
 
 
+def test_a_key_ends(g):
+    code, key, err = gantry("api-key", "new", "--name", "short", "--role", "inventory-admin",
+                            "--ttl", "4s", "--file", g.path("api.keys"), *plugin())
+    assert code == 0, err
+    KEYS["short"] = key.strip()
+    until(g, "short", 200)
+    until(g, "short", 401)
+    with open(g.path("log")) as log:
+        assert 'unauthenticated: the key of \\"short\\" has expired' in log.read()
+
+
 def test_new_makes_the_file(g):
     path = g.path("fresh.keys")
     old = os.umask(0o022)
@@ -241,7 +252,11 @@ def test_what_the_command_refuses(g):
              "gantry api-key: /nowhere/x: No such file or directory\n"),
             (["check"], 2, "gantry api-key: check: one FILE is needed" + help_),
             (["check", bad, *plugin()], 1, 'gantry api-key: %s: line 1: not '
-             '"name role[,role] hash"\n' % bad),
+             '"name role[,role] hash [until=TIME]"\n' % bad),
+            (["new", "--name", "n", "--role", "r", "--ttl", "0s"], 2, "gantry api-key: "
+             '--ttl: not a duration from 1s to 3650d: "0s"' + help_),
+            (["new", "--name", "n", "--role", "r", "--ttl", "3651d"], 2, "gantry api-key: "
+             '--ttl: not a duration from 1s to 3650d: "3651d"' + help_),
             (["check", g.path("none"), *plugin()], 1,
              "gantry api-key: %s: No such file or directory\n" % g.path("none")),
             (["check", g.path("open.keys"), *plugin()], 1,

@@ -5,6 +5,6 @@ import os
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-for folder in ("../amqp", "../admin", ".."):
+for folder in ("../upstream", "../amqp", "../admin", ".."):
     sys.path.insert(0, os.path.join(HERE, folder))
 sys.dont_write_bytecode = True
