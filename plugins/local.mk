@@ -7,3 +7,6 @@ include plugins/allocations/local.mk
 include plugins/order-events/local.mk
 include plugins/journal/local.mk
 include plugins/publish/local.mk
+include plugins/api-key/local.mk
+include plugins/rate-limit/local.mk
+include plugins/breaker/local.mk

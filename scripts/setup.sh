@@ -3,8 +3,8 @@
 # shellcheck shell=bash
 
 BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
-	libmicrohttpd-dev librabbitmq-dev libcurl4-openssl-dev libjansson-dev
-	libyaml-dev libsqlite3-dev libssl-dev nettle-dev python3"
+	libmicrohttpd-dev libgnutls28-dev librabbitmq-dev libcurl4-openssl-dev libjansson-dev
+	libyaml-dev libsqlite3-dev libpq-dev libssl-dev nettle-dev python3"
 TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
 	valgrind curl sqlite3 groff-base xz-utils
 	postgresql python3-psycopg2"

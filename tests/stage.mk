@@ -32,14 +32,17 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py
 SYSTEM_TESTS += tests/system/admin/kit.py
+SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py
+SYSTEM_TESTS += tests/system/storage/copy.py
+EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
 # These start a PostgreSQL.
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
-	tests/system/postgres/planner.py
+	tests/system/postgres/planner.py tests/system/postgres/config.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)

@@ -70,6 +70,7 @@ const char *access_check(const struct admin_options *options, gid_t group,
 		access_unauthenticated(m, challenge);
 		return NULL;
 	}
+	message_flush_logs(m);
 	if (!gantry_has_role(m, ACCESS_ROLE) && !gantry_has_role(m, right)) {
 		error_set(&m->error, "FORBIDDEN",
 			  "The token has no role that may do this");

@@ -61,13 +61,18 @@ void ids_uuid7(int64_t ms, char text[static IDS_UUID])
 
 int64_t ids_ref(struct ids_refs *refs, int64_t now_ms)
 {
-	uint64_t now, last, next;
+	uint64_t now, last, next, replica;
 
 	now = now_ms > IDS_EPOCH_MS ? (uint64_t)(now_ms - IDS_EPOCH_MS) << 14 : 0;
 	last = atomic_load_explicit(&refs->last, memory_order_relaxed);
 	do
 		next = now > last ? now : last + 1;
 	while (!atomic_compare_exchange_weak(&refs->last, &last, next));
-	return (int64_t)((next >> 14) << 22 | (uint64_t)refs->replica << 14 |
-			 (next & 0x3fff));
+	replica = atomic_load_explicit(&refs->replica, memory_order_relaxed);
+	return (int64_t)((next >> 14) << 22 | replica << 14 | (next & 0x3fff));
+}
+
+int64_t ids_ref_ms(int64_t ref)
+{
+	return (ref >> 22) + IDS_EPOCH_MS;
 }

@@ -23,8 +23,10 @@ void ids_uuid7(int64_t ms, char text[static IDS_UUID]);
  */
 struct ids_refs {
 	_Atomic uint64_t last;	/* milliseconds and counter */
-	unsigned replica;	/* 0 .. 255 */
+	_Atomic unsigned replica;	/* 0 .. 255 */
 };
 int64_t ids_ref(struct ids_refs *refs, int64_t now_ms);
+/* When it was minted. */
+int64_t ids_ref_ms(int64_t ref);
 
 #endif

@@ -11,3 +11,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/base/utf8.c gateway/base/utf8.h \
 	gateway/base/writer.c gateway/base/writer.h
 gateway_libcore_a_SOURCES += gateway/base/member.c
+gateway_libcore_a_SOURCES += gateway/base/exposition.c gateway/base/exposition.h
+gateway_libcore_a_SOURCES += gateway/base/metrics.c gateway/base/metrics.h

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
@@ -338,6 +339,31 @@ static int check_tell_routes(struct check *c, bool json)
 	return c->problems.n > 0 ? COMMON_USAGE : COMMON_OK;
 }
 
+/* Whether a listener's certificate can be used today. */
+static void check_tls(struct check *c, const char *section, const struct http_tls *files)
+{
+	const struct config_entry *entry = config_find(&c->config->sections, section);
+	struct gantry_error err = ERROR_INIT;
+	const char *option;
+
+	if (files->cert_file != NULL && files->key_file != NULL && entry != NULL &&
+	    http_check_tls(files, clock_now_ms(), &option, &err) < 0)
+		problems_add(&c->problems, node_get(entry->node, option), "%s.%s: %s",
+			     entry->path, option, err.message);
+	error_fini(&err);
+}
+
+static void check_listeners(struct check *c)
+{
+	const struct config_http *http = &c->config->http;
+	const struct config_admin *admin = &c->config->admin;
+
+	check_tls(c, "http", &(const struct http_tls){ http->cert_file, http->key_file,
+						       http->client_ca_file });
+	check_tls(c, "admin", &(const struct http_tls){ admin->cert_file, admin->key_file,
+							admin->client_ca_file });
+}
+
 /* Build everything and let tell say what came of it. */
 static int check_run(int argc, char **argv, const char *usage,
 		     int (*tell)(struct check *c, bool json))
@@ -354,6 +380,8 @@ static int check_run(int argc, char **argv, const char *usage,
 	c.plugins = plugins_new(options.plugins);
 	if (c.config != NULL)
 		graph_build(c.config, c.plugins, &c.problems, &c.graph);
+	if (c.config != NULL)
+		check_listeners(&c);
 	result = tell(&c, options.json);
 	graph_free(&c.graph);
 	plugins_free(&c.plugins);

@@ -12,8 +12,10 @@ gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
 gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)
 EXTRA_gantry_DEPENDENCIES = gateway/gantry.syms gateway/libcore.a
 include gateway/cli/check.mk
+include gateway/cli/storage.mk
 include gateway/cli/dead-letters.mk
 include gateway/cli/run-handler.mk
+include gateway/cli/api-key.mk
 dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 	gateway/cli/gantry-outbox.1 gateway/cli/gantry-storage.1
 dist_man1_MANS += gateway/cli/gantry-topology.1

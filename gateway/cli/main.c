@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/cli/api-key.h"
 #include "gateway/cli/check.h"
 #include "gateway/cli/common.h"
 #include "gateway/cli/dead-letters.h"
@@ -32,11 +33,12 @@ static const struct main_command main_commands[] = {
 	{ "routes", routes_main, "list the routes and their pipelines" },
 	{ "plugins", plugins_main, "list and describe plugins, test a storage" },
 	{ "token", token_main, "mint and verify tokens" },
+	{ "api-key", api_key_main, "make keys for senders without tokens" },
 	{ "outbox", outbox_main, "list and show events that wait to be published" },
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
-	{ "storage", storage_main, "verify, back up and migrate the storage" },
+	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };
 
 static void main_help(FILE *out)

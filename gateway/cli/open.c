@@ -26,26 +26,22 @@ static struct gantry_instance *open_instance(struct open *o, struct problems *pr
 	return instance_new(plugin, entry, o->config->service, problems);
 }
 
-static int open_prepare(struct open *o, enum gantry_prepare mode)
+static int open_prepare(struct open *o, enum gantry_prepare mode,
+			const struct gantry_schema *schema, struct gantry_error *err)
 {
-	struct gantry_error err = ERROR_INIT;
-	int status = COMMON_OK;
-
 	o->store.storage = o->instance->plugin->storage;
 	o->store.self = o->instance->self;
-	o->store.schema = &commit_schema;
-	if (instance_open(o->instance, &err) < 0 ||
-	    o->store.storage->prepare(o->store.self, &commit_schema, mode, &err) !=
-		    GANTRY_STORED) {
-		fprintf(stderr, "gantry: storage: %s\n", err.message);
-		status = COMMON_FAILED;
-	}
-	error_fini(&err);
-	return status;
+	o->store.schema = schema;
+	if (instance_open(o->instance, err) < 0 ||
+	    o->store.storage->prepare(o->store.self, schema, mode, err) !=
+		    GANTRY_STORED)
+		return COMMON_FAILED;
+	return COMMON_OK;
 }
 
-int open_storage(const struct common_options *options, enum gantry_prepare mode,
-		 struct open *out)
+int open_storage_as(const struct common_options *options, enum gantry_prepare mode,
+		    const struct gantry_schema *schema, struct open *out,
+		    struct gantry_error *err)
 {
 	struct problems problems = { 0 };
 	int status = COMMON_OK;
@@ -60,7 +56,19 @@ int open_storage(const struct common_options *options, enum gantry_prepare mode,
 		status = COMMON_USAGE;
 	}
 	problems_fini(&problems);
-	return status != COMMON_OK ? status : open_prepare(out, mode);
+	return status != COMMON_OK ? status : open_prepare(out, mode, schema, err);
+}
+
+int open_storage(const struct common_options *options, enum gantry_prepare mode,
+		 struct open *out)
+{
+	struct gantry_error err = ERROR_INIT;
+	int status = open_storage_as(options, mode, &commit_schema, out, &err);
+
+	if (status == COMMON_FAILED)
+		fprintf(stderr, "gantry: storage: %s\n", err.message);
+	error_fini(&err);
+	return status;
 }
 
 void open_close(struct open *open)

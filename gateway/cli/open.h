@@ -24,6 +24,13 @@ struct open {
  */
 int open_storage(const struct common_options *options,
 		 enum gantry_prepare mode, struct open *out);
+/*
+ * The same with a schema that lives as long; what the storage says against it
+ * is in err, and not on stderr: COMMON_FAILED.
+ */
+int open_storage_as(const struct common_options *options,
+		    enum gantry_prepare mode, const struct gantry_schema *schema,
+		    struct open *out, struct gantry_error *err);
 void open_close(struct open *open);
 
 #endif

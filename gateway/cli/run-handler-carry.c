@@ -21,6 +21,15 @@ struct carry {
 	json_t *tree;
 };
 
+/* What an upstream would do with it would not be without effect. */
+static void carry_call(void *maker, struct call *call)
+{
+	(void)maker;
+	call_fail(call, NULL, GANTRY_DEPENDS_ON_NOTHING,
+		  "gantry run-handler makes no calls: %s %s of %s",
+		  call->request.method, call->request.path, call->request.upstream);
+}
+
 void run_handler_start(struct run_handler *r)
 {
 	const struct engine_options options = { .workers = 1, .readers = 1, .queue = 16 };
@@ -36,6 +45,7 @@ void run_handler_start(struct run_handler *r)
 	r->engine = engine_new(&options, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   r->committer });
+	engine_set_calls(r->engine, &(struct call_maker){ carry_call, NULL });
 }
 
 void run_handler_stop(struct run_handler *r)

@@ -52,6 +52,11 @@ static json_t *show_ask(const struct message_ask *ask)
 		show_text(tree, "record", key);
 		json_object_set_new(tree, "value", ask->value != NULL ?
 				    json_incref(ask->value) : json_null());
+	} else if (ask->kind == ASK_CALL) {
+		const struct gantry_request *r = &ask->call->request;
+
+		json_object_set_new(tree, "call", json_sprintf("%s %s", r->method, r->path));
+		show_text(tree, "upstream", r->upstream);
 	} else {
 		show_text(tree, "query", ask->query.name);
 		show_text(tree, "key", ask->query.key);

@@ -19,13 +19,17 @@
 #include "gateway/cli/common.h"
 #include "gateway/cli/notify.h"
 #include "gateway/commit/committer.h"
+#include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
+#include "gateway/observe/census.h"
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/graph.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
+#include "gateway/upstream/upstream.h"
 
 /* What requests under way get to finish before the daemon stops anyway. */
 #define SERVE_DRAIN_S 25
@@ -51,6 +55,8 @@ struct serve {
 	struct plugins *plugins;
 	struct graph *graph;
 	struct committer *committer;
+	struct breakers *breakers;
+	struct upstreams *upstreams;
 	struct engine *engine;
 	struct publisher *publisher;
 	struct consumer *consumer;
@@ -59,6 +65,7 @@ struct serve {
 	struct admin *operator;
 	struct status status;
 	struct notify_sockets sockets;
+	struct replica number;
 	char replica[256];
 };
 
@@ -111,6 +118,12 @@ static int serve_start_storage(struct serve *s, struct gantry_error *err)
 			     GANTRY_PREPARE_SERVE, err) !=
 	    GANTRY_STORED)
 		return error_prefix(err, "storage");
+	if (copy_refuse_half(&(struct query_store){ storage, s->graph->storage->self,
+						    &commit_schema }, err) < 0)
+		return error_prefix(err, "storage");
+	if (replica_take(storage, s->graph->storage->self, serve_replica(s), &s->number,
+			 err) < 0)
+		return error_prefix(err, "storage");
 	return 0;
 }
 
@@ -123,6 +136,7 @@ static void serve_start_engine(struct serve *s)
 		.workers = (unsigned)s->config->engine.workers,
 		.readers = (unsigned)s->config->engine.readers,
 		.queue = (unsigned)s->config->engine.queue,
+		.metrics = s->status.metrics,
 	};
 	const struct engine_reads reads = { storage, self, &commit_schema,
 					    COMMIT_RECORDS, RECORDS_VALUE };
@@ -133,10 +147,16 @@ static void serve_start_engine(struct serve *s)
 	commit.outbox_max_age_ms = s->config->commit.outbox_max_age;
 	commit.publishes = s->config->amqp != NULL;
 	commit.owner = serve_replica(s);
+	commit.number = &s->number;
+	commit.metrics = s->status.metrics;
 	s->committer = committer_new(&commit, storage, self);
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
+	s->breakers = breakers_new(s->graph);
+	s->upstreams = upstreams_start(s->config, s->graph, s->breakers);
+	engine_set_calls(s->engine, &(struct call_maker){ upstreams_make,
+							  s->upstreams });
 }
 
 static void serve_start_publisher(struct serve *s)
@@ -149,6 +169,7 @@ static void serve_start_publisher(struct serve *s)
 		.committer = s->committer,
 		.storage = s->graph->storage->plugin->storage,
 		.storage_self = s->graph->storage->self,
+		.metrics = s->status.metrics,
 	};
 
 	if (s->config->amqp == NULL)
@@ -164,12 +185,19 @@ static int serve_start_consumer(struct serve *s, struct gantry_error *err)
 		.engine = s->engine,
 		.graph = s->graph,
 		.replica = serve_replica(s),
+		.metrics = s->status.metrics,
 	};
 
 	if (consumer_start(&options, &s->consumer, err) < 0)
 		return -1;
 	s->status.consumer = s->consumer;
 	return 0;
+}
+
+static void serve_answered(void *metrics, const struct gantry_message *m,
+			   int64_t nanoseconds)
+{
+	meters_request(metrics, m, nanoseconds);
 }
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -187,9 +215,14 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.head_timeout_ms = http->head_timeout,
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
+		.tls = { http->cert_file, http->key_file, http->client_ca_file },
+		.ops = { .answered = serve_answered, .ctx = s->status.metrics },
 	};
 
-	return http_start(&options, s->engine, s->graph, &s->api, err);
+	if (http_start(&options, s->engine, s->graph, &s->api, err) < 0)
+		return -1;
+	atomic_store(&s->status.api, s->api);
+	return 0;
 }
 
 /* The admin listener's pages and its API share one ctx. */
@@ -250,9 +283,11 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 
 static int serve_start_admin(struct serve *s, struct gantry_error *err)
 {
-	const char *const listen[] = { s->config->admin.listen, NULL };
+	const struct config_admin *admin = &s->config->admin;
+	const char *const listen[] = { admin->listen, NULL };
 	struct http_options options = {
 		.listen = listen,
+		.tls = { admin->cert_file, admin->key_file, admin->client_ca_file },
 		.sockets = s->sockets.admin,
 		.n_sockets = s->sockets.n_admin,
 		.loops = 1,
@@ -269,6 +304,9 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
 	});
+	s->status.census = census_new(&(struct query_store){
+		s->graph->storage->plugin->storage, s->graph->storage->self,
+		&commit_schema });
 	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
 		return -1;
 	return serve_start_local(s, err);
@@ -278,14 +316,17 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 {
 	if (serve_start_storage(s, err) < 0)
 		return -1;
+	s->status.metrics = metrics_new(meters, METER_COUNT);
+	meters_name(s->status.metrics, s->graph);
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
 	    serve_start_admin(s, err) < 0 || serve_start_api(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
-	log_info("gantry %s serves %s on port %u, admin on port %u", VERSION_TEXT,
-		 s->config->service, http_port(s->api), http_port(s->admin));
+	log_info("gantry %s serves %s on port %u, admin on port %u, as replica \"%s\" "
+		 "with number %u", VERSION_TEXT, s->config->service, http_port(s->api),
+		 http_port(s->admin), serve_replica(s), atomic_load(&s->number.number));
 	notify_send("READY=1");
 	return 0;
 }
@@ -307,13 +348,23 @@ static void serve_wait_for_engine(const struct serve *s, int64_t deadline)
 	}
 }
 
+/* The same for a unit that nobody waits for. */
+static void serve_stop_committer(struct serve *s, int64_t deadline)
+{
+	if (s->committer != NULL && !committer_stop(s->committer, deadline)) {
+		log_error("the storage does not answer: stopping without it");
+		_exit(COMMON_FAILED);
+	}
+	committer_free(&s->committer);
+}
+
 /* From the top down: nothing comes in any more before its floor goes. */
 static void serve_stop(struct serve *s)
 {
 	int64_t deadline = clock_steady_ns() + SERVE_DRAIN_S * INT64_C(1000000000);
 
 	atomic_store(&s->status.stopping, 1);
-	schedule_stop(&s->schedule);
+	schedule_stop(s->schedule);
 	consumer_stop(s->consumer);
 	if (s->api != NULL) {
 		http_stop_accepting(s->api);
@@ -321,16 +372,22 @@ static void serve_stop(struct serve *s)
 			log_warning("some requests were not finished in %d s",
 				    SERVE_DRAIN_S);
 	}
-	http_free(&s->api);
+	/* the admin's page looks at the other one */
 	http_free(&s->admin);
+	http_free(&s->api);
 	http_free(&s->local);
 	admin_free(&s->operator);
+	census_free(&s->status.census);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));
+	schedule_free(&s->schedule);
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
+	upstreams_stop(&s->upstreams);
+	breakers_free(&s->breakers);
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
-	committer_free(&s->committer);
+	serve_stop_committer(s, clock_steady_ns() + SERVE_LAST_S * INT64_C(1000000000));
+	metrics_free(&s->status.metrics);
 	if (s->graph != NULL)
 		graph_close(s->graph);
 }

@@ -8,6 +8,8 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/open.h"
+#include "gateway/cli/storage-copy.h"
+#include "gateway/commit/copy.h"
 #include "gateway/commit/verify.h"
 #include "gateway/stock/verify.h"
 
@@ -15,6 +17,7 @@ static const char storage_usage[] =
 	"Usage: gantry storage verify [OPTION]...\n"
 	"       gantry storage backup FILE [OPTION]...\n"
 	"       gantry storage migrate [OPTION]...\n"
+	"       gantry storage copy --from FILE --to FILE [OPTION]...\n"
 	"\n"
 	"verify   checks the invariants, beside a daemon that runs or not:\n"
 	"         I1 reserved of every item is the sum of its open allocations\n"
@@ -25,6 +28,7 @@ static const char storage_usage[] =
 	"         I6 an event was applied, or is an open dead letter, never both\n"
 	"backup   writes a consistent copy to a new FILE, beside a daemon or not\n"
 	"migrate  brings the storage to this version's schema; the daemon is stopped\n"
+	"copy     copies everything into another, empty storage: see copy --help\n"
 	"\n"
 	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
@@ -73,9 +77,11 @@ static int storage_verify(struct open *open, const struct common_options *option
 	int status;
 
 	f.list = json_array();
-	if (stock_verify(&open->store, storage_found, &f, &err) < 0 ||
+	if (copy_refuse_half(&open->store, &err) < 0 ||
+	    stock_verify(&open->store, storage_found, &f, &err) < 0 ||
 	    commit_verify(&open->store, storage_found, &f, &err) < 0 ||
-	    verify_dead_letters(&open->store, storage_found, &f, &err) < 0) {
+	    verify_dead_letters(&open->store, storage_found, &f, &err) < 0 ||
+	    verify_references(&open->store, storage_found, &f, &err) < 0) {
 		fprintf(stderr, "gantry: storage: %s\n", err.message);
 		json_decref(f.list);
 		status = COMMON_FAILED;
@@ -93,6 +99,13 @@ static int storage_backup(struct open *open, const char *path)
 	struct gantry_error err = ERROR_INIT;
 	int status = COMMON_OK;
 
+	if (open->store.storage->backup == NULL) {
+		const char *name = open->instance->plugin->name;
+
+		fprintf(stderr, "gantry: storage: %s writes no backups: gantry-%s(7) says "
+			"what to use instead\n", name, name);
+		return COMMON_FAILED;
+	}
 	if (open->store.storage->backup(open->store.self, path, &err) !=
 	    GANTRY_STORED) {
 		fprintf(stderr, "gantry: storage: %s\n", err.message);
@@ -108,14 +121,19 @@ int storage_main(int argc, char **argv)
 {
 	struct common_options options;
 	struct open open = { 0 };
-	int status = common_parse(argc, argv, storage_usage, &options);
-	int left = argc - optind;
-	const char *command = left > 0 ? argv[optind] : "";
-	bool migrate = left == 1 && strcmp(command, "migrate") == 0;
-	bool backup = left == 2 && strcmp(command, "backup") == 0;
+	int status, left;
+	const char *command;
+	bool migrate, backup;
 
+	if (argc > 1 && strcmp(argv[1], "copy") == 0)
+		return storage_copy_main(argc, argv);
+	status = common_parse(argc, argv, storage_usage, &options);
 	if (status >= 0)
 		return status;
+	left = argc - optind;
+	command = left > 0 ? argv[optind] : "";
+	migrate = left == 1 && strcmp(command, "migrate") == 0;
+	backup = left == 2 && strcmp(command, "backup") == 0;
 	if (!migrate && !backup && !(left == 1 && strcmp(command, "verify") == 0))
 		return common_usage(storage_usage);
 	status = open_storage(&options, migrate ? GANTRY_PREPARE_MIGRATE :

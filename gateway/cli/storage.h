@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* storage - "gantry storage verify", "backup" and "migrate". */
+/* storage - "gantry storage verify", "backup", "migrate" and "copy". */
 #ifndef CLI_STORAGE_H
 #define CLI_STORAGE_H
 

@@ -58,6 +58,8 @@ void apply_needs(struct unit *u, struct gantry_message *m)
 
 	if (m->dead_letter != NULL || m->resolves != 0)
 		dead_letter_needs(u, m);
+	if (m->lease != NULL)
+		lease_needs(u, m->lease->name);
 	idempotency_needs(u, m);
 	record_needs(u, m);
 	if (m->inbox_key != NULL)
@@ -311,6 +313,12 @@ static void apply_effects(struct unit *u, struct gantry_message *m)
 		apply_done(u, m, &result);
 }
 
+static void apply_lease(struct unit *u, struct gantry_message *m)
+{
+	lease_decide(u, m->lease);
+	m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200 };
+}
+
 static void apply_decide(struct unit *u, struct unit_member *member)
 {
 	struct gantry_message *m = member->m;
@@ -321,6 +329,10 @@ static void apply_decide(struct unit *u, struct unit_member *member)
 	}
 	if (m->discards != NULL) {
 		dead_letter_discard(u, m);
+		return;
+	}
+	if (m->lease != NULL) {
+		apply_lease(u, m);
 		return;
 	}
 	if (idempotency_replay(u, m) || apply_seen(u, m))

@@ -9,8 +9,9 @@
 #include <time.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/base/hash.h"
+#include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/affinity.h"
 #include "gateway/commit/handover.h"
 #include "gateway/commit/unit.h"
 
@@ -20,14 +21,17 @@
 #define COMMITTER_IDLE_NS (5 * COMMITTER_SECOND_NS)
 #define COMMITTER_PROBE_NS COMMITTER_SECOND_NS
 #define COMMITTER_COUNT_NS (COMMITTER_SECOND_NS / 100)
+/* Of the watch, in patience_ms. */
+#define COMMITTER_TICKS 4
 
 struct lane {
 	struct committer *committer;
 	pthread_t thread;
-	pthread_mutex_t lock;	/* of queue, stopping; taken with none held */
-	pthread_cond_t work;
+	pthread_mutex_t lock;	/* of queue, stopping, over; taken with none held */
+	pthread_cond_t work, ended;
 	struct queue queue;
-	bool stopping;
+	bool stopping, over;
+	bool told;		/* that it is stuck; the watch's */
 	struct unit unit;
 };
 
@@ -35,6 +39,10 @@ struct committer {
 	struct unit_world world;
 	struct lane *lanes;
 	unsigned n_lanes;
+	pthread_t watch;
+	pthread_mutex_t lock;	/* of closing; taken with none held */
+	pthread_cond_t changed;
+	bool closing;
 };
 
 const struct committer_options committer_defaults = {
@@ -47,6 +55,7 @@ const struct committer_options committer_defaults = {
 	.outbox_max_rows = 1000000,
 	.outbox_max_age_ms = INT64_C(7) * 24 * 3600 * 1000,
 	.owner = "gantry",
+	.patience_ms = 1000,
 };
 
 /*
@@ -81,6 +90,12 @@ static struct queue committer_take(struct lane *lane)
 	return batch;
 }
 
+static struct timespec committer_timespec(int64_t ns)
+{
+	return (struct timespec){ .tv_sec = ns / COMMITTER_SECOND_NS,
+				  .tv_nsec = ns % COMMITTER_SECOND_NS };
+}
+
 /* When an idle lane has something to do at the latest. */
 static struct timespec committer_until(const struct lane *lane)
 {
@@ -95,8 +110,7 @@ static struct timespec committer_until(const struct lane *lane)
 	/* storage that is away is not asked more often for that */
 	if (due != 0 && due < until && !atomic_load(&w->away))
 		until = due;
-	return (struct timespec){ .tv_sec = until / COMMITTER_SECOND_NS,
-				  .tv_nsec = until % COMMITTER_SECOND_NS };
+	return committer_timespec(until);
 }
 
 static void committer_wait(struct lane *lane)
@@ -124,9 +138,8 @@ static void committer_give_back(struct lane *lane, struct queue *back)
 	lane->queue.n += back->n;
 }
 
-static void *committer_main(void *arg)
+static void committer_work(struct lane *lane)
 {
-	struct lane *lane = arg;
 
 	pthread_mutex_lock(&lane->lock);
 	for (;;) {
@@ -144,36 +157,175 @@ static void *committer_main(void *arg)
 		committer_give_back(lane, &back);
 	}
 	pthread_mutex_unlock(&lane->lock);
+}
+
+static void *committer_main(void *arg)
+{
+	struct lane *lane = arg;
+
+	committer_work(lane);
 	unit_last(&lane->unit);
+	pthread_mutex_lock(&lane->lock);
+	lane->over = true;
+	pthread_cond_signal(&lane->ended);
+	pthread_mutex_unlock(&lane->lock);
 	return NULL;
+}
+
+static void committer_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t steady;
+
+	pthread_condattr_init(&steady);
+	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &steady);
+	pthread_condattr_destroy(&steady);
 }
 
 static void lane_start(struct committer *c, unsigned number)
 {
 	struct lane *lane = &c->lanes[number];
-	pthread_condattr_t steady;
 
 	lane->committer = c;
 	unit_init(&lane->unit, &c->world, number);
 	pthread_mutex_init(&lane->lock, NULL);
-	pthread_condattr_init(&steady);
-	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-	pthread_cond_init(&lane->work, &steady);
-	pthread_condattr_destroy(&steady);
+	committer_cond_init(&lane->work);
+	committer_cond_init(&lane->ended);
 	if (pthread_create(&lane->thread, NULL, committer_main, lane) != 0)
 		abort();
 }
 
-static void lane_stop(struct lane *lane)
+/* False: it hangs beyond the deadline. */
+static bool lane_stop(struct lane *lane, int64_t deadline_ns)
 {
+	struct timespec until = committer_timespec(deadline_ns);
+	bool over;
+
 	pthread_mutex_lock(&lane->lock);
 	lane->stopping = true;
 	pthread_cond_signal(&lane->work);
+	while (!lane->over &&
+	       pthread_cond_timedwait(&lane->ended, &lane->lock, &until) != ETIMEDOUT)
+		;
+	over = lane->over;
 	pthread_mutex_unlock(&lane->lock);
+	return over;
+}
+
+static void lane_fini(struct lane *lane)
+{
 	pthread_join(lane->thread, NULL);
 	unit_fini(&lane->unit);
+	pthread_cond_destroy(&lane->ended);
 	pthread_cond_destroy(&lane->work);
 	pthread_mutex_destroy(&lane->lock);
+}
+
+/* The watch over lanes that hang in their storage. Time is told in ticks: a
+   message and a unit only note the one they came with. */
+
+static unsigned committer_tick(const struct committer *c)
+{
+	return atomic_load_explicit(&((struct committer *)c)->world.tick,
+				    memory_order_relaxed);
+}
+
+static bool lane_is_stuck(const struct lane *lane, unsigned tick)
+{
+	unsigned busy = atomic_load_explicit(&((struct lane *)lane)->unit.busy,
+					     memory_order_relaxed);
+
+	return busy != 0 && tick - busy > COMMITTER_TICKS;
+}
+
+/* What has waited for too long, oldest first. */
+static struct queue lane_take_old(struct lane *lane, unsigned tick)
+{
+	struct queue old = { 0 };
+
+	pthread_mutex_lock(&lane->lock);
+	while (!queue_is_empty(&lane->queue) &&
+	       tick - lane->queue.first->queued > COMMITTER_TICKS)
+		queue_push(&old, queue_pop(&lane->queue));
+	pthread_mutex_unlock(&lane->lock);
+	return old;
+}
+
+static void lane_watch(struct lane *lane, unsigned tick)
+{
+	struct unit_world *w = &lane->committer->world;
+	bool stuck = lane_is_stuck(lane, tick);
+	struct gantry_message *m;
+	struct queue old;
+
+	if (stuck != lane->told) {
+		if (stuck)
+			log_error("storage: lane %u has had no answer for more than %lld ms",
+				  lane->unit.lane, (long long)w->options.patience_ms);
+		else
+			log_info("storage: lane %u goes on", lane->unit.lane);
+		lane->told = stuck;
+	}
+	if (!stuck)
+		return;
+	old = lane_take_old(lane, tick);
+	while ((m = queue_pop(&old)) != NULL)
+		unit_refuse(w, m);
+}
+
+static void *committer_watch(void *arg)
+{
+	struct committer *c = arg;
+	int64_t step_ns = c->world.options.patience_ms * 1000000 / COMMITTER_TICKS;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->closing) {
+		struct timespec until = committer_timespec(clock_steady_ns() + step_ns);
+
+		if (pthread_cond_timedwait(&c->changed, &c->lock, &until) != ETIMEDOUT)
+			continue;
+		/* 0 is for lanes that are not busy: after 34 years again */
+		atomic_fetch_add(&c->world.tick, 1);
+		pthread_mutex_unlock(&c->lock);
+		for (unsigned i = 0; i < c->n_lanes; i++)
+			lane_watch(&c->lanes[i], committer_tick(c));
+		pthread_mutex_lock(&c->lock);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+static void committer_watch_start(struct committer *c)
+{
+	pthread_mutex_init(&c->lock, NULL);
+	committer_cond_init(&c->changed);
+	if (pthread_create(&c->watch, NULL, committer_watch, c) != 0)
+		abort();
+}
+
+static void committer_watch_stop(struct committer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->closing = true;
+	pthread_cond_signal(&c->changed);
+	pthread_mutex_unlock(&c->lock);
+	pthread_join(c->watch, NULL);
+	pthread_cond_destroy(&c->changed);
+	pthread_mutex_destroy(&c->lock);
+}
+
+static void committer_number(struct committer *c)
+{
+	const struct committer_options *o = &c->world.options;
+
+	atomic_store(&c->world.refs.replica, o->replica);
+	if (o->number == NULL)
+		return;
+	c->world.replica.leased = true;
+	atomic_store(&c->world.replica.number, atomic_load(&o->number->number));
+	atomic_store(&c->world.replica.epoch, atomic_load(&o->number->epoch));
+	atomic_store(&c->world.replica.until_ms, atomic_load(&o->number->until_ms));
+	atomic_store(&c->world.refs.replica, atomic_load(&o->number->number));
 }
 
 struct committer *committer_new(const struct committer_options *options,
@@ -182,11 +334,12 @@ struct committer *committer_new(const struct committer_options *options,
 {
 	struct committer *c = memory_new(sizeof(*c));
 
-	assert(options->max_batch >= 1);
+	assert(options->max_batch >= 1 && options->patience_ms >= COMMITTER_TICKS);
 	c->world.options = *options;
 	c->world.storage = storage;
 	c->world.storage_self = storage_self;
-	c->world.refs.replica = options->replica;
+	atomic_store(&c->world.tick, 1);
+	committer_number(c);
 	c->world.records = record_memory_new();
 	c->world.bounds = bounds_new(options);
 	c->world.published = published_new();
@@ -194,9 +347,22 @@ struct committer *committer_new(const struct committer_options *options,
 		c->world.handover = handover_new();
 	c->n_lanes = storage->lanes(storage_self);
 	c->lanes = memory_new_array(c->n_lanes, sizeof(*c->lanes));
+	if (c->n_lanes > 1)
+		c->world.affinity = affinity_new(c->n_lanes);
 	for (unsigned i = 0; i < c->n_lanes; i++)
 		lane_start(c, i);
+	committer_watch_start(c);
 	return c;
+}
+
+/* The first lane last: it gives back what the others still work with. */
+bool committer_stop(struct committer *c, int64_t deadline_ns)
+{
+	bool over = true;
+
+	for (unsigned i = c->n_lanes; i-- > 0;)
+		over &= lane_stop(&c->lanes[i], deadline_ns);
+	return over;
 }
 
 void committer_free(struct committer **committer)
@@ -205,8 +371,11 @@ void committer_free(struct committer **committer)
 
 	if (c == NULL)
 		return;
+	committer_stop(c, INT64_MAX);
 	for (unsigned i = 0; i < c->n_lanes; i++)
-		lane_stop(&c->lanes[i]);
+		lane_fini(&c->lanes[i]);
+	committer_watch_stop(c);
+	affinity_free(&c->world.affinity);
 	record_memory_free(&c->world.records);
 	bounds_free(&c->world.bounds);
 	published_free(&c->world.published);
@@ -216,36 +385,21 @@ void committer_free(struct committer **committer)
 	*committer = NULL;
 }
 
-/* By the first item, else by the allocation or order, else by the key. */
-static unsigned committer_lane(const struct committer *c, const struct gantry_message *m)
-{
-	const char *name = m->idempotency_key != NULL ? m->idempotency_key : m->id;
-	struct effect e;
-	size_t cursor = 0;
-
-	if (c->n_lanes == 1)
-		return 0;
-	while (effects_next(&m->effects, &cursor, &e)) {
-		const struct gantry_command *command = &e.as.command;
-
-		if (e.kind != EFFECT_COMMAND)
-			continue;
-		name = command->item_id != NULL ? command->item_id :
-		       command->allocation_id != NULL ? command->allocation_id :
-		       command->order_id != NULL ? command->order_id :
-						   command->return_id;
-		break;
-	}
-	return (unsigned)(hash_bytes(name, strlen(name)) % c->n_lanes);
-}
-
 bool committer_commit(void *committer, struct gantry_message *m)
 {
 	struct committer *c = committer;
-	struct lane *lane = &c->lanes[committer_lane(c, m)];
+	struct lane *lane = c->lanes;
+	unsigned tick = committer_tick(c);
 	bool taken;
 
 	idempotency_prepare(m);
+	if (c->n_lanes > 1)
+		lane += affinity_claim(c->world.affinity, m);
+	if (lane_is_stuck(lane, tick)) {
+		unit_refuse(&c->world, m);
+		return true;
+	}
+	m->queued = tick;
 	pthread_mutex_lock(&lane->lock);
 	taken = !lane->stopping && lane->queue.n < c->world.options.queue;
 	if (taken) {
@@ -254,18 +408,44 @@ bool committer_commit(void *committer, struct gantry_message *m)
 			pthread_cond_signal(&lane->work);
 	}
 	pthread_mutex_unlock(&lane->lock);
+	if (!taken && c->n_lanes > 1)
+		affinity_release(c->world.affinity, m);
 	return taken;
+}
+
+static unsigned committer_stuck(const struct committer *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n_lanes; i++)
+		n += lane_is_stuck(&c->lanes[i], committer_tick(c));
+	return n;
 }
 
 struct committer_counts committer_counts(const struct committer *committer)
 {
 	struct unit_world *w = (struct unit_world *)&committer->world;
+	unsigned stuck = committer_stuck(committer);
 
 	return (struct committer_counts){
 		atomic_load(&w->units), atomic_load(&w->messages),
 		atomic_load(&w->conflicts), atomic_load(&w->failures),
-		atomic_load(&w->away)
+		atomic_load(&w->away) || stuck == committer->n_lanes, stuck
 	};
+}
+
+size_t committer_waiting(const struct committer *committer)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < committer->n_lanes; i++) {
+		struct lane *lane = &committer->lanes[i];
+
+		pthread_mutex_lock(&lane->lock);
+		n += lane->queue.n;
+		pthread_mutex_unlock(&lane->lock);
+	}
+	return n;
 }
 
 struct handover *committer_handover(struct committer *committer)

@@ -9,6 +9,7 @@
 #ifndef COMMIT_COMMITTER_H
 #define COMMIT_COMMITTER_H
 
+#include "gateway/commit/replica.h"
 #include "gateway/pipeline/engine.h"
 
 struct handover;
@@ -25,6 +26,10 @@ struct committer_options {
 	bool publishes;			/* there is a broker: events are handed over */
 	const char *owner;		/* this replica's name */
 	unsigned replica;		/* 0 .. 255, in refs */
+	struct metrics *metrics;	/* of meters.h; or NULL */
+	const struct replica *number;	/* instead: held by a lease; copied */
+	int64_t patience_ms;		/* what waits longer for a unit that does not
+					   come to its end is refused */
 };
 
 /* What the defaults are (DESIGN.md 3, 5; D6). */
@@ -40,21 +45,35 @@ struct committer *committer_new(const struct committer_options *options,
 				const struct gantry_storage *storage,
 				void *storage_self);
 
+/*
+ * Finishes what waits. False: a lane hangs in its storage beyond the deadline
+ * (steady), and committer_free() would wait for it.
+ */
+bool committer_stop(struct committer *committer, int64_t deadline_ns);
+
 /* Finishes what waits, then joins the lanes. */
 void committer_free(struct committer **committer);
 
-/* For engine_new(). Any thread; false when full or stopping. */
+/*
+ * For engine_new(). Any thread; false when full or stopping. A message for a
+ * lane that is stuck is refused with the dependency storage, inside.
+ */
 bool committer_commit(void *committer, struct gantry_message *m);
 
 /*
  * Since the start: units committed, messages in them, conflicts replayed,
- * units that storage did not take; and whether storage is away since one.
+ * units that storage did not take; whether storage is away since one, or all
+ * lanes are stuck in it; and how many lanes are.
  */
 struct committer_counts {
 	uint64_t units, messages, conflicts, failures;
 	bool away;
+	unsigned stuck;
 };
 struct committer_counts committer_counts(const struct committer *committer);
+
+/* Messages that wait for a unit. Any thread. */
+size_t committer_waiting(const struct committer *committer);
 
 /*
  * For the publisher. Where its events come from; NULL unless options said
@@ -79,14 +98,9 @@ void committer_held(struct committer *committer, int64_t ref, const char *cause)
  * makes nothing correct.
  */
 #define COMMITTER_LEASE_MS 30000
-enum committer_lease_how {
-	LEASE_KEEP,		/* it is ours since epoch: keep it */
-	LEASE_TAKE,		/* if it is free, has run out or is ours */
-	LEASE_SEIZE,		/* whoever has it: our own rows */
-};
 struct committer_lease {
 	char owner[256];
-	enum committer_lease_how how;
+	enum lease_how how;	/* SEIZE: our own rows */
 	int64_t epoch;		/* KEEP: ours. Answer: the one that stands */
 	/* answer */
 	bool held;		/* by this replica, since epoch */

@@ -156,66 +156,20 @@ void published_needs(struct unit *u)
 			.index = GANTRY_BY_REF, .n = 1, .values = &ref });
 	}
 	pthread_mutex_unlock(&p->lock);
-	for (unsigned i = 0; i < p->unit_leases; i++) {
-		struct gantry_value name =
-			value_text(published_lease_name(u, p->answers[i].owner));
-
-		needs_lock(&u->needs, &(struct gantry_key){
-			.size = sizeof(struct gantry_key), .table = COMMIT_LEASES,
-			.n = 1, .values = &name });
-	}
-}
-
-static bool published_is_mine(const struct unit *u, const struct row *row)
-{
-	return strcmp(row_text(row, LEASES_OWNER), u->world->options.owner) == 0;
-}
-
-static int64_t published_epoch(const struct row *row)
-{
-	return row_is_null(row, LEASES_EPOCH) ? 0 : row_number(row, LEASES_EPOCH);
-}
-
-static bool published_may_hold(const struct unit *u, const struct row *row,
-			       const struct committer_lease *wish)
-{
-	switch (wish->how) {
-	case LEASE_KEEP:
-		return published_is_mine(u, row) &&
-		       published_epoch(row) == wish->epoch;
-	case LEASE_TAKE:
-		return published_is_mine(u, row) ||
-		       row_number(row, LEASES_UNTIL) < u->now_ms;
-	case LEASE_SEIZE:
-		return true;
-	}
-	return false;
+	for (unsigned i = 0; i < p->unit_leases; i++)
+		lease_needs(u, published_lease_name(u, p->answers[i].owner));
 }
 
 static void published_lease(struct unit *u, struct committer_lease *wish)
 {
-	struct gantry_value name = value_text(published_lease_name(u, wish->owner));
-	struct row *row = rowset_find(&u->rows, COMMIT_LEASES, 0, &name, 1);
-	int64_t epoch;
+	struct lease lease = { .name = published_lease_name(u, wish->owner),
+			       .how = wish->how, .ms = COMMITTER_LEASE_MS,
+			       .since = wish->epoch };
 
-	if (row == NULL) {
-		row = rowset_new(&u->rows, COMMIT_LEASES,
-				 ids_ref(&u->world->refs, u->now_ms));
-		row_set_text(&u->rows, row, LEASES_NAME, name.is.text);
-		row_set_number(&u->rows, row, LEASES_EPOCH, 0);
-	} else if (!published_may_hold(u, row, wish)) {
-		wish->held = false;
-		wish->epoch = published_epoch(row);
-		wish->namesake = published_is_mine(u, row);
-		return;
-	}
-	epoch = published_epoch(row) + (wish->how != LEASE_KEEP);
-	row_set_text(&u->rows, row, LEASES_OWNER, u->world->options.owner);
-	row_set_number(&u->rows, row, LEASES_EPOCH, epoch);
-	row_set_number(&u->rows, row, LEASES_UNTIL, u->now_ms + COMMITTER_LEASE_MS);
-	wish->held = true;
-	wish->namesake = false;
-	wish->epoch = epoch;
+	lease_decide(u, &lease);
+	wish->held = lease.held;
+	wish->epoch = lease.epoch;
+	wish->namesake = lease.namesake;
 }
 
 /* Before the messages, so that what they move need not wait for what is out. */

@@ -12,8 +12,10 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/affinity.h"
 #include "gateway/commit/handover.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/pipeline/meters.h"
 
 #define UNIT_MAX_TRIES 5
 
@@ -67,6 +69,7 @@ static enum gantry_stored unit_load(struct unit *u, struct gantry_error *err)
 		apply_needs(u, u->members[i].m);
 	if (u->published != NULL)
 		published_needs(u);
+	replica_needs(u);
 	into.keys = needs_keys(&u->needs, &n_keys);
 	locks = needs_locks(&u->needs, &n_locks);
 	reads = needs_reads(&u->needs, &n_reads);
@@ -99,6 +102,7 @@ static void unit_fit(struct unit *u, struct queue *back)
 static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 {
 	const struct gantry_change *const *changes;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 	size_t n;
 
@@ -108,21 +112,25 @@ static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 		u->world->storage->rollback(u->handle);
 		return stored;
 	}
-	return u->world->storage->commit(u->handle, err);
+	stored = u->world->storage->commit(u->handle, err);
+	metrics_observe_since(u->world->options.metrics, METER_UNIT_COMMIT_SECONDS, 0, 0,
+			      began_ns);
+	return stored;
 }
 
 /* Once through; anything but STORED: nothing happened. */
-static enum gantry_stored unit_try(struct unit *u, struct queue *back,
-				   struct gantry_error *err)
+static enum gantry_stored unit_pass(struct unit *u, struct queue *back,
+				    struct gantry_error *err)
 {
 	const struct gantry_storage *storage = u->world->storage;
 	enum gantry_stored stored;
 
-	unit_clear(u);
 	stored = storage->begin(u->world->storage_self, u->lane, &u->handle, err);
 	if (stored != GANTRY_STORED)
 		return stored;
 	stored = unit_load(u, err);
+	if (stored == GANTRY_STORED)
+		stored = replica_check(u, err);
 	if (stored != GANTRY_STORED) {
 		storage->rollback(u->handle);
 		return stored;
@@ -137,6 +145,35 @@ static enum gantry_stored unit_try(struct unit *u, struct queue *back,
 		bounds_drop(u);
 	}
 	return unit_write(u, err);
+}
+
+/* From here on the storage has the thread, and may keep it. */
+static void unit_enter(struct unit *u)
+{
+	atomic_store_explicit(&u->busy, atomic_load_explicit(&u->world->tick,
+							     memory_order_relaxed),
+			      memory_order_relaxed);
+}
+
+static void unit_leave(struct unit *u)
+{
+	atomic_store_explicit(&u->busy, 0, memory_order_relaxed);
+}
+
+static enum gantry_stored unit_try(struct unit *u, struct queue *back,
+				   struct gantry_error *err)
+{
+	enum gantry_stored stored;
+
+	unit_clear(u);
+	unit_enter(u);
+	stored = unit_pass(u, back, err);
+	if (stored == GANTRY_STORED)
+		replica_done(u);
+	else if (u->lost)
+		stored = replica_again(u, err);
+	unit_leave(u);
+	return stored;
 }
 
 /* A little longer each time, and never the same for two replicas. */
@@ -158,6 +195,7 @@ static enum gantry_stored unit_try_often(struct unit *u, struct queue *back,
 	for (unsigned i = 0; i < UNIT_MAX_TRIES && stored == GANTRY_CONFLICT; i++) {
 		if (i > 0) {
 			atomic_fetch_add(&u->world->conflicts, 1);
+			metrics_add(u->world->options.metrics, METER_UNIT_CONFLICTS, 0, 0, 1);
 			unit_pause(i);
 		}
 		error_reset(err);
@@ -182,8 +220,27 @@ static void unit_hand_over(struct unit *u)
 	handover_give(u->world->handover, &gift);
 }
 
-static void unit_answer(struct unit *u)
+static void unit_release(struct unit_world *world, struct gantry_message *m)
 {
+	if (world->affinity != NULL)
+		affinity_release(world->affinity, m);
+}
+
+static void unit_finish(struct unit_world *world, struct gantry_message *m)
+{
+	unit_release(world, m);
+	engine_finish(m->engine, m);
+}
+
+static void unit_restart(struct unit_world *world, struct gantry_message *m)
+{
+	unit_release(world, m);
+	engine_restart(m->engine, m);
+}
+
+static void unit_answer(struct unit *u, int64_t began_ns)
+{
+	counted_unit(u, began_ns);
 	record_committed(u);
 	unit_hand_over(u);
 	if (atomic_exchange(&u->world->away, false))
@@ -195,9 +252,9 @@ static void unit_answer(struct unit *u)
 		struct gantry_message *m = member->m;
 
 		if (member->fate == UNIT_RESTART)
-			engine_restart(m->engine, m);
+			unit_restart(u->world, m);
 		else
-			engine_finish(m->engine, m);
+			unit_finish(u->world, m);
 	}
 }
 
@@ -210,10 +267,30 @@ static bool unit_means_away(enum gantry_stored stored)
 	return stored != GANTRY_REFUSED_ROW && stored != GANTRY_CONFLICT;
 }
 
+void unit_refuse(struct unit_world *world, struct gantry_message *m)
+{
+	error_reset(&m->error);
+	error_depends(&m->error, GANTRY_DEPENDS_ON_STORAGE,
+		      "The storage cannot be used now");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_FAILED);
+	unit_finish(world, m);
+}
+
+static void unit_reject(struct unit_world *world, struct gantry_message *m)
+{
+	error_reset(&m->error);
+	error_set(&m->error, "INTERNAL_ERROR", "The storage refused a row");
+	message_correlate(m);
+	envelope_fail(m, GANTRY_FAILED);
+	unit_finish(world, m);
+}
+
 static void unit_fail(struct unit *u, enum gantry_stored stored,
 		      const struct gantry_error *err)
 {
 	atomic_fetch_add(&u->world->failures, 1);
+	metrics_add(u->world->options.metrics, METER_UNIT_FAILURES, stored, 0, 1);
 	if (u->published != NULL)
 		published_failed(u->published);
 	/* once for an outage: a line a unit would fill what is full already */
@@ -223,18 +300,10 @@ static void unit_fail(struct unit *u, enum gantry_stored stored,
 	else if (!atomic_exchange(&u->world->away, true))
 		log_error("storage: %s", err->message);
 	for (unsigned i = 0; i < u->n_members; i++) {
-		struct gantry_message *m = u->members[i].m;
-
-		error_reset(&m->error);
 		if (stored == GANTRY_REFUSED_ROW)
-			error_set(&m->error, "INTERNAL_ERROR",
-				  "The storage refused a row");
+			unit_reject(u->world, u->members[i].m);
 		else
-			error_depends(&m->error, GANTRY_DEPENDS_ON_STORAGE,
-				      "The storage cannot be used now");
-		message_correlate(m);
-		envelope_fail(m, GANTRY_FAILED);
-		engine_finish(m->engine, m);
+			unit_refuse(u->world, u->members[i].m);
 	}
 }
 
@@ -254,15 +323,16 @@ static void unit_one_by_one(struct unit *u, struct queue *back)
 }
 
 /* Its caller has long gone, or asks again: nothing is begun for it. */
-static bool unit_is_late(struct gantry_message *m, int64_t now_ms)
+static bool unit_is_late(struct unit *u, struct gantry_message *m, int64_t now_ms)
 {
 	if (m->deadline_ms == 0 || now_ms <= m->deadline_ms)
 		return false;
+	metrics_add(u->world->options.metrics, METER_LATE, 0, 0, 1);
 	error_reset(&m->error);
 	error_set(&m->error, "OVERLOADED", "It waited too long for its turn");
 	message_correlate(m);
 	envelope_fail(m, GANTRY_FAILED);
-	engine_finish(m->engine, m);
+	unit_finish(u->world, m);
 	return true;
 }
 
@@ -277,7 +347,7 @@ static void unit_gather(struct unit *u, struct queue *batch, struct queue *later
 
 	u->n_members = 0;
 	while ((m = queue_pop(batch)) != NULL) {
-		if (unit_is_late(m, now_ms))
+		if (unit_is_late(u, m, now_ms))
 			continue;
 		if (record_waits(u->members, u->n_members, m)) {
 			queue_push(later, m);
@@ -295,29 +365,33 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back)
 	struct gantry_error err = ERROR_INIT;
 	struct queue later = { 0 };
 	struct gantry_message *m;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 
 	unit_gather(u, batch, &later);
 	stored = unit_try_often(u, back, &err);
 	if (stored == GANTRY_STORED)
-		unit_answer(u);
+		unit_answer(u, began_ns);
 	else if ((stored == GANTRY_CONFLICT || stored == GANTRY_REFUSED_ROW) &&
 		 u->n_members > 1)
 		unit_one_by_one(u, back);
 	else
 		unit_fail(u, stored, &err);
 	while ((m = queue_pop(&later)) != NULL)
-		engine_restart(m->engine, m);
+		unit_restart(u->world, m);
 	error_fini(&err);
 }
 
 void unit_idle(struct unit *u)
 {
 	struct queue none = { 0 }, back = { 0 };
+	bool due;
 
-	bool due = u->retention != NULL && retention_look(u);
-
+	unit_enter(u);
+	due = u->retention != NULL && retention_look(u);
 	due |= u->retention != NULL && bounds_look(u);
+	due |= replica_is_due(u);
+	unit_leave(u);
 	if (u->published != NULL) {
 		int64_t wish_ns = published_due_ns(u->published);
 
@@ -334,5 +408,8 @@ void unit_last(struct unit *u)
 
 	while (u->published != NULL && published_due_ns(u->published) != 0 &&
 	       atomic_load(&u->world->failures) == failures)
+		unit_run(u, &none, &back);
+	u->ends = u->lane == 0;
+	if (u->ends && replica_is_due(u) && atomic_load(&u->world->failures) == failures)
 		unit_run(u, &none, &back);
 }

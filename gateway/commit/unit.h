@@ -12,7 +12,10 @@
  *	audit.c		who did what to them
  *	retention.c	what is old enough to go
  *	published.c	what the publisher is done with, its leases
+ *	lease.c		the row of a lease
+ *	replica.c	the replica's number, held by one
  *	bounds.c	how much the outbox holds
+ *	counted.c	what is counted of a unit that is durable
  */
 #ifndef COMMIT_UNIT_H
 #define COMMIT_UNIT_H
@@ -27,6 +30,7 @@
 #include "gateway/rows/set.h"
 #include "gateway/stock/decide.h"
 
+struct affinity;
 struct record_memory;
 struct retention;
 struct published;
@@ -40,6 +44,9 @@ struct unit_world {
 	const struct gantry_storage *storage;
 	void *storage_self;
 	struct ids_refs refs;
+	struct replica replica;
+	struct affinity *affinity;	/* NULL: there is one lane */
+	_Atomic unsigned tick;		/* 4 in patience_ms; from 1 on */
 	struct record_memory *records;
 	_Atomic uint64_t units, messages, conflicts, failures;
 	_Atomic bool away;	/* storage did not take the newest unit */
@@ -76,6 +83,10 @@ struct unit {
 	struct retention *retention;	/* NULL: not this lane's */
 	struct published *published;	/* the same */
 	unsigned events;		/* added so far, ever */
+	_Atomic unsigned busy;		/* in storage since this tick; 0: not */
+	struct lease number;		/* renews: of the replica's number */
+	bool renews, expired, lost;	/* the lease on it */
+	bool ends;			/* the lane's last unit */
 };
 
 void unit_init(struct unit *u, struct unit_world *world, unsigned lane);
@@ -90,8 +101,12 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back);
 /* Nothing to do for a while: retention, and a probe of a storage that is away. */
 void unit_idle(struct unit *u);
 
-/* Before the end: what the publisher is done with, if storage takes it. */
+/* Before the end: what the publisher is done with, and the replica's number is
+   given back, if storage takes it. */
 void unit_last(struct unit *u);
+
+/* Storage is in the way: m is answered, without a unit. Any thread. */
+void unit_refuse(struct unit_world *world, struct gantry_message *m);
 
 /* apply.c */
 void apply_needs(struct unit *u, struct gantry_message *m);
@@ -163,6 +178,23 @@ void published_apply(struct unit *u);
 void published_done(struct unit *u, struct handover_gift *gift);
 /* It was not stored: what waits does so for a while again. */
 void published_failed(struct published *p);
+
+/* counted.c: the unit is durable, and its messages still are the unit's. */
+void counted_unit(struct unit *u, int64_t began_ns);
+/* lease.c: under the lock that lease_needs() asked for. */
+void lease_needs(struct unit *u, const char *name);
+void lease_decide(struct unit *u, struct lease *wish);
+
+/* replica.c: without a lease on the number they do nothing. */
+bool replica_is_due(const struct unit *u);
+/* Around the load; not STORED: nothing may be minted. */
+void replica_needs(struct unit *u);
+enum gantry_stored replica_check(struct unit *u, struct gantry_error *err);
+/* The unit is durable. */
+void replica_done(struct unit *u);
+/* After AWAY, with no unit open: CONFLICT if that was the number, and there is
+   another one now. */
+enum gantry_stored replica_again(struct unit *u, struct gantry_error *err);
 
 /* bounds.c */
 struct bounds *bounds_new(const struct committer_options *options);

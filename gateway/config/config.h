@@ -21,6 +21,8 @@
 /* Sections that the core reads itself: every member is a key of that name. */
 struct config_http {
 	const char *listen;		/* "127.0.0.1:8080", "[::1]:8080" */
+	const char *cert_file, *key_file;	/* both or none: no TLS */
+	const char *client_ca_file;	/* or NULL */
 	int64_t threads;		/* loops */
 	int64_t max_connections;
 	int64_t max_body, max_head;	/* bytes */
@@ -29,6 +31,7 @@ struct config_http {
 
 struct config_admin {
 	const char *listen;
+	const char *cert_file, *key_file, *client_ca_file;	/* as above */
 	const char *socket;		/* path */
 };
 
@@ -83,7 +86,21 @@ struct config_amqp {
 };
 
 struct config_upstream {
+	const char *name;
 	const char *url;
+	int64_t timeout, connect_timeout, deadline;	/* ms */
+	int64_t retries;
+	int64_t backoff, max_backoff;	/* ms */
+	int64_t max_response;		/* bytes */
+	int64_t pool, queue;		/* calls at once, and those that wait */
+	const char *breaker;		/* NULL: none */
+	const char *auth;		/* that signs our tokens; NULL: none */
+	const char *audience, *kid;	/* NULL: not said */
+	const char *const *roles;	/* NULL: not said */
+	int64_t token_ttl;		/* ms */
+	const char *ca_file;		/* NULL: those of the system */
+	const char *cert_file, *key_file;	/* both or none */
+	int64_t verify;			/* enum config_verify */
 };
 
 /* One entry that later files replace as a whole. */
@@ -141,6 +158,8 @@ struct config {
 	struct config_amqp broker;		/* what amqp says */
 	struct config_list sections;	/* service, http, storage ... */
 	struct config_list auth, breakers, handlers, upstreams;
+	struct config_upstream *upstream;	/* what upstreams say, in their
+						   order; upstreams.n of them */
 	struct config_route **routes;
 	unsigned n_routes;
 };

@@ -12,3 +12,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/config/sections.c gateway/config/sections.h \
 	gateway/config/table.c \
 	gateway/config/yaml.c gateway/config/yaml.h
+gateway_libcore_a_SOURCES += gateway/config/upstreams.c gateway/config/upstreams.h

@@ -9,10 +9,18 @@
 #include "gateway/config/endpoints.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
+#include "gateway/config/upstreams.h"
 
 static const struct gantry_option *const section_http[] = {
 	GANTRY_TEXT(struct config_http, listen, .fallback = "127.0.0.1:8080",
 		    .summary = "address and port of the API"),
+	GANTRY_PATH(struct config_http, cert_file,
+		    .summary = "certificate, with those that signed it; turns "
+			       "TLS on"),
+	GANTRY_SECRET_FILE(struct config_http, key_file,
+			   .summary = "file with the key of cert_file"),
+	GANTRY_PATH(struct config_http, client_ca_file,
+		    .summary = "CAs by which clients must have a certificate"),
 	GANTRY_INTEGER(struct config_http, threads, .fallback = "1", .min = 1,
 		       .max = 64, .summary = "threads that serve sockets"),
 	GANTRY_INTEGER(struct config_http, max_connections, .fallback = "1024",
@@ -39,6 +47,13 @@ static const struct gantry_option *const section_http[] = {
 static const struct gantry_option *const section_admin[] = {
 	GANTRY_TEXT(struct config_admin, listen, .fallback = "127.0.0.1:9080",
 		    .summary = "address and port of metrics and admin page"),
+	GANTRY_PATH(struct config_admin, cert_file,
+		    .summary = "certificate, with those that signed it; turns "
+			       "TLS on"),
+	GANTRY_SECRET_FILE(struct config_admin, key_file,
+			   .summary = "file with the key of cert_file"),
+	GANTRY_PATH(struct config_admin, client_ca_file,
+		    .summary = "CAs by which clients must have a certificate"),
 	GANTRY_PATH(struct config_admin, socket,
 		    .fallback = "/run/gantry/admin.sock",
 		    .summary = "socket of the command line"),
@@ -142,13 +157,6 @@ static const struct gantry_option *const section_amqp[] = {
 	NULL
 };
 
-static const struct gantry_option *const section_upstreams[] = {
-	GANTRY_TEXT(struct config_upstream, url,
-		    .flags = GANTRY_OPTION_REQUIRED,
-		    .summary = "http:// or https:// with host and port"),
-	NULL
-};
-
 #define SECTION_AT(member) offsetof(struct config, member)
 
 const struct section section_list[] = {
@@ -165,7 +173,7 @@ const struct section section_list[] = {
 	{ "auth", SECTION_NAMED, NULL, SECTION_AT(auth) },
 	{ "breakers", SECTION_NAMED, NULL, SECTION_AT(breakers) },
 	{ "handlers", SECTION_NAMED, NULL, SECTION_AT(handlers) },
-	{ "upstreams", SECTION_NAMED, section_upstreams,
+	{ "upstreams", SECTION_NAMED, upstreams_options,
 	  SECTION_AT(upstreams) },
 	{ "routes", SECTION_ROUTES, NULL, 0 },
 	{ NULL, SECTION_TEXT, NULL, 0 },
@@ -215,25 +223,22 @@ static void section_check_listen(const struct config_entry *entry,
 		     "[::1]:8080): \"%s\"", entry->path, listen);
 }
 
-static void section_check_url(const struct config_entry *entry,
-			      const char *url, struct problems *problems)
+/* cert, key and ca: what cert_file, key_file and client_ca_file say. */
+static void section_check_tls(const struct config_entry *entry, const char *cert,
+			      const char *key, const char *ca,
+			      struct problems *problems)
 {
-	static const char scheme[] = "http";
-	size_t len = strlen(scheme);
-	const char *rest = url;
-
-	if (url == NULL)
+	if (entry == NULL)
 		return;
-	if (strncmp(url, scheme, len) == 0) {
-		rest = url + len;
-		rest += *rest == 's';
-	}
-	if (rest == url || strncmp(rest, "://", 3) != 0 ||
-	    strspn(rest + 3, "/?#:@") != 0 || rest[3] == '\0')
-		problems_add(problems, node_get(entry->node, "url"),
-			     "%s.url: not a URL that begins with %s:// or "
-			     "%ss://: \"%s\"", entry->path, scheme, scheme,
-			     url);
+	if ((cert != NULL) != (key != NULL))
+		problems_add(problems,
+			     node_get(entry->node, cert != NULL ? "cert_file" : "key_file"),
+			     "%s.%s: cert_file and key_file belong together",
+			     entry->path, cert != NULL ? "cert_file" : "key_file");
+	else if (ca != NULL && cert == NULL)
+		problems_add(problems, node_get(entry->node, "client_ca_file"),
+			     "%s.client_ca_file: there is no TLS without cert_file "
+			     "and key_file", entry->path);
 }
 
 static void section_fill_text(struct config *config, const struct section *s,
@@ -275,20 +280,6 @@ static struct node section_nothing(const struct node *main_file)
 {
 	return (struct node){ .kind = NODE_MAP, .file = main_file->file,
 			      .line = 1, .column = 1 };
-}
-
-static void section_fill_upstreams(struct config *config,
-				   struct problems *problems)
-{
-	for (unsigned i = 0; i < config->upstreams.n; i++) {
-		const struct config_entry *entry = config->upstreams.items[i];
-		struct config_upstream upstream = { 0 };
-		struct option_job job = { section_upstreams, entry->path, NULL,
-					  &config->arena, problems };
-
-		if (option_fill(&job, entry->node, &upstream) == 0)
-			section_check_url(entry, upstream.url, problems);
-	}
 }
 
 /* "plugin" is looked at by whoever loads it; that it is there shows here. */
@@ -334,8 +325,12 @@ void section_fill(struct config *config, const struct node *main_file,
 			     config->http.listen, problems);
 	section_check_listen(config_find(&config->sections, "admin"),
 			     config->admin.listen, problems);
+	section_check_tls(config_find(&config->sections, "http"), config->http.cert_file,
+			  config->http.key_file, config->http.client_ca_file, problems);
+	section_check_tls(config_find(&config->sections, "admin"), config->admin.cert_file,
+			  config->admin.key_file, config->admin.client_ca_file, problems);
 	endpoints_fill(config, problems);
-	section_fill_upstreams(config, problems);
+	upstreams_fill(config, problems);
 	if (config->storage == NULL)
 		problems_add_at(problems, main_file->file, NULL,
 				"storage: missing");

@@ -92,8 +92,10 @@ static int table_check_kind(const struct gantry_option *o,
 		return table_fail(o, "has no choices", err);
 	if (o->min > o->max)
 		return table_fail(o, "has a range that is empty", err);
-	if (o->flags & ~(unsigned)GANTRY_OPTION_REQUIRED)
+	if (o->flags & ~(unsigned)(GANTRY_OPTION_REQUIRED | GANTRY_OPTION_UPSTREAM))
 		return table_fail(o, "has a flag that does not exist", err);
+	if ((o->flags & GANTRY_OPTION_UPSTREAM) && o->type != GANTRY_TYPE_TEXT)
+		return table_fail(o, "names an upstream and is no text", err);
 	if ((o->flags & GANTRY_OPTION_REQUIRED) && o->fallback != NULL)
 		return table_fail(o, "is required and has a default", err);
 	return 0;

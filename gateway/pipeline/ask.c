@@ -43,6 +43,8 @@ void ask_free_all(struct gantry_message *m)
 	for (struct message_ask *ask = m->asks; ask != NULL; ask = ask->next) {
 		json_decref(ask->value);
 		json_decref(ask->rows);
+		if (ask->call != NULL)
+			call_fini(ask->call);
 	}
 	m->asks = NULL;
 }
@@ -52,8 +54,8 @@ bool gantry_asking(const struct gantry_message *m)
 	return m->asking;
 }
 
-static struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
-				   struct gantry_error *err)
+struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
+			    struct gantry_error *err)
 {
 	struct message_ask *ask, **end = &m->asks;
 	unsigned n = 0;
@@ -75,9 +77,8 @@ static struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
 	return ask;
 }
 
-/* Whether the answer is there and is no error. */
-static bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
-			struct gantry_error *err)
+bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
+		 struct gantry_error *err)
 {
 	if (!ask->answered) {
 		m->asking = true;
@@ -88,7 +89,8 @@ static bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
 	error_depends(err, ask->error->dependency, "%s", ask->error->message);
 	if (ask->error->code != NULL) {
 		gantry_reject(err, ask->error->code);
-		err->permanent = true;
+		/* a query that cannot be never can; a call may, later */
+		err->permanent = ask->kind != ASK_CALL;
 	}
 	return false;
 }

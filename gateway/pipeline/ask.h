@@ -5,11 +5,12 @@
 #ifndef PIPELINE_ASK_H
 #define PIPELINE_ASK_H
 
+#include "gateway/pipeline/call.h"
 #include "gateway/pipeline/message.h"
 
 #define ASK_MAX 64		/* of one message */
 
-enum ask_kind { ASK_RECORD = 1, ASK_QUERY };
+enum ask_kind { ASK_RECORD = 1, ASK_QUERY, ASK_CALL };
 
 struct message_ask {
 	struct message_ask *next;
@@ -24,6 +25,8 @@ struct message_ask {
 	struct gantry_query query;
 	struct gantry_page page;
 	json_t *rows;
+
+	struct call *call;
 };
 
 /* The key of a record in its table: instance, space and key as one text. */
@@ -36,6 +39,14 @@ struct message_ask *ask_open(struct message_ask *ask);
 /* The answer failed; the ask's handler hears it with its dependency. */
 void ask_fail(struct gantry_message *m, struct message_ask *ask,
 	      const struct gantry_error *err);
+
+/* A new one; NULL with err if there are too many. */
+struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
+			    struct gantry_error *err);
+
+/* Whether the answer is there and is no error; else as gantry/ask.h says. */
+bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
+		 struct gantry_error *err);
 
 /* Free trees; the list is empty then. */
 void ask_free_all(struct gantry_message *m);

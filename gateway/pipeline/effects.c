@@ -217,6 +217,7 @@ static void effects_put_fields(struct effects_pen *pen, const struct effect *e)
 		effects_put_text_n(pen, e->as.reply.text, e->as.reply.len);
 		break;
 	case EFFECT_HEADER:
+	case EFFECT_ANSWER_HEADER:
 		effects_put_text(pen, e->as.header.name);
 		effects_put_text(pen, e->as.header.value);
 		break;
@@ -242,6 +243,7 @@ static void effects_get_fields(struct effects_eye *eye, struct effect *e)
 		e->as.reply.text = effects_get_text_n(eye, &e->as.reply.len);
 		break;
 	case EFFECT_HEADER:
+	case EFFECT_ANSWER_HEADER:
 		e->as.header.name = effects_get_text(eye);
 		e->as.header.value = effects_get_text(eye);
 		break;
@@ -267,6 +269,9 @@ static unsigned *effects_counter(struct effects *e, enum effect_kind kind,
 	case EFFECT_HEADER:
 		*max_out = EFFECTS_MAX_HEADERS;
 		return &e->n_headers;
+	case EFFECT_ANSWER_HEADER:
+		*max_out = EFFECTS_MAX_HEADERS;
+		return &e->n_answer_headers;
 	default:
 		return NULL;
 	}

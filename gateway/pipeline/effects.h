@@ -27,13 +27,14 @@ enum effect_kind {
 	EFFECT_REPLY,
 	EFFECT_HEADER,
 	EFFECT_AGAIN,
+	EFFECT_ANSWER_HEADER,	/* of an error, too */
 };
 
 struct effects {
 	char *bytes;			/* in the message's arena */
 	size_t len, room;
 	size_t reply_len;		/* of len: what replies take */
-	unsigned n_commands, n_events, n_records, n_headers;
+	unsigned n_commands, n_events, n_records, n_headers, n_answer_headers;
 };
 
 struct effect_record {

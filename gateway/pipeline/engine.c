@@ -5,7 +5,9 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
@@ -13,6 +15,7 @@
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/inject.h"
+#include "gateway/pipeline/meters.h"
 
 struct engine *engine_new(const struct engine_options *options,
 			  const struct engine_reads *reads,
@@ -26,6 +29,12 @@ struct engine *engine_new(const struct engine_options *options,
 	e->readers = readers_new(e, options->readers);
 	e->workers = workers_new(e, options->workers);
 	return e;
+}
+
+void engine_set_calls(struct engine *engine, const struct call_maker *maker)
+{
+	assert(engine->calls.make == NULL);
+	engine->calls = *maker;
 }
 
 void engine_free(struct engine **engine)
@@ -46,9 +55,54 @@ size_t engine_waiting(const struct engine *engine)
 	return atomic_load(&((struct engine *)engine)->waiting);
 }
 
+/* One of the same name makes room, also one of the core's own (Retry-After). */
+static void engine_set_header(struct message_pair *pairs, unsigned *n,
+			      const struct message_pair *header)
+{
+	unsigned i = 0;
+
+	while (i < *n && strcasecmp(pairs[i].name, header->name) != 0)
+		i++;
+	pairs[i] = *header;
+	*n += i == *n;
+}
+
+/* What a handler said of any answer joins the one that it has become. */
+static void engine_add_headers(struct gantry_message *m)
+{
+	unsigned n = m->answer.n_headers;
+	struct message_pair *pairs;
+	struct effect e;
+	size_t cursor = 0;
+
+	pairs = arena_alloc(&m->arena,
+			    (n + m->effects.n_answer_headers) * sizeof(*pairs));
+	if (n > 0)
+		memcpy(pairs, m->answer.headers, n * sizeof(*pairs));
+	while (effects_next(&m->effects, &cursor, &e))
+		if (e.kind == EFFECT_ANSWER_HEADER)
+			engine_set_header(pairs, &n, &(const struct message_pair){
+						e.as.header.name, e.as.header.value });
+	m->answer.headers = pairs;
+	m->answer.n_headers = n;
+}
+
+size_t engine_waiting_readers(const struct engine *engine)
+{
+	return readers_waiting(engine->readers);
+}
+
+size_t engine_waiting_workers(const struct engine *engine)
+{
+	return workers_waiting(engine->workers);
+}
+
 void engine_finish(struct engine *engine, struct gantry_message *m)
 {
 	message_flush_logs(m);
+	if (m->effects.n_answer_headers > 0)
+		engine_add_headers(m);
+	meters_message(engine->options.metrics, m);
 	atomic_fetch_sub(&engine->waiting, 1);
 	m->home->answer(m);
 }
@@ -131,6 +185,8 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 			engine_unauthenticated(engine, m);
 			return false;
 		}
+		/* the first run of a handler forgets what was not said */
+		message_flush_logs(m);
 		if (!engine_authorise(m)) {
 			error_set(&m->error, "FORBIDDEN",
 				  "The token has no role that may do this");
@@ -153,6 +209,7 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 {
 	assert((m->route != NULL || m->discards != NULL) && m->home != NULL);
 	m->engine = engine;
+	m->submitted_ns = clock_steady_ns();
 	message_complete(m);
 	if (strcmp(m->method, "POST") != 0)
 		m->idempotency_key = NULL;
@@ -160,7 +217,7 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 		engine_overloaded(engine, m);
 		return;
 	}
-	if (m->dead_letter != NULL || m->discards != NULL) {
+	if (m->dead_letter != NULL || m->discards != NULL || m->lease != NULL) {
 		engine_commit(engine, m);
 		return;
 	}
@@ -270,10 +327,12 @@ static void engine_end(struct engine *engine, struct gantry_message *m)
 static void engine_call(struct gantry_message *m, const struct route_step *step)
 {
 	struct effects mark = m->effects;
+	int64_t began_ns = clock_steady_ns();
 
 	message_begin_run(m);
 	m->verdict = step->handler->handle(step->instance->self, m, &m->error);
 	if (m->asking) {
+		meters_call(m->engine->options.metrics, m, began_ns);
 		effects_truncate(&m->effects, &mark);
 		return;
 	}
@@ -286,6 +345,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	/* a query that cannot be is the sender's fault, not the moment's */
 	if (m->verdict == GANTRY_FAILED && m->error.permanent)
 		m->verdict = GANTRY_REJECTED;
+	meters_call(m->engine->options.metrics, m, began_ns);
 	message_flush_logs(m);
 }
 

@@ -13,12 +13,14 @@
 #ifndef PIPELINE_ENGINE_H
 #define PIPELINE_ENGINE_H
 
+#include "gateway/pipeline/call.h"
 #include "gateway/pipeline/message.h"
 
 struct engine_options {
 	unsigned workers;		/* threads for SERIAL and PARALLEL */
 	unsigned readers;		/* threads that answer asks */
 	unsigned queue;			/* messages that may wait in all */
+	struct metrics *metrics;	/* of meters.h; or NULL */
 };
 
 /* The floor above registers itself by this. */
@@ -40,6 +42,8 @@ struct engine_reads {
 struct engine *engine_new(const struct engine_options *options,
 			  const struct engine_reads *reads,
 			  const struct engine_committer *committer);
+/* Who makes calls to upstreams: once, before the first message. */
+void engine_set_calls(struct engine *engine, const struct call_maker *maker);
 /* All messages must have been answered. Joins the threads. */
 void engine_free(struct engine **engine);
 
@@ -53,6 +57,10 @@ void engine_submit(struct engine *engine, struct gantry_message *m);
 
 /* Messages taken and not yet answered. */
 size_t engine_waiting(const struct engine *engine);
+
+/* Of these, how many wait for a reader, and for a worker. Any thread. */
+size_t engine_waiting_readers(const struct engine *engine);
+size_t engine_waiting_workers(const struct engine *engine);
 
 /* For the committer: run the pipeline again from its start. Any thread. */
 void engine_restart(struct engine *engine, struct gantry_message *m);

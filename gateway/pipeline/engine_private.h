@@ -14,6 +14,7 @@ struct engine {
 	struct engine_options options;
 	struct engine_reads reads;
 	struct engine_committer committer;
+	struct call_maker calls;
 	struct workers *workers;
 	struct readers *readers;
 	_Atomic size_t waiting;
@@ -32,10 +33,13 @@ void engine_overloaded(struct engine *engine, struct gantry_message *m);
 struct workers *workers_new(struct engine *engine, unsigned n);
 void workers_free(struct workers **workers);
 bool workers_push(struct workers *workers, struct gantry_message *m);
+/* Those in strands, too. */
+size_t workers_waiting(struct workers *workers);
 
 /* Answers to asks. */
 struct readers *readers_new(struct engine *engine, unsigned n);
 void readers_free(struct readers **readers);
 void readers_push(struct readers *readers, struct gantry_message *m);
+size_t readers_waiting(struct readers *readers);
 
 #endif

@@ -66,7 +66,8 @@ static struct gantry_instance *graph_add(struct graph_builder *b,
 	struct gantry_instance *instance = NULL;
 
 	if (plugin != NULL)
-		instance = instance_new(plugin, entry, g->service, b->problems);
+		instance = instance_new_among(plugin, entry, g->service,
+					      &b->config->upstreams, b->problems);
 	b->uses[b->n_uses++] = (struct graph_use){ entry, instance };
 	if (instance == NULL)
 		return NULL;
@@ -320,6 +321,26 @@ static void graph_add_routes(struct graph_builder *b)
 	}
 }
 
+/* Who is to sign our tokens must be able to. */
+static void graph_check_upstreams(struct graph_builder *b)
+{
+	const struct config *c = b->config;
+
+	for (unsigned i = 0; i < c->upstreams.n; i++) {
+		const struct config_entry *entry = c->upstreams.items[i];
+		const char *name = c->upstream[i].auth;
+		struct nearest near = { .wrong = name };
+		const struct graph_use *use;
+
+		use = name != NULL ? graph_find(b, "auth", name, &near) : NULL;
+		if (use != NULL && use->instance != NULL &&
+		    use->instance->plugin->auth->issue == NULL)
+			problems_add(b->problems, node_get(entry->node, "auth"),
+				     "%s.auth: %s (plugin %s) signs no tokens",
+				     entry->path, name, use->instance->plugin->name);
+	}
+}
+
 int graph_build(const struct config *config, struct plugins *plugins,
 		struct problems *problems, struct graph **out)
 {
@@ -332,6 +353,7 @@ int graph_build(const struct config *config, struct plugins *plugins,
 	graph->service = graph_text(&b, config->service);
 	graph_add_instances(&b);
 	graph_add_routes(&b);
+	graph_check_upstreams(&b);
 	free(b.uses);
 	if (problems->n > 0) {
 		graph_free(&graph);

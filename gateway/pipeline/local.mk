@@ -6,6 +6,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/pipeline/engine_private.h \
 	gateway/pipeline/envelope.c gateway/pipeline/envelope.h \
 	gateway/pipeline/inject.c gateway/pipeline/inject.h \
+	gateway/pipeline/lease.h \
 	gateway/pipeline/message.c gateway/pipeline/message.h \
 	gateway/pipeline/queue.h \
 	gateway/pipeline/readers.c \
@@ -17,3 +18,5 @@ gateway_libcore_a_SOURCES += \
 gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h
 gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h
 gateway_libcore_a_SOURCES += gateway/pipeline/event.c gateway/pipeline/event.h
+gateway_libcore_a_SOURCES += gateway/pipeline/meters.c gateway/pipeline/meters.h
+gateway_libcore_a_SOURCES += gateway/pipeline/call.c gateway/pipeline/call.h

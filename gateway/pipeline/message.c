@@ -160,8 +160,8 @@ const char *gantry_body(const struct gantry_message *m, size_t *len_out)
 	return m->body;
 }
 
-/* Nesting without recursion, before a parser that recurses sees the text. */
-static bool message_json_is_deep(const char *text, size_t len)
+/* Before a parser that recurses sees the text. */
+bool message_json_is_deep(const char *text, size_t len)
 {
 	unsigned depth = 0;
 	bool quoted = false;
@@ -308,6 +308,30 @@ const char *gantry_credential(const struct gantry_message *m, size_t *len_out)
 {
 	*len_out = m->credential_len;
 	return m->credential;
+}
+
+/* Headers may lie in memory that is not ours to change: a list without it. */
+const char *gantry_credential_in(struct gantry_message *m, const char *header,
+				 size_t *len_out)
+{
+	struct message_pair *others;
+	const char *value = NULL;
+	unsigned n = 0;
+
+	*len_out = 0;
+	if (message_pair_find(m->headers, m->n_headers, header, strcasecmp) == NULL)
+		return NULL;
+	others = arena_alloc(&m->arena, m->n_headers * sizeof(*others));
+	for (unsigned i = 0; i < m->n_headers; i++) {
+		if (strcasecmp(m->headers[i].name, header) != 0)
+			others[n++] = m->headers[i];
+		else
+			value = value == NULL ? m->headers[i].value : "";
+	}
+	m->headers = others;
+	m->n_headers = n;
+	*len_out = strlen(value);
+	return value;
 }
 
 void gantry_identify(struct gantry_message *m, const char *issuer,

@@ -14,6 +14,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/error.h"
 #include "gateway/pipeline/effects.h"
+#include "gateway/pipeline/lease.h"
 #include "gateway/pipeline/route.h"
 
 #define MESSAGE_MAX_ROLES 16
@@ -62,6 +63,7 @@ struct message_dead_letter {
 };
 
 struct message_ask;
+struct message_claim;
 struct message_log;
 struct engine;
 
@@ -102,6 +104,11 @@ struct gantry_message {
 	const char *discards;		/* resolves: no handler runs, the letter
 					   is closed with this reason */
 	const char *actor;		/* resolves: who says so, for the audit */
+	/*
+	 * Set: no handler runs, the unit decides on the lease; the answer is
+	 * DONE whatever it decides. Lives as long as the message.
+	 */
+	struct lease *lease;
 	int64_t received_ms;		/* wall clock; the message's now */
 	int64_t deadline_ms;		/* steady clock; 0: none. A unit that has
 					   not begun by then leaves it out: 503 */
@@ -111,6 +118,7 @@ struct gantry_message {
 
 	/* the core's own */
 	struct engine *engine;
+	int64_t submitted_ns;		/* steady clock */
 	struct gantry_message *next;	/* in the one queue it is in */
 	const char *issuer, *subject;
 	const char *roles[MESSAGE_MAX_ROLES];
@@ -133,6 +141,8 @@ struct gantry_message {
 	unsigned n_outcomes;
 	unsigned moved;			/* times its read set had moved */
 	const char *kept_key, *fingerprint;	/* what its answer is kept by (D6) */
+	struct message_claim *claim;	/* names that keep it to its lane, or NULL */
+	unsigned queued;		/* the committer's tick when it was */
 };
 
 /* In place, empty; the arena is kept if it has one. */
@@ -148,6 +158,9 @@ bool message_is_correlation_id(const char *text);
 void message_name_order(struct gantry_message *m, const char *order_id);
 /* Make sure that there is a correlation id; at the latest before the answer. */
 void message_correlate(struct gantry_message *m);
+
+/* Nested deeper than MESSAGE_JSON_DEPTH, told without recursion. */
+bool message_json_is_deep(const char *text, size_t len);
 
 /* For the engine: an id if there is none; what a run left is forgotten; the
    log lines of the run that counts go out. */

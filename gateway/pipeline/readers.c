@@ -3,16 +3,19 @@
  * readers - a few threads that fetch what messages asked for.
  *
  * Each takes all that wait: the records of all of them by one read, queries
- * one by one. Every fetch is a new snapshot, so a GET after a 201 sees it.
+ * one by one. Every fetch is a new snapshot, so a GET after a 201 sees it. Calls are
+ * begun here and waited for by nobody.
  */
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/pipeline/ask.h"
 #include "gateway/pipeline/engine_private.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/pipeline/queue.h"
 #include "gateway/stock/query.h"
 
@@ -58,6 +61,17 @@ static int readers_record(void *context, size_t key, const struct gantry_value *
 	return 0;
 }
 
+/* One read is over, that answers n asks. */
+static void readers_count(const struct readers *r, enum meters_ask kind, size_t n,
+			  enum gantry_stored stored, int64_t began_ns)
+{
+	struct metrics *metrics = r->engine->options.metrics;
+
+	metrics_observe_since(metrics, METER_ASK_SECONDS, kind, 0, began_ns);
+	metrics_add(metrics, METER_ASKS, kind,
+		    stored == GANTRY_STORED ? METERS_ANSWERED : METERS_FAILED, n);
+}
+
 static void readers_add(struct readers *r, struct readers_records *records,
 			struct message_ask *ask)
 {
@@ -83,6 +97,7 @@ static void readers_fetch_records(struct readers *r, struct queue *batch)
 	struct gantry_sink sink = { readers_record, &records };
 	struct gantry_error err = ERROR_INIT;
 	enum gantry_stored stored = GANTRY_STORED;
+	int64_t began_ns = clock_steady_ns();
 	struct gantry_message *m;
 	struct message_ask *ask;
 
@@ -96,6 +111,8 @@ static void readers_fetch_records(struct readers *r, struct queue *batch)
 	if (records.n > 0)
 		stored = reads->storage->read(reads->self, records.keys, records.n,
 					      &sink, &err);
+	if (records.n > 0)
+		readers_count(r, METERS_RECORD, records.n, stored, began_ns);
 	if (stored != GANTRY_STORED)
 		readers_failed(stored, &err);
 	for (m = batch->first; m != NULL; m = m->next)
@@ -116,10 +133,12 @@ static void readers_fetch_query(struct readers *r, struct gantry_message *m,
 	const struct engine_reads *reads = &r->engine->reads;
 	struct query_store store = { reads->storage, reads->self, reads->schema };
 	struct gantry_error err = ERROR_INIT;
+	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 
 	stored = stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
 				 &ask->rows, &ask->page.after, &err);
+	readers_count(r, METERS_QUERY, 1, stored, began_ns);
 	ask->answered = true;
 	if (stored == GANTRY_STORED) {
 		ask->page.size = sizeof(ask->page);
@@ -137,11 +156,13 @@ static void readers_serve(struct readers *r, struct queue batch)
 
 	readers_fetch_records(r, &batch);
 	while ((m = queue_pop(&batch)) != NULL) {
-		struct message_ask *ask = m->asks;
+		struct message_ask *ask = ask_open(m->asks);
 
-		while ((ask = ask_open(ask)) != NULL)
-			readers_fetch_query(r, m, ask);
-		engine_run(r->engine, m);
+		for (; ask != NULL; ask = ask_open(ask->next))
+			if (ask->kind == ASK_QUERY)
+				readers_fetch_query(r, m, ask);
+		if (!calls_start(r->engine, m))
+			engine_run(r->engine, m);
 	}
 }
 
@@ -217,4 +238,14 @@ void readers_push(struct readers *readers, struct gantry_message *m)
 	queue_push(&readers->queue, m);
 	pthread_cond_signal(&readers->work);
 	pthread_mutex_unlock(&readers->lock);
+}
+
+size_t readers_waiting(struct readers *readers)
+{
+	size_t n;
+
+	pthread_mutex_lock(&readers->lock);
+	n = readers->queue.n;
+	pthread_mutex_unlock(&readers->lock);
+	return n;
 }

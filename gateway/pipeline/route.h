@@ -52,6 +52,10 @@ struct route {
 
 	struct route_step *steps;
 	unsigned n_steps;
+
+	bool counted;			/* by the numbers of meters.h */
+	unsigned meter;			/* of its address: http, schedule */
+	unsigned step_meters[ROUTE_MAX_STEPS];
 };
 
 struct graph {

@@ -251,12 +251,15 @@ static bool stage_is_header(const char *name)
 	return true;
 }
 
-int gantry_reply_header(struct gantry_message *m, const char *name,
-			const char *value, struct gantry_error *err)
+static int stage_header(struct gantry_message *m, enum effect_kind kind,
+			const struct message_pair *header, struct gantry_error *err)
 {
-	struct effect effect = { .kind = EFFECT_HEADER };
+	const char *name = header->name, *value = header->value;
+	struct effect effect = { .kind = kind };
+	bool pause = kind == EFFECT_ANSWER_HEADER && name != NULL &&
+		     strcasecmp(name, "Retry-After") == 0;
 
-	if (!stage_is_header(name))
+	if (!pause && !stage_is_header(name))
 		return gantry_fail(err, "\"%s\" is no header that a handler may set",
 				   name != NULL ? name : "");
 	if (value == NULL || !utf8_is_printable_ascii(value, strlen(value), 1024))
@@ -265,6 +268,20 @@ int gantry_reply_header(struct gantry_message *m, const char *name,
 	effect.as.header.name = name;
 	effect.as.header.value = value;
 	return stage_add(m, &effect, err);
+}
+
+int gantry_reply_header(struct gantry_message *m, const char *name,
+			const char *value, struct gantry_error *err)
+{
+	return stage_header(m, EFFECT_HEADER,
+			    &(const struct message_pair){ name, value }, err);
+}
+
+int gantry_header_always(struct gantry_message *m, const char *name,
+			 const char *value, struct gantry_error *err)
+{
+	return stage_header(m, EFFECT_ANSWER_HEADER,
+			    &(const struct message_pair){ name, value }, err);
 }
 
 int gantry_again(struct gantry_message *m, struct gantry_error *err)

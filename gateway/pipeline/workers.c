@@ -163,3 +163,15 @@ bool workers_push(struct workers *workers, struct gantry_message *m)
 	pthread_mutex_unlock(&workers->lock);
 	return taken;
 }
+
+size_t workers_waiting(struct workers *workers)
+{
+	size_t n;
+
+	pthread_mutex_lock(&workers->lock);
+	n = workers->queue.n;
+	for (unsigned i = 0; i < workers->n_strands; i++)
+		n += workers->strands[i]->line.n;
+	pthread_mutex_unlock(&workers->lock);
+	return n;
+}

@@ -184,6 +184,26 @@ static int descriptor_take_auth(struct gantry_plugin *p, struct arena *arena,
 	return 0;
 }
 
+static int descriptor_take_breaker(struct gantry_plugin *p, struct arena *arena,
+				   struct gantry_error *err)
+{
+	const struct gantry_breaker *b;
+
+	if (p->breaker == NULL)
+		return 0;
+	b = descriptor_take(p->breaker,
+			    DESCRIPTOR_END(struct gantry_breaker, status),
+			    sizeof(*b), arena);
+	if (b == NULL)
+		return gantry_fail(err, "its breaker has a wrong size");
+	if (b->permit == NULL || b->result == NULL || b->order == NULL ||
+	    b->status == NULL)
+		return gantry_fail(err, "its breaker must have permit, result, "
+					"order and status");
+	p->breaker = b;
+	return 0;
+}
+
 const char *descriptor_kind(const struct gantry_plugin *plugin)
 {
 	if (plugin->storage != NULL)
@@ -263,7 +283,8 @@ struct gantry_plugin *descriptor_copy(const struct gantry_plugin *theirs,
 	    descriptor_take_options(p, arena, err) < 0 ||
 	    descriptor_take_handlers(p, arena, err) < 0 ||
 	    descriptor_take_storage(p, arena, err) < 0 ||
-	    descriptor_take_auth(p, arena, err) < 0)
+	    descriptor_take_auth(p, arena, err) < 0 ||
+	    descriptor_take_breaker(p, arena, err) < 0)
 		return NULL;
 	if (p->check == NULL)
 		p->check = descriptor_no_check;

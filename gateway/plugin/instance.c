@@ -8,6 +8,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/config.h"
+#include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
 
 struct instance_memory {
@@ -35,6 +36,45 @@ static int instance_fill(struct gantry_instance *i,
 	return option_fill(&job, entry->node, i->self);
 }
 
+/* The name of an upstream: what is said must be one, what is not said may. */
+static int instance_check_upstream(struct gantry_instance *i,
+				   const struct gantry_option *option,
+				   const struct config_entry *entry,
+				   const struct config_list *upstreams,
+				   struct problems *problems)
+{
+	const char **name = (const char **)((char *)i->self + option->offset);
+	const struct node *said = node_get(entry->node, option->name);
+	struct nearest near = { .wrong = *name };
+
+	if (*name == NULL || config_find(upstreams, *name) != NULL)
+		return 0;
+	if (said == NULL) {
+		*name = NULL;
+		return 0;
+	}
+	for (unsigned u = 0; u < upstreams->n; u++)
+		nearest_try(&near, upstreams->items[u]->name);
+	return problems_add(problems, said, "%s.%s: there is no upstream \"%s\"%s",
+			    entry->path, option->name, *name,
+			    nearest_hint(&near, &problems->arena));
+}
+
+static int instance_check_upstreams(struct gantry_instance *i,
+				    const struct config_entry *entry,
+				    const struct config_list *upstreams,
+				    struct problems *problems)
+{
+	const struct gantry_option *const *o = i->plugin->options;
+	int result = 0;
+
+	for (; upstreams != NULL && o != NULL && *o != NULL; o++)
+		if (((*o)->flags & GANTRY_OPTION_UPSTREAM) &&
+		    instance_check_upstream(i, *o, entry, upstreams, problems) < 0)
+			result = -1;
+	return result;
+}
+
 static int instance_check(const struct gantry_instance *i,
 			  const struct config_entry *entry,
 			  struct problems *problems)
@@ -54,6 +94,15 @@ struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
 				     const char *service,
 				     struct problems *problems)
 {
+	return instance_new_among(plugin, entry, service, NULL, problems);
+}
+
+struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
+					   const struct config_entry *entry,
+					   const char *service,
+					   const struct config_list *upstreams,
+					   struct problems *problems)
+{
 	struct gantry_instance *i = memory_new(sizeof(*i));
 
 	assert(plugin != NULL && service != NULL);
@@ -63,6 +112,7 @@ struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
 	i->plugin = plugin;
 	i->self = memory_new(plugin->instance_size + 1);
 	if (instance_fill(i, entry, problems) < 0 ||
+	    instance_check_upstreams(i, entry, upstreams, problems) < 0 ||
 	    instance_check(i, entry, problems) < 0)
 		instance_free(&i);
 	return i;

@@ -21,6 +21,7 @@ struct gantry_instance {
 };
 
 struct config_entry;
+struct config_list;
 struct problems;
 
 /*
@@ -32,6 +33,13 @@ struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
 				     const struct config_entry *entry,
 				     const char *service,
 				     struct problems *problems);
+/* The same, with the upstreams that its options may name (GANTRY_OPTION_UPSTREAM);
+   NULL: any. */
+struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
+					   const struct config_entry *entry,
+					   const char *service,
+					   const struct config_list *upstreams,
+					   struct problems *problems);
 /* Closes it if it is open. */
 void instance_free(struct gantry_instance **instance);
 

@@ -20,16 +20,29 @@
 #define SCHEDULE_PAUSE_MS 100
 #define SCHEDULE_RETRY_MS 1000
 #define SCHEDULE_MAX_RETRY_MS 300000
+/* Whose turn it was comes first; the others later than that. */
+#define SCHEDULE_LATER_MS 20
+#define SCHEDULE_MAX_LATER_MS 1000
+/* A turn is kept when half of the interval is left of it. */
+#define SCHEDULE_LEFT 2
 
 enum schedule_state { SCHEDULE_RESTING, SCHEDULE_RUNNING, SCHEDULE_ANSWERED };
 
 struct schedule_tick {
-	struct gantry_message m;
+	struct gantry_message m, wish;	/* wish: for the lease */
+	struct lease lease;
+	char *lease_name;
 	struct schedule *schedule;
 	const struct route *route;
 	int64_t due_ns;
+	int64_t regular_ns;		/* when the next turn begins */
+	int64_t until_ns;		/* we have this one until then; 0: not ours */
+	int64_t renew_ns;		/* too little is left of it */
+	int64_t epoch;			/* of our turn */
+	bool renewing;			/* the wish is for a tick that ran */
 	unsigned failures, agains;	/* in a row */
-	enum schedule_state state;	/* guarded by the schedule's lock */
+	enum schedule_state state;	/* of m; guarded by the schedule's lock */
+	enum schedule_state wishing;	/* of wish; the same */
 };
 
 struct schedule {
@@ -49,10 +62,11 @@ static void schedule_answered(struct gantry_message *m)
 {
 	struct schedule_tick *tick = m->home_data;
 	struct schedule *s = tick->schedule;
+	enum schedule_state *state = m == &tick->m ? &tick->state : &tick->wishing;
 
 	pthread_mutex_lock(&s->lock);
-	assert(tick->state == SCHEDULE_RUNNING);
-	tick->state = SCHEDULE_ANSWERED;
+	assert(*state == SCHEDULE_RUNNING);
+	*state = SCHEDULE_ANSWERED;
 	pthread_cond_signal(&s->changed);
 	pthread_mutex_unlock(&s->lock);
 }
@@ -72,20 +86,21 @@ static int64_t schedule_random(int64_t below)
 	return below > 0 ? (int64_t)(n % (uint64_t)below) : 0;
 }
 
-static void schedule_submit(struct schedule *s, struct schedule_tick *tick)
+static void schedule_submit(struct schedule_tick *tick, struct gantry_message *m,
+			    struct lease *lease)
 {
-	struct gantry_message *m = &tick->m;
 	char *id;
 
 	message_init(m, GANTRY_SOURCE_SCHEDULE, &schedule_home);
 	m->home_data = tick;
 	m->route = tick->route;
-	m->graph = s->graph;
+	m->graph = tick->schedule->graph;
 	m->received_ms = clock_now_ms();
+	m->lease = lease;
 	id = arena_alloc(&m->arena, IDS_ULID);
 	ids_ulid(m->received_ms, id);
 	m->id = id;
-	engine_submit(s->engine, m);
+	engine_submit(tick->schedule->engine, m);
 }
 
 /* Twice as long with each failure, and up to a quarter more by chance. */
@@ -99,13 +114,15 @@ static int64_t schedule_backoff_ms(const struct schedule_tick *tick)
 	return ms + schedule_random(ms / 4);
 }
 
+/* What was missed is left out. */
 static void schedule_plan_regular(struct schedule_tick *tick, int64_t now_ns)
 {
 	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
 
-	tick->due_ns += every_ns;
-	if (tick->due_ns <= now_ns)
-		tick->due_ns += (now_ns - tick->due_ns) / every_ns * every_ns + every_ns;
+	if (tick->regular_ns <= now_ns)
+		tick->regular_ns += (now_ns - tick->regular_ns) / every_ns * every_ns +
+				    every_ns;
+	tick->due_ns = tick->regular_ns;
 }
 
 static void schedule_plan_again(struct schedule_tick *tick, int64_t now_ns)
@@ -132,7 +149,7 @@ static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 		log_line(GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
 			 "schedule: %s: failed, next try in %lld ms",
 			 tick->route->address, (long long)wait_ms);
-	} else if (m->answer.again) {
+	} else if (m->answer.again && tick->until_ns > now_ns) {
 		schedule_plan_again(tick, now_ns);
 	} else {
 		tick->agains = 0;
@@ -144,6 +161,86 @@ static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 	message_clear(m);
 }
 
+/*
+ * The lease. Of all replicas the one that has the turn ticks; a turn is as
+ * long as the interval, and whoever comes first behind it has the next one.
+ */
+
+static void schedule_later(struct schedule_tick *tick, int64_t from_ns, int64_t most_ms)
+{
+	tick->due_ns = from_ns + (SCHEDULE_LATER_MS + schedule_random(most_ms)) * SCHEDULE_MS;
+}
+
+/* It is somebody else's turn, or was until now. */
+static void schedule_not_ours(struct schedule_tick *tick, int64_t now_ns)
+{
+	int64_t left_ms = tick->lease.left_ms > 0 ? tick->lease.left_ms : 0;
+
+	tick->until_ns = 0;
+	if (tick->renewing)
+		return;
+	tick->failures = tick->agains = 0;
+	schedule_later(tick, now_ns + left_ms * SCHEDULE_MS,
+		       schedule_min(tick->route->every_ms / 4, SCHEDULE_MAX_LATER_MS));
+}
+
+/* Storage did not say. */
+static void schedule_unknown(struct schedule_tick *tick, int64_t now_ns)
+{
+	int64_t wait_ms = schedule_min(tick->route->every_ms, SCHEDULE_RETRY_MS);
+
+	tick->renew_ns = now_ns + wait_ms * SCHEDULE_MS;
+	if (!tick->renewing)
+		schedule_later(tick, tick->renew_ns, wait_ms / 4);
+}
+
+static void schedule_ours(struct schedule_tick *tick, int64_t now_ns)
+{
+	const struct lease *lease = &tick->lease;
+	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
+
+	tick->epoch = lease->epoch;
+	tick->until_ns = now_ns + lease->left_ms * SCHEDULE_MS;
+	tick->renew_ns = tick->until_ns - every_ns / SCHEDULE_LEFT;
+	if (lease->how == LEASE_TURN)
+		tick->regular_ns = tick->until_ns;
+	if (!tick->renewing)
+		tick->due_ns = now_ns;
+}
+
+/* The answer to the wish is here. */
+static void schedule_heard(struct schedule_tick *tick, int64_t now_ns)
+{
+	if (tick->wish.answer.verdict != GANTRY_DONE)
+		schedule_unknown(tick, now_ns);
+	else if (tick->lease.held)
+		schedule_ours(tick, now_ns);
+	else
+		schedule_not_ours(tick, now_ns);
+	message_clear(&tick->wish);
+}
+
+static void schedule_ask(struct schedule_tick *tick, int64_t now_ns)
+{
+	tick->lease = (struct lease){ .name = tick->lease_name,
+				      .how = tick->until_ns > now_ns ? LEASE_KEEP : LEASE_TURN,
+				      .ms = tick->route->every_ms,
+				      .since = tick->epoch };
+	schedule_submit(tick, &tick->wish, &tick->lease);
+}
+
+/* The thread. */
+
+/* When there is something to do for a tick without an answer. */
+static int64_t schedule_due_ns(const struct schedule_tick *tick)
+{
+	if (tick->wishing == SCHEDULE_RUNNING)
+		return INT64_MAX;
+	if (tick->state == SCHEDULE_RUNNING)
+		return tick->until_ns != 0 ? tick->renew_ns : INT64_MAX;
+	return tick->schedule->stop ? INT64_MAX : tick->due_ns;
+}
+
 /* The tick that is due next, or NULL if all are at the engine. */
 static struct schedule_tick *schedule_next(struct schedule *s)
 {
@@ -152,12 +249,16 @@ static struct schedule_tick *schedule_next(struct schedule *s)
 	for (unsigned i = 0; i < s->n_ticks; i++) {
 		struct schedule_tick *tick = &s->ticks[i];
 
+		if (tick->wishing == SCHEDULE_ANSWERED) {
+			schedule_heard(tick, clock_steady_ns());
+			tick->wishing = SCHEDULE_RESTING;
+		}
 		if (tick->state == SCHEDULE_ANSWERED) {
 			schedule_plan(tick, clock_steady_ns());
 			tick->state = SCHEDULE_RESTING;
 		}
-		if (tick->state == SCHEDULE_RESTING &&
-		    (next == NULL || tick->due_ns < next->due_ns))
+		if (schedule_due_ns(tick) != INT64_MAX &&
+		    (next == NULL || schedule_due_ns(tick) < schedule_due_ns(next)))
 			next = tick;
 	}
 	return next;
@@ -171,28 +272,54 @@ static void schedule_wait(struct schedule *s, const struct schedule_tick *next)
 		pthread_cond_wait(&s->changed, &s->lock);
 		return;
 	}
-	until.tv_sec = next->due_ns / 1000000000;
-	until.tv_nsec = next->due_ns % 1000000000;
+	until.tv_sec = schedule_due_ns(next) / 1000000000;
+	until.tv_nsec = schedule_due_ns(next) % 1000000000;
 	pthread_cond_timedwait(&s->changed, &s->lock, &until);
 }
 
+/* Tick if the turn is ours for a while, else ask for it. */
+static void schedule_act(struct schedule *s, struct schedule_tick *tick)
+{
+	int64_t now_ns = clock_steady_ns();
+	bool ticks = tick->state == SCHEDULE_RESTING && now_ns < tick->renew_ns &&
+		     now_ns < tick->until_ns;
+
+	tick->renewing = tick->state == SCHEDULE_RUNNING;
+	if (ticks)
+		tick->state = SCHEDULE_RUNNING;
+	else
+		tick->wishing = SCHEDULE_RUNNING;
+	/* the answer may come inside, and takes the lock */
+	pthread_mutex_unlock(&s->lock);
+	if (ticks)
+		schedule_submit(tick, &tick->m, NULL);
+	else
+		schedule_ask(tick, now_ns);
+	pthread_mutex_lock(&s->lock);
+}
+
+static bool schedule_is_running(const struct schedule *s)
+{
+	for (unsigned i = 0; i < s->n_ticks; i++)
+		if (s->ticks[i].state == SCHEDULE_RUNNING ||
+		    s->ticks[i].wishing == SCHEDULE_RUNNING)
+			return true;
+	return false;
+}
+
+/* Until the end a tick that runs keeps its turn. */
 static void *schedule_run(void *arg)
 {
 	struct schedule *s = arg;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->stop) {
+	while (!s->stop || schedule_is_running(s)) {
 		struct schedule_tick *next = schedule_next(s);
 
-		if (next == NULL || next->due_ns > clock_steady_ns()) {
+		if (next == NULL || schedule_due_ns(next) > clock_steady_ns())
 			schedule_wait(s, next);
-			continue;
-		}
-		next->state = SCHEDULE_RUNNING;
-		/* the answer may come inside, and takes the lock */
-		pthread_mutex_unlock(&s->lock);
-		schedule_submit(s, next);
-		pthread_mutex_lock(&s->lock);
+		else
+			schedule_act(s, next);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -206,6 +333,7 @@ static void schedule_add(struct schedule *s, const struct route *route)
 	assert(route->every_ms > 0);
 	tick->schedule = s;
 	tick->route = route;
+	tick->lease_name = memory_format("schedule:%s", route->address);
 	tick->due_ns = clock_steady_ns() + schedule_random(within_ms * SCHEDULE_MS);
 }
 
@@ -228,10 +356,13 @@ static struct schedule *schedule_new(struct engine *engine, const struct graph *
 	return s;
 }
 
-static void schedule_free(struct schedule *s)
+static void schedule_drop(struct schedule *s)
 {
-	for (unsigned i = 0; i < s->n_ticks; i++)
+	for (unsigned i = 0; i < s->n_ticks; i++) {
 		message_fini(&s->ticks[i].m);
+		message_fini(&s->ticks[i].wish);
+		free(s->ticks[i].lease_name);
+	}
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
 	free(s->ticks);
@@ -252,7 +383,7 @@ int schedule_start(struct engine *engine, const struct graph *graph,
 		failed = pthread_create(&s->thread, NULL, schedule_run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0) {
-		schedule_free(s);
+		schedule_drop(s);
 		return gantry_fail(err, "schedule: cannot start a thread: %s",
 				   strerror(failed));
 	}
@@ -260,30 +391,25 @@ int schedule_start(struct engine *engine, const struct graph *graph,
 	return 0;
 }
 
-static bool schedule_is_running(const struct schedule *s)
+void schedule_stop(struct schedule *s)
 {
-	for (unsigned i = 0; i < s->n_ticks; i++)
-		if (s->ticks[i].state == SCHEDULE_RUNNING)
-			return true;
-	return false;
+	if (s == NULL)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stop = true;
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
 }
 
-void schedule_stop(struct schedule **schedule_p)
+void schedule_free(struct schedule **schedule_p)
 {
 	struct schedule *s = *schedule_p;
 
 	if (s == NULL)
 		return;
 	*schedule_p = NULL;
-	pthread_mutex_lock(&s->lock);
-	s->stop = true;
-	pthread_cond_signal(&s->changed);
-	pthread_mutex_unlock(&s->lock);
+	schedule_stop(s);
 	if (s->n_ticks > 0)
 		pthread_join(s->thread, NULL);
-	pthread_mutex_lock(&s->lock);
-	while (schedule_is_running(s))
-		pthread_cond_wait(&s->changed, &s->lock);
-	pthread_mutex_unlock(&s->lock);
-	schedule_free(s);
+	schedule_drop(s);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schedule - brings timer ticks in: each route with every_ms gets a message
- * per interval, and never two at once.
+ * per interval, from one replica of all, and never two at once.
  *
- * The first tick comes at a random moment of the interval (of 10 s at most),
- * so that replicas started together do not tick together. An answer with
- * `again` ticks at once, 32 times in a row, then after a pause. A failed tick
- * comes again after 1 s (or the interval, if shorter), doubled with each
- * failure up to 5 minutes. A tick that takes longer than its interval skips
- * the ticks that it missed.
+ * Before a tick its lease is asked for, "schedule:" and the route's address,
+ * which lasts for the interval; whoever has it keeps it while the tick takes
+ * longer. When its holder is gone, another replica has the next interval, a
+ * second late at most.
+ *
+ * The first tick comes at a random moment of the interval (of 10 s at most)
+ * if none is due later. An answer with `again` ticks at once, 32 times in a
+ * row, then after a pause. A failed tick comes again after 1 s (or the
+ * interval, if shorter), doubled with each failure up to 5 minutes. A tick
+ * that takes longer than its interval skips the ticks that it missed.
  */
 #ifndef SOURCE_SCHEDULE_H
 #define SOURCE_SCHEDULE_H
@@ -20,15 +24,14 @@ struct schedule;
 
 /*
  * Start the thread; without scheduled routes there is none. 0, or -1 with
- * err. graph must live until schedule_stop() returns. Main thread.
+ * err. graph must live until schedule_free() returns. Main thread.
  */
 int schedule_start(struct engine *engine, const struct graph *graph,
 		   struct schedule **schedule_out, struct gantry_error *err);
 
-/*
- * No further tick; waits for those at the engine, as long as that takes.
- * NULL is fine. Main thread.
- */
-void schedule_stop(struct schedule **schedule);
+/* No further tick, without waiting for those at the engine. Main thread. */
+void schedule_stop(struct schedule *schedule);
+/* Waits for those at the engine, as long as that takes. Main thread. */
+void schedule_free(struct schedule **schedule);
 
 #endif

@@ -152,6 +152,28 @@ static enum gantry_access jwt_authenticate(void *self, struct gantry_message *m,
 	return GANTRY_ACCESS_GRANTED;
 }
 
+/* The file is read anew: what the keyring keeps need not be able to sign. */
+static int jwt_issue(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err)
+{
+	struct jwt *j = self;
+	struct gantry_token_key key = GANTRY_TOKEN_KEY(.kid = kid);
+	json_t *all = json_copy((json_t *)claims);
+	char *secret = gantry_secret(j->key_file, &key.len, err);
+	int rc = -1;
+
+	if (j->algorithm != JWT_FROM_KEY)
+		key.algorithm = jwt_algorithms[j->algorithm];
+	if (secret != NULL) {
+		key.bytes = secret;
+		json_object_set_new(all, "iss", json_string(j->issuer));
+		rc = jwt_mint(&key, all, token_out, err);
+		gantry_secret_free(&secret, key.len);
+	}
+	json_decref(all);
+	return rc;
+}
+
 static const struct gantry_option *const jwt_options[] = {
 	GANTRY_SECRET_FILE(struct jwt, key_file,
 			   .flags = GANTRY_OPTION_REQUIRED,
@@ -188,6 +210,7 @@ static const struct gantry_auth jwt_auth = {
 	.authenticate = jwt_authenticate,
 	.mint = jwt_mint,
 	.check = jwt_check,
+	.issue = jwt_issue,
 };
 
 GANTRY_PLUGIN(.name = "jwt", .version = VERSION_TEXT,

@@ -65,11 +65,16 @@ void connection_fini(struct connection *c)
 	c->params.bytes = NULL;
 }
 
-/* Notices would go to stderr. */
-static void connection_hush(void *context, const PGresult *result)
+/*
+ * Notices would go to stderr. A COMMIT that did not wait for the standby to
+ * the end says so by a warning, and by nothing else.
+ */
+static void connection_notice(void *context, const PGresult *result)
 {
-	(void)context;
-	(void)result;
+	struct connection *c = context;
+	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	c->warned |= severity != NULL && strcmp(severity, "WARNING") == 0;
 }
 
 /* libpq opens step by step; DNS alone it does not do so. */
@@ -160,7 +165,8 @@ static void connection_settings(const struct postgres *s, struct connection *c,
 	connection_set_ms(c, "statement_timeout", owner ? 0 : s->statement_timeout);
 	connection_set_ms(c, "lock_timeout", owner ? 60000 : s->lock_timeout);
 	connection_set_ms(c, "idle_in_transaction_session_timeout",
-			  role == ROLE_LOOK ? 0 : s->statement_timeout);
+			  role == ROLE_LOOK ? 0 : s->statement_timeout + 5000);
+	connection_set_ms(c, "idle_session_timeout", 0);
 	trip_run(c, "SELECT set_config('synchronous_commit', 'on', false)"
 		 " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
 		 (struct taker){ NULL, NULL });
@@ -252,7 +258,7 @@ enum gantry_stored connection_open(struct postgres *s, struct connection *c,
 	for (unsigned i = 0; i < 3; i++)
 		free(turned[i]);
 	if (c->pg != NULL)
-		PQsetNoticeReceiver(c->pg, connection_hush, NULL);
+		PQsetNoticeReceiver(c->pg, connection_notice, c);
 	c->wait_ms = s->connect_timeout;
 	if (connection_connect(c, deadline_ms, &late))
 		stored = connection_set_up(s, c, role, err);
@@ -310,9 +316,8 @@ static bool connection_stands(struct connection *c)
 {
 	if (statement_is_full(c))
 		return false;
-	if (!trip_poll(c->pg, POLLIN, 0))
-		return true;
-	return PQconsumeInput(c->pg) == 1 && PQstatus(c->pg) == CONNECTION_OK;
+	/* the server's last words are readable, too, before the end is */
+	return !trip_poll(c->pg, POLLIN, 0);
 }
 
 enum gantry_stored connection_mend(struct postgres *s, struct connection *c,

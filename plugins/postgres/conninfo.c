@@ -34,10 +34,10 @@ static int conninfo_schema(const struct postgres *s, struct gantry_error *err)
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
 
 	if (s->schema[0] == '\0' || s->schema[strspn(s->schema, plain)] != '\0')
-		return gantry_problem(err, "schema", "must be letters, digits, _ and -");
+		return gantry_fail(err, "schema: must be letters, digits, _ and -");
 	if (strncmp(s->schema, "pg_", 3) == 0)
-		return gantry_problem(err, "schema", "names that begin with pg_ are "
-				      "PostgreSQL's own");
+		return gantry_fail(err, "schema: names that begin with pg_ are "
+				   "PostgreSQL's own");
 	return 0;
 }
 
@@ -46,8 +46,8 @@ static int conninfo_wrong(char *message, struct gantry_error *err)
 {
 	if (message != NULL)
 		message[strcspn(message, "\n")] = '\0';
-	gantry_problem(err, "conninfo", "%s",
-		       message != NULL ? message : "cannot be read");
+	gantry_fail(err, "conninfo: %s",
+		    message != NULL ? message : "cannot be read");
 	PQfreemem(message);
 	return -1;
 }
@@ -63,12 +63,11 @@ int conninfo_check(const struct postgres *s, struct gantry_error *err)
 		return conninfo_wrong(message, err);
 	secret = conninfo_secret(options);
 	if (secret != NULL)
-		failed = gantry_problem(err, "conninfo", "must not hold a password "
-					"(%s): use passfile= or a service file", secret);
+		failed = gantry_fail(err, "conninfo: must not hold a password "
+				     "(%s): use passfile= or a service file", secret);
 	PQconninfoFree(options);
 	if (s->lock_timeout >= s->statement_timeout)
-		failed = gantry_problem(err, "lock_timeout",
-					"must be below statement_timeout");
+		failed = gantry_fail(err, "lock_timeout: must be below statement_timeout");
 	return failed;
 }
 
@@ -148,7 +147,8 @@ int conninfo_open(struct postgres *s, struct gantry_error *err)
 		return -1;
 	}
 	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
-		if (o->val != NULL && o->val[0] != '\0')
+		if (o->val != NULL && o->val[0] != '\0' &&
+		    strcmp(o->keyword, "client_encoding") != 0)
 			conninfo_add(s, o->keyword, o->val);
 	PQconninfoFree(options);
 	conninfo_fill(s);

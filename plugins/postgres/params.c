@@ -56,6 +56,7 @@ static void params_open(struct params *p)
 {
 	assert(p->n < PARAMS);
 	p->at[p->n] = p->len;
+	p->is_null[p->n] = false;
 }
 
 void params_end(struct params *p)
@@ -74,13 +75,12 @@ void params_number(struct params *p, int64_t number)
 void params_value(struct params *p, enum gantry_value_kind kind,
 		  const struct gantry_value *value)
 {
-	assert(value->kind == (uint32_t)kind);
-	if (kind == GANTRY_INT64) {
-		params_number(p, value->is.number);
-		return;
-	}
 	params_open(p);
-	if (value->len > 0)
+	p->is_null[p->n] = value->kind == GANTRY_NULL;
+	assert(p->is_null[p->n] || value->kind == (uint32_t)kind);
+	if (value->kind == GANTRY_INT64)
+		params_put64(p, value->is.number);
+	else if (value->kind == GANTRY_STRING && value->len > 0)
 		memcpy(params_room(p, value->len), value->is.text, value->len);
 	params_end(p);
 }

@@ -47,6 +47,8 @@ struct shape {
 	uint8_t verb, table, index, n_parts;
 	uint8_t n, n_to, after, after_ref;	/* SCAN */
 	uint64_t mask;				/* CHANGED */
+	uint64_t same;				/* NEW, CHANGED: columns with one
+						   value for all rows */
 	struct shape_key parts[PARTS];		/* READ: one; LOCK */
 };
 
@@ -65,6 +67,7 @@ struct params {
 	unsigned n;
 	size_t at[PARAMS];
 	size_t sizes[PARAMS];
+	bool is_null[PARAMS];
 	size_t flags_at;	/* of the open array */
 };
 
@@ -89,6 +92,7 @@ struct connection {
 	struct wait *waits;
 	size_t n_waits, room;
 	bool refused;			/* libpq did not take a statement */
+	bool warned;			/* by the server */
 	int64_t wait_ms;		/* without a byte from the server */
 	struct params params;
 	char sqlstate[6];		/* of the last failure; "": not the server's */
@@ -97,10 +101,10 @@ struct connection {
 	struct connection *next;	/* in the pool */
 };
 
-/* A row that a unit made: proof that it was committed. */
+/* A row that a unit made, or changed to this version. */
 struct marker {
 	unsigned table;
-	int64_t ref;
+	int64_t ref, version;
 };
 
 struct postgres;
@@ -115,8 +119,8 @@ struct unit {
 	int64_t xid;			/* 0: not known yet */
 	int64_t now_ms;
 	int pid;			/* of the backend that works on it */
-	struct marker markers[MARKERS];
-	unsigned n_markers;
+	struct marker new[MARKERS], changed[MARKERS];
+	unsigned n_new, n_changed;
 };
 
 struct postgres {

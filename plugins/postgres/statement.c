@@ -13,7 +13,7 @@
 #include "plugins/postgres/postgres.h"
 
 static_assert(sizeof(struct shape_key) == 4 + 4 * VIAS, "a shape must have no gap");
-static_assert(sizeof(struct shape) == 16 + PARTS * sizeof(struct shape_key),
+static_assert(sizeof(struct shape) == 24 + PARTS * sizeof(struct shape_key),
 	      "a shape must have no gap");
 
 uint8_t statement_index(unsigned index)

@@ -77,30 +77,35 @@ static void text_name(FILE *f, const struct postgres *s, const struct gantry_tab
 	fprintf(f, "\"%s\".\"%s\"", s->schema, t->name);
 }
 
-/* "unnest($1::int8[],$2::text[])": the arrays of a key, the first is $first. */
+/*
+ * " FROM (SELECT unnest($1::text[]) AS k0,unnest($2::int8[]) AS k1) AS k": the
+ * arrays of a key side by side, the first is $first. In a select list, as what
+ * stands behind FROM is first written into a store of its own, each.
+ */
 static unsigned text_unnest(FILE *f, const struct postgres *s,
-			    const struct shape_key *key, unsigned first)
+			    const struct shape_key *key, unsigned first, bool number)
 {
 	struct slot slots[PARAMS];
 	unsigned n = text_slots(s, key, slots);
 
+	fputs(" FROM (", f);
 	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "%s$%u::%s[]", i == 0 ? "unnest(" : ",", first + i,
-			text_type(slots[i].kind));
-	fputc(')', f);
+		fprintf(f, "%sunnest($%u::%s[]) AS k%u", i == 0 ? "SELECT " : ",",
+			first + i, text_type(slots[i].kind), i);
+	if (number)
+		fprintf(f, ",generate_series(1::int8,cardinality($%u::%s[])) AS number",
+			first, text_type(slots[0].kind));
+	fputs(") AS k", f);
 	return n;
 }
 
-/* " JOIN table AS tDEPTH ON ...": the rows that the level below, or k, finds. */
-static unsigned text_join(FILE *f, const struct postgres *s,
-			  const struct shape_key *key, unsigned depth, unsigned slot)
+/* "t0."a"=k.k0 AND ...": what a level compares. */
+static unsigned text_equal(FILE *f, const struct postgres *s,
+			   const struct shape_key *key, unsigned depth, unsigned slot)
 {
 	uint8_t table, index, n;
 
 	text_level(key, depth, &table, &index, &n);
-	fputs(" JOIN ", f);
-	text_name(f, s, text_table(s, table));
-	fprintf(f, " AS t%u ON ", depth);
 	for (unsigned i = 0; i < n; i++) {
 		fprintf(f, "%st%u.\"%s\"=", i == 0 ? "" : " AND ", depth,
 			text_column(s, table, index, i)->name);
@@ -114,19 +119,35 @@ static unsigned text_join(FILE *f, const struct postgres *s,
 	return slot;
 }
 
+/*
+ * " JOIN table AS tDEPTH ON ...": the rows that the level below, or k, finds.
+ * What compares with both would be looked up by one of them alone, and the
+ * other be asked of each row: OFFSET 0 keeps it together.
+ */
+static unsigned text_join(FILE *f, const struct postgres *s,
+			  const struct shape_key *key, unsigned depth, unsigned slot)
+{
+	uint8_t table, index, n;
+	bool both;
+
+	text_level(key, depth, &table, &index, &n);
+	both = depth < key->n_via && n > 1;
+	fputs(both ? " JOIN LATERAL (SELECT * FROM " : " JOIN ", f);
+	text_name(f, s, text_table(s, table));
+	fprintf(f, " AS t%u %s ", depth, both ? "WHERE" : "ON");
+	slot = text_equal(f, s, key, depth, slot);
+	if (both)
+		fprintf(f, " OFFSET 0) AS t%u ON true", depth);
+	return slot;
+}
+
 /* From the arrays down to the level to; number: with the number of the key. */
 static unsigned text_joins(FILE *f, const struct postgres *s,
 			   const struct shape_key *key, unsigned to, unsigned first,
 			   bool number)
 {
-	unsigned n, slot = 0;
+	unsigned n = text_unnest(f, s, key, first, number), slot = 0;
 
-	fputs(" FROM ", f);
-	n = text_unnest(f, s, key, first);
-	fputs(number ? " WITH ORDINALITY AS k(" : " AS k(", f);
-	for (unsigned i = 0; i < n; i++)
-		fprintf(f, "%sk%u", i == 0 ? "" : ",", i);
-	fputs(number ? ",number)" : ")", f);
 	for (unsigned depth = key->n_via + 1u; depth-- > to;)
 		slot = text_join(f, s, key, depth, slot);
 	return n;
@@ -290,12 +311,24 @@ static void text_gone(FILE *f, const struct postgres *s, const struct gantry_tab
 	fprintf(f, " WHERE \"%s\"=ANY($1::int8[])", t->columns[0]->name);
 }
 
+/* The n-th parameter: an array, or one value for all rows. */
+static void text_param(FILE *f, const struct gantry_table *t, unsigned column,
+		       uint64_t same, unsigned n)
+{
+	const char *type = text_type(t->columns[column]->kind);
+
+	if ((same >> column & 1) != 0)
+		fprintf(f, "$%u::%s", n, type);
+	else
+		fprintf(f, "unnest($%u::%s[])", n, type);
+}
+
 /*
  * Only what changed, so that indexes on the rest are not touched. A row that
  * is missing must stop the COMMIT behind it: hence a division by zero.
  */
 static void text_changed(FILE *f, const struct postgres *s,
-			 const struct gantry_table *t, uint64_t mask)
+			 const struct gantry_table *t, const struct shape *shape)
 {
 	unsigned n = 1;
 
@@ -303,36 +336,37 @@ static void text_changed(FILE *f, const struct postgres *s,
 	text_name(f, s, t);
 	fputs(" AS t", f);
 	for (unsigned i = 1; i < t->n_columns; i++)
-		if ((mask >> i & 1) != 0) {
+		if ((shape->mask >> i & 1) != 0) {
 			fprintf(f, "%s\"%s\"=k.k%u", n == 1 ? " SET " : ",",
 				t->columns[i]->name, n);
 			n++;
 		}
-	fputs(" FROM unnest($1::int8[]", f);
+	fputs(" FROM (SELECT unnest($1::int8[]) AS k0", f);
 	n = 1;
 	for (unsigned i = 1; i < t->n_columns; i++)
-		if ((mask >> i & 1) != 0)
-			fprintf(f, ",$%u::%s[]", ++n, text_type(t->columns[i]->kind));
-	fputs(") AS k(k0", f);
-	for (unsigned i = 1; i < n; i++)
-		fprintf(f, ",k%u", i);
-	fprintf(f, ") WHERE t.\"%s\"=k.k0 RETURNING 1)"
+		if ((shape->mask >> i & 1) != 0) {
+			fputc(',', f);
+			text_param(f, t, i, shape->same, n + 1);
+			fprintf(f, " AS k%u", n++);
+		}
+	fprintf(f, ") AS k WHERE t.\"%s\"=k.k0 RETURNING 1)"
 		" SELECT 1/(count(*)=cardinality($1::int8[]))::int FROM changed",
 		t->columns[0]->name);
 }
 
 /* With the columns' names: a newer schema may have more. */
-static void text_new(FILE *f, const struct postgres *s, const struct gantry_table *t)
+static void text_new(FILE *f, const struct postgres *s, const struct gantry_table *t,
+		     const struct shape *shape)
 {
 	fputs("INSERT INTO ", f);
 	text_name(f, s, t);
 	fputc('(', f);
 	text_list(f, t, "");
-	fputs(") SELECT * FROM unnest(", f);
-	for (unsigned i = 0; i < t->n_columns; i++)
-		fprintf(f, "%s$%u::%s[]", i == 0 ? "" : ",", i + 1,
-			text_type(t->columns[i]->kind));
-	fputc(')', f);
+	fputs(") SELECT ", f);
+	for (unsigned i = 0; i < t->n_columns; i++) {
+		fputs(i == 0 ? "" : ",", f);
+		text_param(f, t, i, shape->same, i + 1);
+	}
 }
 
 static const char *text_fixed(enum verb verb)
@@ -373,9 +407,9 @@ char *text_of(const struct postgres *s, const struct shape *shape)
 	else if (shape->verb == VERB_GONE)
 		text_gone(f, s, text_table(s, shape->table));
 	else if (shape->verb == VERB_CHANGED)
-		text_changed(f, s, text_table(s, shape->table), shape->mask);
+		text_changed(f, s, text_table(s, shape->table), shape);
 	else
-		text_new(f, s, text_table(s, shape->table));
+		text_new(f, s, text_table(s, shape->table), shape);
 	fclose(f);
 	return text;
 }

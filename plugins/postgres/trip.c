@@ -47,7 +47,8 @@ void trip_send(const struct postgres *s, struct connection *c,
 	}
 	for (unsigned i = 0; i < p->n; i++) {
 		/* no byte at all would be NULL to libpq */
-		values[i] = p->sizes[i] > 0 ? p->bytes + p->at[i] : "";
+		values[i] = p->is_null[i] ? NULL :
+			    p->sizes[i] > 0 ? p->bytes + p->at[i] : "";
 		sizes[i] = (int)p->sizes[i];
 		formats[i] = 1;
 	}

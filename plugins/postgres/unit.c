@@ -9,11 +9,15 @@
  */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "plugins/postgres/postgres.h"
 
 /* The server counts from 2000 on, in microseconds. */
 #define UNIT_EPOCH_MS INT64_C(946684800000)
+
+/* So many rows at least, or one value for all of them is chance. */
+#define UNIT_FEW 4
 
 static const struct taker nobody;
 
@@ -31,7 +35,7 @@ enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
 	u->failed = GANTRY_STORED;
 	u->begun = false;
 	u->xid = u->now_ms = 0;
-	u->n_markers = 0;
+	u->n_new = u->n_changed = 0;
 	u->open = true;
 	*unit_out = u;
 	return GANTRY_STORED;
@@ -158,7 +162,44 @@ static enum gantry_stored unit_check(const struct unit *u,
 	return GANTRY_STORED;
 }
 
-static void unit_array(struct params *p, enum gantry_value_kind kind, unsigned column,
+static bool unit_equal(const struct gantry_value *a, const struct gantry_value *b)
+{
+	if (a->kind != b->kind)
+		return false;
+	if (a->kind == GANTRY_INT64)
+		return a->is.number == b->is.number;
+	return a->kind == GANTRY_NULL ||
+	       (a->len == b->len && (a->len == 0 || a->is.text == b->is.text ||
+				     memcmp(a->is.text, b->is.text, a->len) == 0));
+}
+
+static bool unit_is_same(const struct gantry_change *const *changes, size_t n,
+			 unsigned column)
+{
+	for (size_t i = 1; i < n; i++)
+		if (!unit_equal(&changes[i]->values[column], &changes[0]->values[column]))
+			return false;
+	return true;
+}
+
+/*
+ * Many columns have one value for all rows of a unit: then it goes once. Each
+ * mix of such columns is a statement of its own, so not too many of them.
+ */
+static uint64_t unit_same(const struct unit *u, uint64_t mask, unsigned n_columns,
+			  const struct gantry_change *const *changes, size_t n)
+{
+	uint64_t same = 0;
+
+	if (n < UNIT_FEW || statement_is_full(&u->connection))
+		return 0;
+	for (unsigned i = 1; i < n_columns; i++)
+		if ((mask >> i & 1) != 0 && unit_is_same(changes, n, i))
+			same |= UINT64_C(1) << i;
+	return same;
+}
+
+static void unit_param(struct params *p, enum gantry_value_kind kind, unsigned column,
 		       const struct gantry_change *const *changes, size_t n)
 {
 	params_begin(p, kind, n);
@@ -173,6 +214,7 @@ static void unit_send(struct unit *u, const struct gantry_change *const *changes
 {
 	const struct gantry_change *first = changes[0];
 	const struct gantry_table *t = u->s->tables->tables[first->table];
+	struct params *p = &u->connection.params;
 	struct shape shape = { .table = (uint8_t)first->table };
 	uint64_t mask = 1;
 
@@ -186,18 +228,26 @@ static void unit_send(struct unit *u, const struct gantry_change *const *changes
 	} else {
 		shape.verb = VERB_GONE;
 	}
+	shape.same = unit_same(u, mask, t->n_columns, changes, n);
 	for (unsigned i = 0; i < t->n_columns; i++)
-		if ((mask >> i & 1) != 0)
-			unit_array(&u->connection.params, t->columns[i]->kind, i,
-				   changes, n);
+		if ((shape.same >> i & 1) != 0)
+			params_value(p, t->columns[i]->kind, &first->values[i]);
+		else if ((mask >> i & 1) != 0)
+			unit_param(p, t->columns[i]->kind, i, changes, n);
 	trip_send(u->s, &u->connection, &shape, nobody);
 }
 
-static void unit_remember(struct unit *u, const struct gantry_change *new)
+/* One of each table: what tells of the unit if the answer is lost. */
+static void unit_remember(struct unit *u, const struct gantry_change *change)
 {
-	if (u->n_markers < MARKERS)
-		u->markers[u->n_markers++] =
-			(struct marker){ new->table, new->values[0].is.number };
+	const struct marker m = { change->table, change->values[0].is.number,
+				  change->values[1].is.number };
+
+	if (change->kind == GANTRY_NEW && u->n_new < MARKERS)
+		u->new[u->n_new++] = m;
+	else if (change->kind == GANTRY_CHANGED && (change->mask & 2) != 0 &&
+		 u->n_changed < MARKERS)
+		u->changed[u->n_changed++] = m;
 }
 
 /*
@@ -206,8 +256,7 @@ static void unit_remember(struct unit *u, const struct gantry_change *new)
  */
 static void unit_send_table(struct unit *u, const struct gantry_change **list, size_t n)
 {
-	if (list[0]->kind == GANTRY_NEW)
-		unit_remember(u, list[n - 1]);
+	unit_remember(u, list[n - 1]);
 	while (n > 0) {
 		size_t same = 1;
 
@@ -301,9 +350,10 @@ enum gantry_stored unit_commit(void *unit, struct gantry_error *err)
 	else
 		u->failed = unit_number(u, err);
 	if (u->failed == GANTRY_STORED) {
+		c->warned = false;
 		unit_verb(u, VERB_COMMIT, nobody);
 		u->failed = trip_collect(u->s, c, err);
-		if (c->pg == NULL)
+		if (c->pg == NULL || c->warned)
 			u->failed = doubt_ask(u, err);
 	}
 	unit_end(u);

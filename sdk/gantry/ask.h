@@ -67,6 +67,52 @@ const struct gantry_page *gantry_find(struct gantry_message *m,
 				      const struct gantry_query *query,
 				      struct gantry_error *err);
 
+/* A request to an upstream of the configuration. */
+struct gantry_request {
+	size_t size;
+	const char *upstream;		/* its name */
+	const char *method;		/* NULL: "GET" */
+	const char *path;		/* "/orders/o%2F1?full=true": encoded, see
+					   gantry_escape() */
+	const char *const *headers;	/* "Name: value", NULL at the end; or NULL */
+	const char *body;		/* or NULL */
+	size_t body_len;		/* 0: up to its NUL */
+	bool want_json;			/* a 2xx whose body is no JSON is a
+					   failure of the upstream */
+};
+#define GANTRY_REQUEST(...)                                                \
+	((struct gantry_request){ .size = sizeof(struct gantry_request),   \
+				  __VA_ARGS__ })
+
+struct gantry_answer {
+	size_t size;
+	int status;
+	const char *const *headers;	/* "Name: value", NULL at the end */
+	const char *body;		/* ends with NUL; never NULL */
+	size_t body_len;
+	const json_t *json;		/* of the body; NULL: it is none */
+};
+
+/*
+ * What an upstream answers. Correlation id, trace and token are added by the
+ * core. NULL if it is not there yet (gantry_asking) or on error. No answer in
+ * time, a connection that fails, 408, 429 and 5xx are errors that depend on the
+ * upstream, after the retries that its configuration allows; all other statuses
+ * are answers, 404 too. Handlers run again, so what a call does must bear being
+ * done twice; one that is neither GET, HEAD, PUT nor DELETE is retried only if
+ * it has a header Idempotency-Key. Level 1.
+ */
+const struct gantry_answer *gantry_call(struct gantry_message *m,
+					const struct gantry_request *request,
+					struct gantry_error *err);
+
+/* The value of the first header of that name, or NULL. Level 1. */
+const char *gantry_answer_header(const struct gantry_answer *answer,
+				 const char *name);
+
+/* text as one segment of a path, or one value of a query. Level 1. */
+const char *gantry_escape(struct gantry_message *m, const char *text);
+
 #ifdef __cplusplus
 }
 #endif

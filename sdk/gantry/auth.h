@@ -77,6 +77,27 @@ struct gantry_auth {
 	int (*check)(const struct gantry_token_key *key,
 		     const struct gantry_token_rules *rules, const char *token,
 		     struct gantry_error *err);
+	/*
+	 * Optional, for credentials that are lines of a file; as above, but
+	 * that enroll takes random bytes.
+	 *
+	 * enroll: make a new credential for this sender with these roles (NULL
+	 * at the end), and the line that the file needs to take it. Both outs
+	 * have room for GANTRY_TOKEN_SIZE bytes. check_file: whether the
+	 * content of such a file can be used. 0, or -1 with err.
+	 */
+	int (*enroll)(const char *name, const char *const *roles,
+		      char *credential_out, char *line_out,
+		      struct gantry_error *err);
+	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
+	/*
+	 * Optional: sign these claims with the instance's own key and issuer,
+	 * as a token that we show to others. kid: which key of a set, or NULL.
+	 * token_out and the result as for mint. May read the key's file; one
+	 * call at a time, on any thread.
+	 */
+	int (*issue)(void *self, const char *kid, const json_t *claims,
+		     char *token_out, struct gantry_error *err);
 };
 
 /*
@@ -84,6 +105,13 @@ struct gantry_auth {
  * authenticate. Level 1.
  */
 const char *gantry_credential(const struct gantry_message *m, size_t *len_out);
+
+/*
+ * The same of another header, which handlers do not see from then on. If it
+ * stands more than once, "" with length 0. Only during authenticate. Level 1.
+ */
+const char *gantry_credential_in(struct gantry_message *m, const char *header,
+				 size_t *len_out);
 
 /* The sender: issuer ("" if none) and subject (NULL if none). Level 1. */
 void gantry_identify(struct gantry_message *m, const char *issuer,

@@ -128,6 +128,14 @@ int gantry_reply_text(struct gantry_message *m, int status, const char *text,
 int gantry_reply_header(struct gantry_message *m, const char *name,
 			const char *value, struct gantry_error *err);
 
+/*
+ * A header of whatever the answer will be, an error or a kept answer of an
+ * Idempotency-Key, too; it is not kept with that. Retry-After may be one. A
+ * later one of the same name takes its place. Level 1.
+ */
+int gantry_header_always(struct gantry_message *m, const char *name,
+			 const char *value, struct gantry_error *err);
+
 /* Schedule only: tick again at once after the commit. Level 1. */
 int gantry_again(struct gantry_message *m, struct gantry_error *err);
 

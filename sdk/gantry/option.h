@@ -34,6 +34,9 @@ enum gantry_option_type {
 
 enum {
 	GANTRY_OPTION_REQUIRED = 1,
+	GANTRY_OPTION_UPSTREAM = 2,	/* TEXT: the name of an upstream of the
+					   configuration; a default that is none
+					   gives NULL */
 };
 
 struct gantry_option {

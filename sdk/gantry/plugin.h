@@ -12,6 +12,7 @@
 #include <gantry/abi.h>
 #include <gantry/ask.h>
 #include <gantry/auth.h>
+#include <gantry/breaker.h>
 #include <gantry/effect.h>
 #include <gantry/error.h>
 #include <gantry/handler.h>
@@ -42,8 +43,6 @@ const char *gantry_instance_name(const struct gantry_instance *instance);
 
 /* The service's name in the configuration, "inventory-service". */
 const char *gantry_instance_service(const struct gantry_instance *instance);
-
-struct gantry_breaker;
 
 /*
  * open: called once for each instance with its options filled in; returns 0,

@@ -38,9 +38,17 @@ struct testhost {
 	struct engine *engine;
 	struct gantry_message message;
 	bool impure;
+	struct testhost_told *told;		/* the newest first */
+	unsigned calls;				/* by the reader's thread alone */
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
+};
+
+/* An answer of an upstream, as the test said. */
+struct testhost_told {
+	struct testhost_told *next;
+	struct testhost_upstream is;
 };
 
 /* The plugin's own instance behind the wrapper that calls it twice. */
@@ -124,9 +132,11 @@ static const struct node *testhost_options(struct testhost *t,
 	for (; options != NULL && *options != NULL; options++) {
 		const char *equals = strchr(*options, '=');
 		int n = equals != NULL ? (int)(equals - *options) : 0;
+		const char *value = equals != NULL ? equals + 1 : "";
+		const char *quote = *value == '[' ? "" : "\"";
 
-		text = arena_format(&t->arena, "%s%.*s: \"%s\"\n", text, n, *options,
-				    equals != NULL ? equals + 1 : "");
+		text = arena_format(&t->arena, "%s%.*s: %s%s%s\n", text, n, *options,
+				    quote, value, quote);
 	}
 	return yaml_parse(&file, text, strlen(text), &t->arena, problems);
 }
@@ -221,6 +231,63 @@ static int testhost_wrap(struct testhost *t, struct gantry_error *err)
 	return 0;
 }
 
+static const struct testhost_upstream *testhost_find(const struct testhost *t,
+						     const struct gantry_request *r)
+{
+	for (const struct testhost_told *told = t->told; told != NULL; told = told->next)
+		if (strcmp(told->is.name, r->upstream) == 0 &&
+		    strcmp(told->is.method, r->method) == 0 &&
+		    strcmp(told->is.path, r->path) == 0)
+			return &told->is;
+	return NULL;
+}
+
+static void testhost_call(void *maker, struct call *call)
+{
+	struct testhost *t = maker;
+	const struct gantry_request *r = &call->request;
+	const struct testhost_upstream *is = testhost_find(t, r);
+	bool fails = is == NULL || is->status == 0 || is->status == 408 ||
+		     is->status == 429 || is->status >= 500;
+
+	t->calls++;
+	if (!fails) {
+		call->json = call_json(is->body, strlen(is->body));
+		fails = r->want_json && is->status < 300 && call->json == NULL;
+	}
+	if (fails) {
+		call_fail(call, NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
+			  r->upstream, is != NULL ? "does not answer" : "nobody told what to answer to",
+			  r->path);
+		return;
+	}
+	call->answer = (struct gantry_answer){
+		.size = sizeof(call->answer), .status = is->status, .body = is->body,
+		.body_len = strlen(is->body), .json = call->json,
+	};
+	call->done(call);
+}
+
+void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream)
+{
+	struct testhost_told *told = arena_zero(&t->arena, sizeof(*told));
+	const char *method = upstream->method != NULL ? upstream->method : "GET";
+	const char *body = upstream->body != NULL ? upstream->body : "";
+
+	told->is = *upstream;
+	told->is.name = arena_text(&t->arena, upstream->name);
+	told->is.method = arena_text(&t->arena, method);
+	told->is.path = arena_text(&t->arena, upstream->path);
+	told->is.body = arena_text(&t->arena, body);
+	told->next = t->told;
+	t->told = told;
+}
+
+unsigned testhost_calls(const struct testhost *t)
+{
+	return t->calls;
+}
+
 static int testhost_start(struct testhost *t, struct gantry_error *err)
 {
 	const struct gantry_storage *storage = t->memory->plugin->storage;
@@ -232,9 +299,10 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 	    GANTRY_STORED)
 		return -1;
 	t->committer = committer_new(&committer_defaults, storage, self);
-	t->engine = engine_new(&(struct engine_options){ 1, 1, 16 }, &reads,
+	t->engine = engine_new(&(struct engine_options){ .workers = 1, .readers = 1, .queue = 16 }, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
+	engine_set_calls(t->engine, &(struct call_maker){ testhost_call, t });
 	return 0;
 }
 

@@ -29,7 +29,8 @@ struct testhost_setup {
 	size_t size;
 	const char *plugin;		/* path of the .so */
 	const char *instance;		/* its name; NULL: "test" */
-	const char *const *options;	/* "key=value", NULL at the end; or NULL */
+	const char *const *options;	/* "key=value" or "key=[a, b]", NULL at
+					   the end; or NULL */
 	const char *memory;		/* path of memory.so; NULL: what
 					   GANTRY_TESTHOST_MEMORY says in the
 					   environment, else as installed */
@@ -77,6 +78,28 @@ struct testhost_answer {
 /* Carry one message through the handler and its unit. 0, -1 if impure. */
 int testhost_send(struct testhost *t, const struct testhost_message *message,
 		  struct testhost_answer *answer);
+
+/* What an upstream answers to a request of a handler (gantry_call). */
+struct testhost_upstream {
+	size_t size;
+	const char *name;		/* of the upstream */
+	const char *method;		/* NULL: "GET" */
+	const char *path;
+	int status;			/* as an answer; 0: it is away, as a 503 */
+	const char *body;		/* NULL: "" */
+};
+#define TESTHOST_UPSTREAM(...)                           \
+	((struct testhost_upstream){                     \
+		.size = sizeof(struct testhost_upstream), __VA_ARGS__ })
+
+/*
+ * From now on; the last one for a request counts. All texts are copied. What is
+ * not told fails like an upstream that is away.
+ */
+void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream);
+
+/* How many requests to upstreams were made since the host was opened. */
+unsigned testhost_calls(const struct testhost *t);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);

@@ -7,6 +7,7 @@ BAD_PLUGINS = \
 	tests/bad/extra-export.so \
 	tests/bad/good.so \
 	tests/bad/half-auth.so \
+	tests/bad/half-breaker.so \
 	tests/bad/half-storage.so \
 	tests/bad/handler-empty.so \
 	tests/bad/handler-name.so \

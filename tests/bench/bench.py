@@ -67,6 +67,7 @@ class Bench:
     def __init__(self, given):
         self.given = given
         self.rows = {}
+        self.items = servers.ITEMS
         self.seed = int(time.time())
         self.memory = self.start = None
         self.broken = 0
@@ -74,7 +75,7 @@ class Bench:
     def wrk(self, server, connections, ordered, seconds):
         self.seed += 1
         environment = dict(os.environ, TOKEN=server.token(), SEED=str(self.seed),
-                           ITEMS=str(servers.ITEMS), ORDERED="1" if ordered else "0")
+                           ITEMS=str(self.items), ORDERED="1" if ordered else "0")
         ran = subprocess.run(
             ["wrk", "-t1", "-c%d" % connections, "-d%ds" % max(1, round(seconds)),
              "--timeout", "5s", "-s", os.path.join(HERE, "allocate.lua"),
@@ -86,7 +87,6 @@ class Bench:
         return json.loads(ran.stdout.strip().split("\n")[-1])
 
     def measure(self, name, server, connections, ordered=False):
-        row = self.rows.setdefault((name, connections), Row(name, connections))
         cpu, written = server.cpu_seconds(), server.written_bytes()
         got = self.wrk(server, connections, ordered, self.given.seconds)
         done = max(got["requests"], 1)
@@ -94,10 +94,15 @@ class Bench:
         got["cpu"] = (server.cpu_seconds() - cpu) / done * 1e6
         got["pages"] = (server.written_bytes() - written) / done / 4096
         self.broken += got["refused"] + got["broken"]
+        if got["refused"] + got["broken"]:
+            say("ERRORS: %s" % got)
+        self.note(name, connections, got)
+
+    def note(self, name, connections, got):
+        row = self.rows.setdefault((name, connections), Row(name, connections))
         row.runs.append(got)
-        say("%s at %d: %.0f/s, p99 %.2f ms%s" % (
-            name, connections, got["rate"], got["p99"],
-            "" if not got["refused"] + got["broken"] else ", ERRORS %s" % got))
+        say("%s at %d: %.0f/s, p99 %.2f ms" % (name, connections, got["rate"],
+                                               got["p99"]))
 
     def run_small(self):
         """Stores that begin empty; all servers stay up and take turns."""

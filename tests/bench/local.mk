@@ -2,10 +2,12 @@
 # What takes long or needs quiet, and so is no part of "make check":
 #   make bench [BENCH="--rows 5000000"]    rates beside what they are compared with
 #   make bench-events                      those over RabbitMQ alone
+#   make bench-postgres                    those on PostgreSQL alone
 #   make torture [KILLS=200]               kill -9 again and again, under load
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
-	tests/bench/allocate.lua tests/bench/events.py
+	tests/bench/allocate.lua tests/bench/events.py \
+	tests/bench/on_postgres.py tests/bench/fill_postgres.py tests/bench/rival.py
 
 # The plain program at the broker, for "make bench" alone.
 EXTRA_PROGRAMS = tests/bench/amqp_load
@@ -21,10 +23,14 @@ bench: staged tests/bench/amqp_load$(EXEEXT)
 	$(STAGED) python3 $(top_srcdir)/tests/bench/bench.py $(BENCH)
 	$(STAGED) AMQP_LOAD=$(abs_top_builddir)/tests/bench/amqp_load$(EXEEXT) \
 		python3 $(top_srcdir)/tests/bench/events.py $(BENCH) || test $$? -eq 77
+	$(STAGED) python3 $(top_srcdir)/tests/bench/on_postgres.py $(BENCH)
 
 bench-events: staged tests/bench/amqp_load$(EXEEXT)
 	$(STAGED) AMQP_LOAD=$(abs_top_builddir)/tests/bench/amqp_load$(EXEEXT) \
 		python3 $(top_srcdir)/tests/bench/events.py $(BENCH)
+
+bench-postgres: staged
+	$(STAGED) python3 $(top_srcdir)/tests/bench/on_postgres.py $(BENCH)
 
 torture: staged $(FORGET) tests/crash/crash.so
 	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
@@ -50,4 +56,4 @@ check-valgrind: staged $(check_PROGRAMS)
 	$(STAGED) GANTRY=$(abs_top_builddir)/stage/gantry-valgrind \
 		python3 $(top_srcdir)/tests/system/api/examples.py
 
-.PHONY: bench bench-events torture check-valgrind
+.PHONY: bench bench-events bench-postgres torture check-valgrind

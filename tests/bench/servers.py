@@ -11,6 +11,7 @@ import tempfile
 import time
 
 import gantry
+import stores
 
 ITEMS = 1000
 PIECES = 1_000_000_000
@@ -59,10 +60,11 @@ def first_answer(port, began, seconds=20):
 
 
 class Gateway(Server):
-    """Its own store, or that of another (same folder, never both at once)."""
+    """Its own store, or that of another (same folder, never both at once). store:
+    as for gantry.Gantry."""
 
-    def __init__(self, extra="", of=None):
-        self.made = gantry.Gantry(extra, "gantry-bench") if of is None else of.made
+    def __init__(self, extra="", of=None, store=stores.Sqlite):
+        self.made = of.made if of else gantry.Gantry(extra, "gantry-bench", store)
         self.extra = extra
         self.started_in = None
 

@@ -21,7 +21,8 @@ unsigned fake_seen(struct engine *engine);
 unsigned fake_waiting(struct engine *engine);
 const struct graph *fake_graph(void);
 
-/* For schedules: what the next answers are; NULL: DONE. */
+/* For schedules: what the next answers are; NULL: DONE. Wishes for a lease come
+   to it inside engine_submit(), on any thread, and are not counted. */
 void fake_script(struct engine *engine,
 		 void (*answer)(void *ctx, struct gantry_message *m), void *ctx);
 

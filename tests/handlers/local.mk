@@ -33,3 +33,4 @@ tests_handlers_journal_LDFLAGS = $(LDFLAGS_UNIT)
 tests_handlers_publish_SOURCES = tests/handlers/publish.c $(TEST_HOST)
 tests_handlers_publish_LDADD = $(LDADD_UNIT)
 tests_handlers_publish_LDFLAGS = $(LDFLAGS_UNIT)
+include tests/unit/rate_limit.mk

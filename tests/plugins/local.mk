@@ -60,3 +60,4 @@ tests_plugins_sqlite_disk_LDFLAGS = $(LDFLAGS_UNIT) \
 	-Wl,--export-dynamic-symbol=fsync \
 	-Wl,--export-dynamic-symbol=fdatasync
 include tests/plugins/testhost.mk
+include tests/plugins/histories.mk

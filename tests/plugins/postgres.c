@@ -25,6 +25,18 @@ static int64_t ms_since(int64_t began)
 	return (clock_steady_ns() - began) / 1000000;
 }
 
+/* References are left to the core, and backups to pg_dump; all else is done. */
+static bool kit_left_out(const char *report)
+{
+	const char *line = report;
+
+	while ((line = strstr(line, "\nskipped ")) != NULL)
+		if (strncmp(++line, "skipped row: reference: ", 24) != 0 &&
+		    strncmp(line, "skipped backup: ", 16) != 0)
+			return true;
+	return false;
+}
+
 static void test_kit(void **state)
 {
 	struct pg *p = *state;
@@ -36,8 +48,10 @@ static void test_kit(void **state)
 		int failures = conform_run(&p->ops, f);
 
 		fclose(f);
-		if (failures != 0 || strstr(report, "skipped") != NULL)
-			fail_msg("%s", report);
+		if (failures != 0 || kit_left_out(report))
+			fputs(report, stderr);	/* too long for fail_msg() */
+		assert_int_equal(failures, 0);
+		assert_false(kit_left_out(report));
 		free(report);
 	}
 }
@@ -161,6 +175,43 @@ static void test_commit_and_kill(void **state)
 				 l.said == GANTRY_STORED);
 	}
 	print_message("# %d of 6 did not commit\n", lost);
+}
+
+/*
+ * A server that crashed gives the number of a transaction of which nothing had
+ * reached the disk to another one: that it committed says nothing about ours.
+ */
+static void number_is_given_again(struct pg *p, const char *go, const char *come)
+{
+	pg_open(p);
+	for (int64_t ref = 1; ref <= 3; ref++) {
+		void *unit = pg_begun(p, ref);
+
+		server_do(p->server, "%s", go);
+		if (come != NULL)
+			server_do(p->server, "%s", come);
+		for (int i = 0; i < 20; i++)
+			pg_sql(p, "select pg_current_xact_id()");
+		assert_int_equal(p->kit.st->commit(unit, &p->kit.err), GANTRY_AWAY);
+		assert_int_equal(kit_count(&p->kit, HOLDERS, ref), 0);
+		assert_int_equal(pg_holder(p, ref), GANTRY_STORED);
+	}
+}
+
+static void test_number_after_kill(void **state)
+{
+	number_is_given_again(*state, "kill", "start");
+}
+
+static void test_number_after_stop(void **state)
+{
+	number_is_given_again(*state, "stop immediate", "start");
+}
+
+/* The server starts over by itself, in the same process. */
+static void test_number_after_crash(void **state)
+{
+	number_is_given_again(*state, "crash", NULL);
 }
 
 /* --- a server that is away --- */
@@ -440,6 +491,9 @@ int main(void)
 		TEST(test_commit_waits_for_standby),
 		TEST(test_commit_waits_for_standby_cut),
 		TEST(test_commit_and_kill),
+		TEST(test_number_after_kill),
+		TEST(test_number_after_stop),
+		TEST(test_number_after_crash),
 		TEST(test_stopped),
 		TEST(test_stopped_at_once),
 		TEST(test_held_up),

@@ -78,9 +78,26 @@ static const struct gantry_option *const options[] = {
 	NULL
 };
 
+/* What the upstream says of an order, and what it says of nobody. */
+static enum gantry_verdict calling_handle(void *self, struct gantry_message *m,
+					  struct gantry_error *err)
+{
+	const struct gantry_answer *a = gantry_call(m, &GANTRY_REQUEST(
+		.upstream = "orders", .want_json = true,
+		.path = gantry_format(m, "/orders/%s", gantry_param(m, "id"))), err);
+
+	(void)self;
+	if (a == NULL)
+		return GANTRY_FAILED;
+	if (a->status == 404)
+		return gantry_reject(err, "ORDER_NOT_FOUND");
+	return gantry_reply(m, 200, a->json, err) < 0 ? GANTRY_FAILED : GANTRY_DONE;
+}
+
 static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "impure", .handle = impure_handle),
 	GANTRY_HANDLER(.name = "moody", .handle = moody_handle),
+	GANTRY_HANDLER(.name = "calling", .handle = calling_handle),
 	GANTRY_HANDLER(.name = "pure", .handle = pure_handle, .settle = pure_settle),
 	NULL
 };
@@ -147,6 +164,35 @@ static void test_pure(void **state)
 	assert_string_equal(a.code, "NOTE_EXISTS");
 }
 
+static void test_upstream(void **state)
+{
+	struct testhost_message in = TESTHOST_MESSAGE(.handler = "calling",
+						      .params = "id=7");
+	struct testhost_answer a;
+
+	(void)state;
+	/* nobody told */
+	assert_int_equal(testhost_send(host, &in, &a), 0);
+	assert_int_equal(a.status, 503);
+	assert_string_equal(a.message,
+			    "orders: nobody told what to answer to /orders/7");
+	assert_string_equal(a.code == NULL ? "" : a.code, "");
+	testhost_upstream(host, &TESTHOST_UPSTREAM(.name = "orders", .path = "/orders/7",
+				.status = 200, .body = "{\"id\":7}"));
+	assert_int_equal(testhost_send(host, &in, &a), 0);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(a.text, "{\"id\":7}");
+	assert_int_equal(testhost_calls(host), 2);
+	testhost_upstream(host, &TESTHOST_UPSTREAM(.name = "orders", .path = "/orders/7",
+				.status = 200, .body = "{"));
+	assert_int_equal(testhost_send(host, &in, &a), 0);
+	assert_string_equal(a.message, "orders: does not answer /orders/7");
+	testhost_upstream(host, &TESTHOST_UPSTREAM(.name = "orders", .path = "/orders/7",
+				.status = 404));
+	assert_int_equal(testhost_send(host, &in, &a), 0);
+	assert_string_equal(a.code, "ORDER_NOT_FOUND");
+}
+
 static void test_key(void **state)
 {
 	struct testhost_message in = TESTHOST_MESSAGE(
@@ -204,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_impure, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_pure, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_upstream, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_key, setup, teardown),
 		cmocka_unit_test(test_refused),
 	};

@@ -316,6 +316,15 @@ class Postgres:
                 "select pg_terminate_backend(pid)::int as done "
                 "from unnest(%s::int[]) as pid", wanted))
 
+    def crash_backend(self):
+        """kill -9 of one: the server ends all others, repairs its tables and goes
+        on, all by itself."""
+        with self.client() as c:
+            pid = c.rows("select pg_backend_pid() as pid")[0]["pid"]
+            os.kill(pid, signal.SIGKILL)
+            wait_for("the backend is gone", 10, lambda: not lives(pid), 0.005)
+        self.wait_until_up()
+
     # --- a second one that follows ---
 
     def standby(self, synchronous=True, name="standby"):
@@ -354,10 +363,13 @@ class Standby(Postgres):
 
     def close(self):
         if self.synchronous and self.primary.process is not None:
-            # the one that is left must not wait for ever
-            with self.primary.client() as c:
-                c.run("alter system reset synchronous_standby_names")
-                c.run("select pg_reload_conf()")
+            # the one that is left must not wait for ever, if it still works
+            try:
+                with self.primary.client(seconds=2) as c:
+                    c.run("alter system reset synchronous_standby_names")
+                    c.run("select pg_reload_conf()")
+            except psycopg2.OperationalError:
+                pass
         super().close()
 
     def promote(self):

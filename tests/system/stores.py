@@ -83,7 +83,8 @@ class Postgres:
         self.server = server or postgres.shared()
         self.conninfo = self.server.create_database()
         self.name = re.search(r"dbname=(\S+)", self.conninfo).group(1)
-        self.place = self.name
+        self.place = "postgres 127.0.0.1:%s/%s" % (
+            re.search(r"port=(\S+)", self.conninfo).group(1), self.name)
 
     @property
     def options(self):

@@ -50,7 +50,8 @@ def run_all(fixture):
     return 1 if any(failed) else 0
 
 
-def main(extra=""):
+def main(extra="", prepare=None):
+    """extra: more configuration; prepare(daemon): before it starts."""
     module = sys.modules["__main__"]
     tests = tests_of(module)
     if shutil.which(PROGRAM) is None:
@@ -59,7 +60,10 @@ def main(extra=""):
     print("1..%d" % (len(tests) + 1), flush=True)
     name = os.path.basename(module.__file__).replace(".py", "")
     failed = 0
-    with Gantry(extra, name) as daemon:
+    daemon = Gantry(extra, name)
+    if prepare is not None:
+        prepare(daemon)
+    with daemon:
         for number, test in enumerate(tests, 1):
             failed += run_one(number, test, daemon)
         failed += run_one(len(tests) + 1, test_invariants_hold, daemon)

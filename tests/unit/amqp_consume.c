@@ -20,7 +20,6 @@
 #include "gateway/source/amqp/hop.h"
 #include "gateway/source/amqp/ring.h"
 #include "gateway/source/amqp/suspects.h"
-#include "gateway/source/amqp/tally.h"
 
 /* --- ring --- */
 
@@ -407,7 +406,7 @@ static void test_headers_are_capped(void **state)
 	arena_fini(&a);
 }
 
-/* --- suspects, tally --- */
+/* --- suspects --- */
 
 static void test_suspects_go_alone_three_times(void **state)
 {
@@ -420,37 +419,6 @@ static void test_suspects_go_alone_three_times(void **state)
 	}
 	assert_int_equal(suspects_next(alone), 0);
 	assert_int_equal(suspects_next(-5), 1);
-}
-
-static void test_tally_counts_by_type(void **state)
-{
-	struct tally_counts *c = calloc(1, sizeof(*c));
-	char type[16];
-	struct tally t;
-
-	(void)state;
-	tally_init(&t);
-	tally_add(&t, "OrderCreated", TALLY_APPLIED, 0.002);
-	tally_add(&t, "OrderCreated", TALLY_DEAD, 100);
-	tally_add(&t, NULL, TALLY_RETRIED, 0.0005);
-	for (unsigned i = 0; i < 100; i++) {
-		snprintf(type, sizeof(type), "type-%u", i);
-		tally_add(&t, type, TALLY_DUPLICATE, 0);
-	}
-	tally_read(&t, c);
-	assert_int_equal(c->n_types, TALLY_TYPES);
-	assert_string_equal(c->types[0].type, "OrderCreated");
-	assert_int_equal(c->types[0].outcomes[TALLY_APPLIED], 1);
-	assert_int_equal(c->types[0].outcomes[TALLY_DEAD], 1);
-	assert_string_equal(c->types[TALLY_TYPES].type, "other");
-	assert_int_equal(c->types[TALLY_TYPES].outcomes[TALLY_RETRIED], 1);
-	assert_int_equal(c->types[TALLY_TYPES].outcomes[TALLY_DUPLICATE],
-			 100 - (TALLY_TYPES - 1));
-	assert_int_equal(c->buckets[0], 101);
-	assert_int_equal(c->buckets[1], 1);
-	assert_int_equal(c->buckets[TALLY_BUCKETS], 1);
-	tally_fini(&t);
-	free(c);
 }
 
 int main(void)
@@ -469,7 +437,6 @@ int main(void)
 		cmocka_unit_test(test_headers_of_a_hop),
 		cmocka_unit_test(test_headers_are_capped),
 		cmocka_unit_test(test_suspects_go_alone_three_times),
-		cmocka_unit_test(test_tally_counts_by_type),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

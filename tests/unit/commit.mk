@@ -7,13 +7,15 @@ COMMIT_TESTS += tests/unit/commit_keys tests/unit/commit_records
 COMMIT_TESTS += tests/unit/commit_random tests/unit/commit_verify
 COMMIT_TESTS += tests/unit/commit_outbox tests/unit/engine
 COMMIT_TESTS += tests/unit/commit_letters
+COMMIT_TESTS += tests/unit/commit_lanes tests/unit/commit_replica
 check_PROGRAMS += $(COMMIT_TESTS)
 TESTS += $(COMMIT_TESTS)
 endif
 endif
 
 COMMIT_WORLD = tests/unit/commit_world.c tests/unit/commit_world.h \
-	tests/plugins/store.c tests/plugins/store.h
+	tests/plugins/store.c tests/plugins/store.h \
+	tests/unit/locks.c tests/unit/locks.h
 CFLAGS_COMMIT = $(AM_CFLAGS) -DPLUGINS='"$(abs_top_builddir)/plugins"'
 
 tests_unit_commit_SOURCES = tests/unit/commit.c $(COMMIT_WORLD)
@@ -52,3 +54,11 @@ tests_unit_commit_letters_SOURCES = tests/unit/commit_letters.c $(COMMIT_WORLD)
 tests_unit_commit_letters_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_letters_LDADD = $(LDADD_UNIT)
 tests_unit_commit_letters_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_commit_lanes_SOURCES = tests/unit/commit_lanes.c $(COMMIT_WORLD)
+tests_unit_commit_lanes_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_commit_lanes_LDADD = $(LDADD_UNIT)
+tests_unit_commit_lanes_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_commit_replica_SOURCES = tests/unit/commit_replica.c $(COMMIT_WORLD)
+tests_unit_commit_replica_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_commit_replica_LDADD = $(LDADD_UNIT)
+tests_unit_commit_replica_LDFLAGS = $(LDFLAGS_UNIT)

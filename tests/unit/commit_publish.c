@@ -264,7 +264,7 @@ static void test_cause_is_kept(void **state)
 /* Leases. */
 
 static struct committer_lease lease(struct committer *c, const char *owner,
-				    enum committer_lease_how how, int64_t epoch)
+				    enum lease_how how, int64_t epoch)
 {
 	struct committer_lease wish = { .how = how, .epoch = epoch };
 	struct handover_news news;

@@ -300,6 +300,10 @@ static void history(uint64_t number, unsigned chance, unsigned lanes)
 	check_invariants();
 	check_worth(chance);
 	assert_int_equal(engine_waiting(world.engine), 0);
+	if (lanes > 1) {
+		assert_int_equal(locks_timeouts(world.locks), 0);
+		assert_true(locks_most(world.locks) > 1);
+	}
 	world_close(&world);
 }
 
@@ -317,7 +321,8 @@ static void test_faults(void **state)
 		history(i, 10 + (unsigned)(i % 5) * 20, 1);
 }
 
-/* One key, order or record may come to several lanes. */
+/* What several lanes work on at once has its locks; none waits for another in
+   a circle. */
 static void test_lanes(void **state)
 {
 	(void)state;

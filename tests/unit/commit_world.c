@@ -10,7 +10,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 
-/* The storage between: its unit is the world itself. */
+/* The storage between. */
 
 static bool world_by_chance(struct world *w)
 {
@@ -73,12 +73,14 @@ static enum gantry_stored world_begin(void *self, unsigned lane, void **unit_out
 	struct world *w = self;
 	enum gantry_stored stored = world_fault(w, WORLD_BEGIN, err);
 
-	*unit_out = w;
-	(void)lane;
+	if (stored == GANTRY_STORED && w->lanes == 1)
+		pthread_mutex_lock(&w->open_unit);
+	w->units[lane].world = w;
+	w->units[lane].lane = lane;
+	*unit_out = &w->units[lane];
 	if (stored != GANTRY_STORED)
 		return stored;
-	pthread_mutex_lock(&w->open_unit);
-	return w->inner->begin(w->inner_self, 0, &w->unit, err);
+	return w->inner->begin(w->inner_self, lane, &w->units[lane].inner, err);
 }
 
 static enum gantry_stored world_load(void *unit, const struct gantry_key_set *const *locks,
@@ -86,15 +88,16 @@ static enum gantry_stored world_load(void *unit, const struct gantry_key_set *co
 				     size_t n_keys, const struct gantry_sink *sink,
 				     int64_t *now_ms_out, struct gantry_error *err)
 {
-	struct world *w = unit;
+	struct world_unit *u = unit;
+	struct world *w = u->world;
 	enum gantry_stored stored = world_fault(w, WORLD_LOAD, err);
 
 	if (stored != GANTRY_STORED)
 		return stored;
-	stored = w->inner->load(w->unit, locks, n_locks, keys, n_keys, sink,
+	stored = w->inner->load(u->inner, locks, n_locks, keys, n_keys, sink,
 				now_ms_out, err);
 	pthread_mutex_lock(&w->lock);
-	*now_ms_out += w->ahead_ms;
+	*now_ms_out = w->fixed_ms != 0 ? w->fixed_ms : *now_ms_out + w->ahead_ms;
 	pthread_mutex_unlock(&w->lock);
 	return stored;
 }
@@ -118,7 +121,8 @@ static enum gantry_stored world_store(void *unit,
 				      const struct gantry_change *const *changes,
 				      size_t n, struct gantry_error *err)
 {
-	struct world *w = unit;
+	struct world_unit *u = unit;
+	struct world *w = u->world;
 	enum gantry_stored stored = world_fault(w, WORLD_STORE, err);
 
 	if (stored != GANTRY_STORED)
@@ -128,35 +132,50 @@ static enum gantry_stored world_store(void *unit,
 			gantry_fail(err, "no such row");
 			return GANTRY_REFUSED_ROW;
 		}
-	return w->inner->store(w->unit, changes, n, err);
+	return w->inner->store(u->inner, changes, n, err);
+}
+
+static void world_close_unit(struct world *w)
+{
+	if (w->lanes == 1)
+		pthread_mutex_unlock(&w->open_unit);
 }
 
 static void world_rollback(void *unit)
 {
-	struct world *w = unit;
+	struct world_unit *u = unit;
 
-	w->inner->rollback(w->unit);
-	pthread_mutex_unlock(&w->open_unit);
+	u->world->inner->rollback(u->inner);
+	world_close_unit(u->world);
+}
+
+static bool world_holds(const struct world *w, unsigned lane)
+{
+	return w->holding && (w->hold_lane == 0 || w->hold_lane == lane + 1);
 }
 
 static enum gantry_stored world_commit(void *unit, struct gantry_error *err)
 {
-	struct world *w = unit;
+	struct world_unit *u = unit;
+	struct world *w = u->world;
 	enum gantry_stored stored;
 
 	pthread_mutex_lock(&w->lock);
-	w->held = w->holding;
-	pthread_cond_broadcast(&w->moved);
-	while (w->holding)
-		pthread_cond_wait(&w->moved, &w->lock);
-	w->held = false;
+	if (world_holds(w, u->lane)) {
+		w->held = true;
+		w->held_lane = u->lane;
+		pthread_cond_broadcast(&w->moved);
+		while (world_holds(w, u->lane))
+			pthread_cond_wait(&w->moved, &w->lock);
+		w->held = false;
+	}
 	pthread_mutex_unlock(&w->lock);
 	stored = world_fault(w, WORLD_COMMIT, err);
 	if (stored == GANTRY_STORED)
-		stored = w->inner->commit(w->unit, err);
+		stored = w->inner->commit(u->inner, err);
 	else
-		w->inner->rollback(w->unit);
-	pthread_mutex_unlock(&w->open_unit);
+		w->inner->rollback(u->inner);
+	world_close_unit(w);
 	return stored;
 }
 
@@ -280,6 +299,15 @@ void world_open(struct world *w, const struct committer_options *options)
 void world_open_lanes(struct world *w, const struct committer_options *options,
 		      unsigned lanes)
 {
+	const struct store memory = { store_plugin("memory"), NULL };
+
+	world_open_store(w, options, lanes, &memory);
+}
+
+void world_open_store(struct world *w, const struct committer_options *options,
+		      unsigned lanes, const struct store *store)
+{
+	struct committer_options quiet = committer_defaults;
 	struct gantry_error err = ERROR_INIT;
 	struct engine_reads reads = { &w->storage, w, &commit_schema,
 				      COMMIT_RECORDS, RECORDS_VALUE };
@@ -289,16 +317,29 @@ void world_open_lanes(struct world *w, const struct committer_options *options,
 	pthread_mutex_init(&w->open_unit, NULL);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->moved, NULL);
-	w->store.plugin = store_plugin("memory");
-	if (store_open(&w->store, &w->inner_self, &err) < 0)
-		abort();
+	w->store = *store;
 	w->inner = w->store.plugin->storage;
-	w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE, &err);
+	if (store_open(&w->store, &w->inner_self, &err) < 0 ||
+	    w->inner->prepare(w->inner_self, &commit_schema, GANTRY_PREPARE_SERVE,
+			      &err) != GANTRY_STORED) {
+		fprintf(stderr, "%s\n", err.message);
+		abort();
+	}
+	w->memory = w->inner_self;
+	if (lanes > w->inner->lanes(w->inner_self)) {
+		w->locks = locks_new(w->inner, w->inner_self, lanes);
+		w->inner_self = w->locks;
+		w->inner = &locks_storage;
+	}
 	world_build(w);
-	w->committer = committer_new(options != NULL ? options : &committer_defaults,
+	/* a machine that has much to do is no storage that hangs */
+	quiet.patience_ms = 60000;
+	w->committer = committer_new(options != NULL ? options : &quiet,
 				     &w->storage, w);
-	w->engine = engine_new(&(struct engine_options){ 4, 2, 4096 }, &reads,
-			       &(struct engine_committer){ world_take, w });
+	w->engine = engine_new(&(struct engine_options){
+				       .workers = 4, .readers = 2, .queue = 4096,
+				       .metrics = options != NULL ? options->metrics : NULL },
+			       &reads, &(struct engine_committer){ world_take, w });
 	error_fini(&err);
 }
 
@@ -306,7 +347,8 @@ void world_close(struct world *w)
 {
 	engine_free(&w->engine);
 	committer_free(&w->committer);
-	store_close(&w->store, w->inner_self);
+	locks_free(&w->locks);
+	store_close(&w->store, w->memory);
 	pthread_cond_destroy(&w->moved);
 	pthread_mutex_destroy(&w->lock);
 	pthread_mutex_destroy(&w->open_unit);

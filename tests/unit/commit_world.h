@@ -14,6 +14,7 @@
 #include "gateway/rows/set.h"
 #include "gateway/stock/query.h"
 #include "tests/plugins/store.h"
+#include "tests/unit/locks.h"
 
 #define WORLD_ROUTES 8
 #define WORLD_STEPS 3
@@ -46,7 +47,7 @@ struct shot {
 struct world {
 	struct store store;
 	const struct gantry_storage *inner;
-	void *inner_self;
+	void *inner_self, *memory;
 	struct gantry_storage storage;	/* self is the world */
 	struct committer *committer;
 	struct engine *engine;
@@ -58,15 +59,23 @@ struct world {
 	struct route routes[WORLD_ROUTES], *route_list[WORLD_ROUTES];
 
 	unsigned lanes;
-	pthread_mutex_t open_unit;	/* "memory" has one at a time */
-	void *unit;			/* the inner one */
+	struct locks *locks;		/* between, with several */
+	pthread_mutex_t open_unit;	/* with one: of several committers */
+	struct world_unit {
+		struct world *world;
+		unsigned lane;
+		void *inner;
+	} units[LOCKS_LANES];
 
 	pthread_mutex_t lock;		/* of all below */
 	pthread_cond_t moved;
 	struct world_fault faults[WORLD_CALLS];
 	const char *refused;		/* a row that holds this text */
 	bool holding, held;		/* commits wait; one does */
+	unsigned hold_lane;		/* 1 + the only one that does; 0: any */
+	unsigned held_lane;		/* the newest that did */
 	int64_t ahead_ms;		/* of the storage's clock */
+	int64_t fixed_ms;		/* not 0: what that clock says */
 	unsigned answered;
 	unsigned handed;		/* messages that the committer took */
 	unsigned chance;		/* of 1000: a call fails at random */
@@ -74,9 +83,12 @@ struct world {
 };
 
 void world_open(struct world *w, const struct committer_options *options);
-/* With several lanes, whose units wait for each other. */
+/* With several lanes, whose units run side by side. */
 void world_open_lanes(struct world *w, const struct committer_options *options,
 		      unsigned lanes);
+/* Over another storage than "memory"; its options live as long as the world. */
+void world_open_store(struct world *w, const struct committer_options *options,
+		      unsigned lanes, const struct store *store);
 void world_close(struct world *w);
 
 /* Zero, and a POST with this handler that is INLINE, SERIAL or PARALLEL. */

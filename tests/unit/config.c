@@ -166,6 +166,46 @@ static void test_errors_of_the_top(void **state)
 		     "name or the path of its file\n");
 }
 
+static void test_errors_of_upstreams(void **state)
+{
+	(void)state;
+	files_expect(STORAGE "auth: {services: {plugin: p}}\n"
+			     "breakers: {calls: {plugin: p}}\n"
+			     "upstreams:\n"
+			     "  a: {url: \"http://h:1/x?y\", breaker: call}\n"
+			     "  b: {url: \"http://me@h\", auth: service}\n"
+			     "  c: {url: \"http://h/a@b\", breaker: calls, roles: [r], kid: k}\n"
+			     "  d: {url: \"https://h\", breaker: calls, cert_file: c}\n"
+			     "  e: {url: \"http://h\", ca_file: c, timeout: 11s}\n"
+			     "  f: {url: \"http://h i\", retries: 11, max_response: 1}\n"
+			     "  g: {url: \"https://h\", verify: ful, pool: 0}\n",
+		     "gantry.yaml:5:12: upstreams.a.url: nothing comes after its path\n"
+		     "gantry.yaml:5:39: upstreams.a.breaker: there is no breaker "
+		     "\"call\" (did you mean \"calls\"?)\n"
+		     "gantry.yaml:6:12: upstreams.b.url: a user does not stand in "
+		     "the URL; say auth\n"
+		     "gantry.yaml:6:33: upstreams.b.auth: there is no auth "
+		     "\"service\" (did you mean \"services\"?)\n"
+		     "gantry.yaml:7:51: upstreams.c.roles: only with auth\n"
+		     "gantry.yaml:7:61: upstreams.c.kid: only with auth\n"
+		     "gantry.yaml:8:34: upstreams.d.breaker: \"calls\" guards "
+		     "upstreams.c already\n"
+		     "gantry.yaml:8:52: upstreams.d.cert_file: cert_file and "
+		     "key_file belong together\n"
+		     "gantry.yaml:9:3: upstreams.e.deadline: is shorter than "
+		     "timeout\n"
+		     "gantry.yaml:9:33: upstreams.e.ca_file: only with an https:// "
+		     "URL\n"
+		     "gantry.yaml:10:35: upstreams.f.retries: must be 0 to 10: "
+		     "\"11\"\n"
+		     "gantry.yaml:10:53: upstreams.f.max_response: must be 1K to "
+		     "64M: \"1\"\n"
+		     "gantry.yaml:11:33: upstreams.g.verify: not one of full, ca, "
+		     "none (did you mean \"full\"?): \"ful\"\n"
+		     "gantry.yaml:11:44: upstreams.g.pool: must be 1 to 1024: "
+		     "\"0\"\n");
+}
+
 static void test_errors_of_addresses(void **state)
 {
 	(void)state;
@@ -606,6 +646,7 @@ int main(void)
 		cmocka_unit_test(test_presets_main_and_conf_d),
 		cmocka_unit_test(test_design_example_of_an_error),
 		cmocka_unit_test(test_errors_of_the_top),
+		cmocka_unit_test(test_errors_of_upstreams),
 		cmocka_unit_test(test_errors_of_addresses),
 		cmocka_unit_test(test_errors_of_amqp_url),
 		cmocka_unit_test(test_errors_of_amqp),

@@ -214,7 +214,9 @@ static int too_many(struct shot *s, struct gantry_message *m, struct gantry_erro
 				.payload_len = 2), err) :
 			s->text[0] == 'r' ?
 			gantry_record_put(m, "s", gantry_format(m, "%d", n), NULL, err) :
-			gantry_reply_header(m, "X-Test", "a", err);
+			s->text[0] == 'h' ?
+			gantry_reply_header(m, "X-Test", "a", err) :
+			gantry_header_always(m, "X-Test", "a", err);
 		n += done >= 0;
 	}
 	return n;
@@ -278,6 +280,7 @@ static void test_bounds(void **state)
 	check_bound("event", 64);
 	check_bound("record", 64);
 	check_bound("header", 8);
+	check_bound("answer header", 8);
 	shot_init(&world, &s, GANTRY_INLINE, do_heavy);
 	shot_run(&s);
 	assert_string_equal(s.m.error.message, "effects of more than 1048576 bytes");
@@ -286,6 +289,50 @@ static void test_bounds(void **state)
 	shot_run(&s);
 	assert_string_equal(s.m.error.message, "an event's payload is empty");
 	shot_fini(&s);
+}
+
+static enum gantry_verdict do_answer_headers(struct shot *s, struct gantry_message *m,
+					     struct gantry_error *err)
+{
+	assert_int_equal(gantry_header_always(m, "X-A", "first", err), 0);
+	assert_int_equal(gantry_header_always(m, "retry-after", "7", err), 0);
+	assert_int_equal(gantry_header_always(m, "x-a", "second", err), 0);
+	assert_int_equal(gantry_reply_header(m, "X-B", "b", err), 0);
+	assert_int_equal(gantry_header_always(m, "Content-Type", "x", err), -1);
+	assert_string_equal(err->message,
+			    "\"Content-Type\" is no header that a handler may set");
+	assert_int_equal(gantry_reply_header(m, "Retry-After", "7", err), -1);
+	assert_string_equal(err->message,
+			    "\"Retry-After\" is no header that a handler may set");
+	assert_int_equal(gantry_header_always(m, "X-C", "a\nb", err), -1);
+	assert_string_equal(err->message,
+			    "header X-C: not 1 to 1024 printable bytes");
+	return s->number == 0 ? GANTRY_DONE : gantry_reject(err, "RATE_LIMITED");
+}
+
+/* All headers of an answer in one text. */
+static void check_headers(int64_t number, int status, const char *expected)
+{
+	struct shot s;
+	char text[256] = "";
+
+	shot_init(&world, &s, GANTRY_INLINE, do_answer_headers);
+	s.number = number;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, status);
+	for (unsigned i = 0; i < s.m.answer.n_headers; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s;",
+			 s.m.answer.headers[i].name, s.m.answer.headers[i].value);
+	assert_string_equal(text, expected);
+	shot_fini(&s);
+}
+
+/* Of an error there is nothing but these; the core's own pause makes room. */
+static void test_answer_headers(void **state)
+{
+	(void)state;
+	check_headers(0, 200, "X-B=b;x-a=second;retry-after=7;");
+	check_headers(1, 429, "retry-after=7;x-a=second;");
 }
 
 /* Threads. */
@@ -546,6 +593,34 @@ static void test_inject_with_key(void **state)
 	inject_key = NULL;
 }
 
+/* A credential in a header of its own is shown once, and not to handlers. */
+static void test_credential_in(void **state)
+{
+	static const struct message_pair headers[] = {
+		{ "X-One", "1" }, { "X-Key", "k" }, { "X-Two", "2" },
+		{ "x-two", "3" },
+	};
+	struct gantry_message m = { 0 };
+	size_t len = 7;
+
+	(void)state;
+	message_init(&m, GANTRY_SOURCE_HTTP, NULL);
+	m.headers = headers;
+	m.n_headers = ARRAY_LENGTH(headers);
+	assert_null(gantry_credential_in(&m, "X-None", &len));
+	assert_int_equal(len, 0);
+	assert_string_equal(gantry_credential_in(&m, "x-KEY", &len), "k");
+	assert_int_equal(len, 1);
+	assert_null(gantry_header(&m, "X-Key"));
+	assert_null(gantry_credential_in(&m, "X-Key", &len));
+	assert_string_equal(gantry_credential_in(&m, "X-Two", &len), "");
+	assert_int_equal(len, 0);
+	assert_null(gantry_header(&m, "x-two"));
+	assert_string_equal(gantry_header(&m, "X-One"), "1");
+	assert_int_equal(m.n_headers, 1);
+	message_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -557,11 +632,13 @@ int main(void)
 		TEST(test_read_away),
 		TEST(test_bad_verdict),
 		TEST(test_bounds),
+		TEST(test_answer_headers),
 		TEST(test_overlap),
 		TEST(test_strand_order),
 		TEST(test_inject),
 		TEST(test_inject_failures),
 		TEST(test_inject_with_key),
+		TEST(test_credential_in),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

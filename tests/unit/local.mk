@@ -26,3 +26,7 @@ include tests/unit/commit.mk
 include tests/unit/amqp_link.mk
 include tests/unit/amqp_publish.mk
 include tests/unit/amqp_consume.mk
+include tests/unit/copy.mk
+include tests/unit/api_key.mk
+include tests/unit/metrics.mk
+include tests/unit/upstream.mk

@@ -90,6 +90,8 @@ static void test_tables_that_are_wrong(void **state)
 	refused("half-storage", "its storage must have prepare, lanes, read, "
 				"scan, begin, load, store, commit and rollback");
 	refused("half-auth", "its auth must have authenticate");
+	refused("half-breaker",
+		"its breaker must have permit, result, order and status");
 }
 
 static void test_names(void **state)

@@ -33,7 +33,8 @@ struct consumer {
 	struct broker *broker;
 	struct desk desk;
 	struct intakes intakes;
-	struct tally tally;
+	_Atomic uint64_t held, passing;	/* for those who ask */
+	_Atomic bool paused, connected;
 	bool up;			/* there was a connection, and none was lost */
 	bool said_away;
 	int64_t again_ms;		/* the broker is not tried before */
@@ -122,14 +123,10 @@ static void consumer_connect(struct consumer *c, int64_t now_ms)
 
 static void consumer_tell(struct consumer *c)
 {
-	struct tally_counts *counts = &c->tally.counts;
-
-	pthread_mutex_lock(&c->tally.lock);
-	counts->held = c->desk.n_waiting;
-	counts->passing = hopper_held(c->desk.hopper);
-	counts->paused = c->desk.guard.state != GUARD_OPEN;
-	counts->connected = broker_is_open(c->broker);
-	pthread_mutex_unlock(&c->tally.lock);
+	atomic_store(&c->held, c->desk.n_waiting);
+	atomic_store(&c->passing, hopper_held(c->desk.hopper));
+	atomic_store(&c->paused, c->desk.guard.state != GUARD_OPEN);
+	atomic_store(&c->connected, broker_is_open(c->broker));
 }
 
 /* --- the thread --- */
@@ -273,9 +270,8 @@ static int consumer_init(struct consumer *c, struct gantry_error *err)
 		close(c->stop_fd);
 		return -1;
 	}
-	tally_init(&c->tally);
 	h->amqp = c->amqp;
-	h->tally = &c->tally;
+	h->metrics = c->options.metrics;
 	h->hopper = hopper_new(&(struct hopper_options){
 		.broker = consumer_broker(c, "consumer retries", true),
 		.window = (unsigned)c->amqp->window, .done = desk_passed,
@@ -359,16 +355,20 @@ void consumer_free(struct consumer **consumer)
 	intakes_fini(&c->intakes);
 	broker_free(&c->broker);
 	topology_free(&c->topology);
-	tally_fini(&c->tally);
 	arena_fini(&c->arena);
 	close(c->stop_fd);
 	free(c);
 	*consumer = NULL;
 }
 
-void consumer_counts(struct consumer *c, struct tally_counts *out)
+struct consumer_counts consumer_counts(const struct consumer *consumer)
 {
-	*out = (struct tally_counts){ 0 };
-	if (c != NULL)
-		tally_read(&c->tally, out);
+	struct consumer *c = (struct consumer *)consumer;
+
+	return (struct consumer_counts){
+		.held = atomic_load(&c->held),
+		.passing = atomic_load(&c->passing),
+		.paused = atomic_load(&c->paused),
+		.connected = atomic_load(&c->connected),
+	};
 }

@@ -12,8 +12,10 @@
 #ifndef AMQP_CONSUMER_H
 #define AMQP_CONSUMER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "gateway/config/config.h"
-#include "gateway/source/amqp/tally.h"
 
 struct consumer;
 struct engine;
@@ -25,6 +27,7 @@ struct consumer_options {
 	struct engine *engine;
 	const struct graph *graph;
 	const char *replica;		/* for the connection's name */
+	struct metrics *metrics;	/* of meters.h; or NULL */
 };
 
 /*
@@ -44,7 +47,12 @@ void consumer_stop(struct consumer *c);
 /* Stopped, and nothing at the engine any more. */
 void consumer_free(struct consumer **consumer);
 
-/* What became of the events. Any thread. c may be NULL: all zero. */
-void consumer_counts(struct consumer *c, struct tally_counts *out);
+/* How it stands now, a moment ago. Any thread. */
+struct consumer_counts {
+	uint64_t held;			/* in hand and not handed over */
+	uint64_t passing;		/* on the way to their next queue */
+	bool paused, connected;
+};
+struct consumer_counts consumer_counts(const struct consumer *c);
 
 #endif

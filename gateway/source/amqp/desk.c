@@ -156,6 +156,11 @@ static struct delivery *desk_pop(struct desk *h)
 	return d;
 }
 
+static unsigned desk_queue(struct desk *h, const struct delivery *d)
+{
+	return metrics_value(h->metrics, &meters_queue, d->intake->queue);
+}
+
 static bool desk_is_suspect(const struct delivery *d)
 {
 	return d->count >= SUSPECTS_COUNT && !d->intake->letters;
@@ -165,11 +170,8 @@ void desk_take(struct desk *h, struct delivery *d)
 {
 	struct intake *in = d->intake;
 
-	if (d->redelivered) {
-		pthread_mutex_lock(&h->tally->lock);
-		h->tally->counts.redelivered++;
-		pthread_mutex_unlock(&h->tally->lock);
-	}
+	if (d->redelivered)
+		metrics_add(h->metrics, METER_REDELIVERED, desk_queue(h, d), 0, 1);
 	if (desk_is_suspect(d)) {
 		in->met_suspect = true;
 		in->calm = 0;
@@ -198,17 +200,18 @@ void desk_passed(void *desk, struct delivery *d)
 }
 
 static void desk_count(struct desk *h, const struct delivery *d,
-			   enum tally_outcome outcome)
+		       enum meters_event outcome)
 {
-	double seconds = (double)(clock_steady_ns() - d->arrived_ns) / 1e9;
+	unsigned queue = desk_queue(h, d);
 
 	if (d->intake->letters) {
-		pthread_mutex_lock(&h->tally->lock);
-		h->tally->counts.letters++;
-		pthread_mutex_unlock(&h->tally->lock);
+		metrics_add(h->metrics, METER_LETTERS_STORED, 0, 0, 1);
 		return;
 	}
-	tally_add(h->tally, d->type, outcome, seconds);
+	metrics_add(h->metrics, METER_EVENTS,
+		    metrics_value(h->metrics, &meters_type, d->type), outcome, 1);
+	metrics_add(h->metrics, METER_DELIVERIES, queue, outcome, 1);
+	metrics_observe_since(h->metrics, METER_EVENT_SECONDS, queue, 0, d->arrived_ns);
 }
 
 static const char *desk_handler(struct delivery *d)
@@ -242,7 +245,7 @@ static void desk_pass(struct desk *h, struct delivery *d,
 	} else {
 		hop->target = d->intake->topology->retry[decision->tier];
 	}
-	desk_count(h, d, dead ? TALLY_DEAD : TALLY_RETRIED);
+	desk_count(h, d, dead ? METERS_DEAD : METERS_RETRIED);
 	hopper_add(h->hopper, d);
 }
 
@@ -342,9 +345,7 @@ static void desk_hold(struct desk *h, struct delivery *d,
 	ids_random(&random, sizeof(random));
 	if (guard_failed(&h->guard, d->epoch, now_ms, random)) {
 		log_warning("amqp: consuming pauses: %s", err->message);
-		pthread_mutex_lock(&h->tally->lock);
-		h->tally->counts.pauses++;
-		pthread_mutex_unlock(&h->tally->lock);
+		metrics_add(h->metrics, METER_PAUSES, 0, 0, 1);
 	}
 	if (h->alone == d)
 		h->alone = NULL;
@@ -374,9 +375,7 @@ static void desk_noted(struct desk *h, struct gantry_message *m, int64_t now_ms)
 	}
 	suspects_noted(h->suspects);
 	d->noted = true;
-	pthread_mutex_lock(&h->tally->lock);
-	h->tally->counts.suspects++;
-	pthread_mutex_unlock(&h->tally->lock);
+	metrics_add(h->metrics, METER_SUSPECTS, 0, 0, 1);
 	if (!given_up) {
 		desk_submit(h, d);
 		return;
@@ -388,13 +387,13 @@ static void desk_noted(struct desk *h, struct gantry_message *m, int64_t now_ms)
 	desk_give_up(h, d, SUSPECTS_CAUSE);
 }
 
-static enum tally_outcome desk_outcome(const struct gantry_message *m)
+static enum meters_event desk_outcome(const struct gantry_message *m)
 {
 	const char *outcome = m->answer.outcome != NULL ? m->answer.outcome : "";
 
 	if (strcmp(outcome, "duplicate") == 0)
-		return TALLY_DUPLICATE;
-	return strcmp(outcome, "refused") == 0 ? TALLY_REFUSED : TALLY_APPLIED;
+		return METERS_DUPLICATE;
+	return strcmp(outcome, "refused") == 0 ? METERS_REFUSED : METERS_APPLIED;
 }
 
 /* It stays unacked: it is tried again with the next channel. */

@@ -18,13 +18,13 @@
 
 #include "gateway/config/config.h"
 #include "gateway/pipeline/engine.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/pipeline/queue.h"
 #include "gateway/source/amqp/delivery.h"
 #include "gateway/source/amqp/guard.h"
 #include "gateway/source/amqp/hopper.h"
 #include "gateway/source/amqp/intake.h"
 #include "gateway/source/amqp/suspects.h"
-#include "gateway/source/amqp/tally.h"
 
 struct desk {
 	struct engine *engine;
@@ -33,7 +33,7 @@ struct desk {
 	struct hopper *hopper;
 	struct suspects *suspects;
 	struct guard guard;
-	struct tally *tally;
+	struct metrics *metrics;
 	struct delivery *waiting, **end;	/* by number */
 	struct delivery *spare;		/* empty ones */
 	unsigned n_waiting, n_spare, at_engine;

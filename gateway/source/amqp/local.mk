@@ -18,7 +18,6 @@ gateway_libcore_a_SOURCES += gateway/source/amqp/intake.c gateway/source/amqp/in
 gateway_libcore_a_SOURCES += gateway/source/amqp/intakes.c gateway/source/amqp/intakes.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/ring.c gateway/source/amqp/ring.h
 gateway_libcore_a_SOURCES += gateway/source/amqp/suspects.c gateway/source/amqp/suspects.h
-gateway_libcore_a_SOURCES += gateway/source/amqp/tally.c gateway/source/amqp/tally.h
 gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/backlog.c gateway/source/amqp/backlog.h \
 	gateway/source/amqp/order.c gateway/source/amqp/order.h \

@@ -13,8 +13,10 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/backlog.h"
 #include "gateway/source/amqp/publish.h"
 #include "gateway/source/amqp/topology.h"
@@ -81,6 +83,15 @@ static void publisher_tell_done(struct publisher *p)
 	p->n_done = 0;
 }
 
+/* Its ref says when its unit was; clocks of replicas may differ a little. */
+static void publisher_count_lag(struct publisher *p, int64_t ref)
+{
+	int64_t ms = clock_now_ms() - ids_ref_ms(ref);
+
+	metrics_observe(p->options.metrics, METER_PUBLISH_SECONDS, 0, 0,
+			ms > 0 ? (uint64_t)ms * 1000000 : 0);
+}
+
 static void publisher_held(struct publisher *p, int64_t ref, const char *cause)
 {
 	if (order_held(p->order, ref, p->now_ms))
@@ -99,6 +110,7 @@ static void publisher_settled(void *ctx, int64_t ref, enum window_fate fate,
 		order_confirmed(p->order, ref);
 		p->nacks_ms = 0;
 		atomic_fetch_add(&p->published, 1);
+		publisher_count_lag(p, ref);
 		p->done[p->n_done++] = ref;
 		if (p->n_done == PUBLISHER_DONE)
 			publisher_tell_done(p);

@@ -21,6 +21,7 @@ struct publisher_options {
 	struct committer *committer;	/* that publishes; outlives it */
 	const struct gantry_storage *storage;
 	void *storage_self;
+	struct metrics *metrics;	/* of meters.h; or NULL */
 };
 
 struct publisher;

@@ -10,6 +10,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/source/http/request.h"
+#include "gateway/source/http/tls.h"
 
 #define CONNECTION_GRACE_NS INT64_C(250000000)
 
@@ -39,6 +40,18 @@ static void connection_make_room(struct http_loop *loop)
 		connection_shutdown((struct http_connection *)longest);
 }
 
+/* What libmicrohttpd has set up knows neither certificate nor versions. */
+static void connection_begin_tls(struct http_connection *c, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	c->tls = http_take_tls(c->loop->http);
+	c->session = info != NULL ? info->tls_session : NULL;
+	if (c->session == NULL || tls_begin(c->tls, c->session) < 0)
+		connection_shutdown(c);
+}
+
 void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		       enum MHD_ConnectionNotificationCode what)
 {
@@ -48,15 +61,20 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
 		c = memory_new(sizeof(*c));
 		c->loop = loop;
+		atomic_fetch_add(&loop->open, 1);
 		c->fd = MHD_get_connection_info(
 			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 		watch_add(&loop->watch, &c->watched, WATCH_HEAD);
 		connection_make_room(loop);
+		if (loop->tls)
+			connection_begin_tls(c, mhd);
 		*context = c;
 	} else if (c != NULL) {
 		watch_remove(&loop->watch, &c->watched);
 		loop->closed = true;
+		atomic_fetch_sub(&loop->open, 1);
 		*context = NULL;
+		tls_release(&c->tls);
 		free(c);
 	}
 }

@@ -13,11 +13,15 @@
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/source/http/listen.h"
 #include "gateway/source/http/request.h"
+#include "gateway/source/http/tls.h"
 
 #define HTTP_SPARE_FILES 256
+#define HTTP_DAY_MS INT64_C(86400000)
+#define HTTP_EXPIRES_SOON_MS (14 * HTTP_DAY_MS)
 
 static int64_t http_default(int64_t value, int64_t otherwise)
 {
@@ -144,6 +148,71 @@ static int http_open_sockets(struct http *http, struct http_sockets *s,
 	return 0;
 }
 
+/* The certificate is good, but perhaps not today: serving says so and goes on. */
+static int http_start_tls(struct http *http, struct gantry_error *err)
+{
+	struct http_tls *files = &http->options.tls;
+	int64_t now_ms = clock_now_ms();
+	const char *option;
+
+	if (files->cert_file == NULL)
+		return 0;
+	if (tls_new(files, &http->tls, &option, err) < 0)
+		return error_prefix(err, "http: %s", option);
+	if (tls_check_time(http->tls, now_ms, err) < 0)
+		log_error("http: %s: %s", files->cert_file, err->message);
+	else if (tls_expires_ms(http->tls) - now_ms < HTTP_EXPIRES_SOON_MS)
+		log_warning("http: %s: the certificate expires in less than %d days",
+			    files->cert_file,
+			    (int)((tls_expires_ms(http->tls) - now_ms) / HTTP_DAY_MS) + 1);
+	error_reset(err);
+	return 0;
+}
+
+struct tls *http_take_tls(struct http *http)
+{
+	struct tls *tls;
+
+	pthread_mutex_lock(&http->lock);
+	tls = tls_hold(http->tls);
+	pthread_mutex_unlock(&http->lock);
+	return tls;
+}
+
+int http_set_tls(struct http *http, const struct http_tls *files,
+		 struct gantry_error *err)
+{
+	const char *option;
+	struct tls *tls, *old;
+
+	if (http->tls == NULL)
+		return gantry_fail(err, "http: TLS begins with a restart");
+	if (tls_new(files, &tls, &option, err) < 0)
+		return error_prefix(err, "http: %s", option);
+	pthread_mutex_lock(&http->lock);
+	old = http->tls;
+	http->tls = tls;
+	pthread_mutex_unlock(&http->lock);
+	tls_release(&old);
+	return 0;
+}
+
+int http_check_tls(const struct http_tls *files, int64_t now_ms,
+		   const char **option_out, struct gantry_error *err)
+{
+	struct tls *tls;
+	int rc;
+
+	if (tls_new(files, &tls, option_out, err) < 0)
+		return -1;
+	rc = tls_check_time(tls, now_ms, err);
+	tls_release(&tls);
+	if (rc == 0)
+		return 0;
+	*option_out = "cert_file";
+	return error_prefix(err, "%s", files->cert_file);
+}
+
 static int http_make_loops(struct http *http, struct http_sockets *s,
 			   struct gantry_error *err)
 {
@@ -201,12 +270,14 @@ int http_start(const struct http_options *options, struct engine *engine,
 	pthread_condattr_destroy(&attr);
 	http_set_defaults(&http->options);
 	if (http_check(&http->options, err) == 0 &&
+	    http_start_tls(http, err) == 0 &&
 	    http_open_sockets(http, &sockets, err) == 0 &&
 	    http_make_loops(http, &sockets, err) == 0 &&
 	    http_start_loops(http, err) == 0) {
 		/* not ours to keep */
 		http->options.listen = NULL;
 		http->options.sockets = NULL;
+		http->options.tls = (struct http_tls){ 0 };
 		*http_out = http;
 		return 0;
 	}
@@ -218,6 +289,17 @@ int http_start(const struct http_options *options, struct engine *engine,
 unsigned http_port(const struct http *http)
 {
 	return http->port;
+}
+
+struct http_counts http_counts(const struct http *http)
+{
+	struct http_counts counts = { 0 };
+
+	for (unsigned i = 0; i < http->n_loops; i++) {
+		counts.open += atomic_load(&http->loops[i]->open);
+		counts.cut += atomic_load(&http->loops[i]->cut);
+	}
+	return counts;
 }
 
 void http_set_graph(struct http *http, const struct graph *graph)
@@ -265,6 +347,7 @@ void http_free(struct http **http_p)
 		unlink(http->unix_path);
 	free(http->unix_path);
 	pthread_cond_destroy(&http->quiet);
+	tls_release(&http->tls);
 	pthread_mutex_destroy(&http->lock);
 	free(http);
 }

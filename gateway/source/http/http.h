@@ -60,6 +60,13 @@ struct http_ops {
 	bool any_content_type;		/* no 415: the handler looks itself */
 };
 
+/* Files in PEM; all NULL: no TLS. cert_file and key_file belong together. */
+struct http_tls {
+	const char *cert_file;		/* ours, with those that signed it */
+	const char *key_file;		/* a secret (D35) */
+	const char *client_ca_file;	/* clients need a certificate by these */
+};
+
 /* Zero means the default everywhere. */
 struct http_options {
 	const char *const *listen;	/* "127.0.0.1:8080", "[::1]:8080",
@@ -76,6 +83,7 @@ struct http_options {
 	int64_t head_timeout_ms;	/* 10 s, from the first byte */
 	int64_t body_timeout_ms;	/* 30 s, absolute; also for the answer */
 	int64_t idle_timeout_ms;	/* 60 s between two requests */
+	struct http_tls tls;		/* for TCP; unix sockets have none */
 	int64_t request_timeout_ms;	/* 30 s: the message's deadline; a late
 					   answer is still sent, and logged */
 	struct http_ops ops;
@@ -94,8 +102,30 @@ int http_start(const struct http_options *options, struct engine *engine,
 /* The port of the first TCP address, for tests and ":0"; 0 if none. */
 unsigned http_port(const struct http *http);
 
+/* Connections that are open now, and those that were cut with a last word since
+   the start (a head that never came, one that is too large). Any thread. */
+struct http_counts {
+	uint64_t open, cut;
+};
+struct http_counts http_counts(const struct http *http);
+
 /* Requests that begin from now on see this graph. Any thread. */
 void http_set_graph(struct http *http, const struct graph *graph);
+
+/*
+ * Connections that begin from now on see what these files say now. 0, or -1
+ * with err: then it stays as it was. Also -1 if http has no TLS. Any thread.
+ */
+int http_set_tls(struct http *http, const struct http_tls *files,
+		 struct gantry_error *err);
+
+/*
+ * Whether these files can be used, and are valid at that time. 0, or -1 with
+ * err and in *option_out the name of the option whose file is wrong. Any
+ * thread; cert_file and key_file are not NULL.
+ */
+int http_check_tls(const struct http_tls *files, int64_t now_ms,
+		   const char **option_out, struct gantry_error *err);
 
 /*
  * Close the listening sockets. Connections stay: what they still send within

@@ -11,4 +11,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/http/request.c gateway/source/http/request.h \
 	gateway/source/http/submit.c \
 	gateway/source/http/target.c gateway/source/http/target.h \
+	gateway/source/http/tls.c gateway/source/http/tls.h \
 	gateway/source/http/watch.c gateway/source/http/watch.h

@@ -16,7 +16,9 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/source/http/listen.h"
 #include "gateway/source/http/request.h"
+#include "gateway/source/http/tls.h"
 
 /* Above 32 KiB the library maps a connection's memory, and gives it back. */
 #define LOOP_MIN_POOL 36864u
@@ -41,7 +43,14 @@ static void loop_set_limits(struct http_loop *loop)
 static struct MHD_Daemon *loop_daemon(struct http_loop *loop)
 {
 	size_t pool = (size_t)loop->http->options.max_head * 2 + 4096;
-	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME;
+	const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+			       (loop->tls ? MHD_USE_TLS : 0);
+	/* it does not start without; each connection gets ours instead */
+	struct MHD_OptionItem certificate[] = {
+		{ loop->tls ? MHD_OPTION_HTTPS_CERT_CALLBACK : MHD_OPTION_END, 0,
+		  tls_no_certificate() },
+		{ MHD_OPTION_END, 0, NULL },
+	};
 
 	if (pool < LOOP_MIN_POOL)
 		pool = LOOP_MIN_POOL;
@@ -54,6 +63,7 @@ static struct MHD_Daemon *loop_daemon(struct http_loop *loop)
 		MHD_OPTION_UNESCAPE_CALLBACK, request_leave_raw, loop,
 		MHD_OPTION_NOTIFY_COMPLETED, request_end, loop,
 		MHD_OPTION_NOTIFY_CONNECTION, connection_notify, loop,
+		MHD_OPTION_ARRAY, certificate,
 #if MHD_VERSION >= 0x01000000
 		MHD_OPTION_CLIENT_DISCIPLINE_LVL, 2,
 #else
@@ -96,6 +106,7 @@ struct http_loop *loop_new(struct http *http, int listen_fd, unsigned max,
 	loop->http = http;
 	loop->listen_fd = listen_fd;
 	loop->max_connections = max;
+	loop->tls = http->tls != NULL && listen_port(listen_fd) != 0;
 	loop->epoll_fd = loop->wake_fd = -1;
 	loop->answered_end = &loop->answered;
 	loop->looks_raw = strcmp(MHD_get_version(), "0.9.75") == 0;

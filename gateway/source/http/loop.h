@@ -22,6 +22,7 @@
 struct http_loop {
 	struct http *http;
 	unsigned max_connections;
+	bool tls;			/* every connection */
 	struct MHD_Daemon *daemon;
 	int listen_fd;			/* -1 once closed */
 	int epoll_fd, wake_fd;
@@ -34,6 +35,7 @@ struct http_loop {
 	bool closed;			/* a connection, in this turn */
 	bool quiesced;
 	int64_t quiesced_ns;
+	_Atomic uint64_t open, cut;	/* connections: http_counts() */
 
 	/* guards what follows; taken alone */
 	pthread_mutex_t lock;
@@ -52,10 +54,14 @@ struct http {
 	struct http_loop *loops[HTTP_MAX_LOOPS];
 	pthread_t threads[HTTP_MAX_LOOPS];
 
-	pthread_mutex_t lock;		/* guards n_quiet; taken alone */
+	pthread_mutex_t lock;		/* guards n_quiet and tls; taken alone */
 	pthread_cond_t quiet;
 	unsigned n_quiet;		/* loops without a connection */
+	struct tls *tls;		/* of new connections, or NULL */
 };
+
+/* http.c: what a new connection gets; it releases it */
+struct tls *http_take_tls(struct http *http);
 
 /* loop.c */
 struct http_loop *loop_new(struct http *http, int listen_fd,

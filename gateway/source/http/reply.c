@@ -13,6 +13,7 @@
 #include "gateway/base/log.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/source/http/request.h"
+#include "gateway/source/http/tls.h"
 
 static void reply_free(void *request)
 {
@@ -135,10 +136,13 @@ void reply_cut(struct http_connection *c, const char *code)
 			     id, len, row->status == 503 ? "Retry-After: 1\r\n" : "",
 			     text);
 	/* a last word: if the socket takes no more, nobody listens */
-	if (send(c->fd, whole, strlen(whole), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (c->session != NULL)
+		tls_last_word(c->session, whole, strlen(whole));
+	else if (send(c->fd, whole, strlen(whole), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		errno = 0;
 	arena_fini(&arena);
 	shutdown(c->fd, SHUT_RDWR);
 	c->cut = true;
+	atomic_fetch_add(&c->loop->cut, 1);
 	watch_move(&c->loop->watch, &c->watched, WATCH_CUT);
 }

@@ -14,6 +14,8 @@ struct http_connection {
 	struct http_request *request;	/* the one in progress, or NULL */
 	int fd;
 	bool cut;			/* shut down by us */
+	struct tls *tls;		/* NULL: none */
+	void *session;			/* of libmicrohttpd's, with tls only */
 };
 
 enum request_state {

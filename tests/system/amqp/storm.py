@@ -78,7 +78,7 @@ class Storm:
             wait_for("%d events are fed" % due, 120, lambda: self.feeder.sent >= due,
                      0.002)
             time.sleep(self.chance.uniform(0, 0.2))
-            before = self.work()
+            before = self.wait_for_work()
             getattr(self, blow)()
             if before > 0:
                 self.counts[blow] += 1
@@ -86,6 +86,15 @@ class Storm:
                 self.idle.append(blow)
             self.struck += 1
         wait_for("all is fed", 300, lambda: self.feeder.is_done)
+
+    def wait_for_work(self):
+        """A blow falls among events; but for those that are sent there are none,
+        and a moment may be calm."""
+        end = time.monotonic() + 2
+        while True:
+            found = self.work()
+            if found > 0 or time.monotonic() > end:
+                return found
 
     def work(self):
         """Events that are not through yet, of those that were sent."""

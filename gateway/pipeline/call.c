@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call - gantry_call() of gantry/ask.h, and the calls of a message on their
+ * way. A message with calls is parked: nobody touches it until the last of them
+ * is done, whichever thread that is on, and a reader runs it on.
+ */
+#include "gateway/pipeline/call.h"
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/base/utf8.h"
+#include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/engine_private.h"
+
+/* The core's own, or those that decide where a request ends. */
+static const char *const call_own_headers[] = {
+	"authorization", "connection", "content-length", "expect", "host",
+	"te", "trailer", "traceparent", "transfer-encoding", "upgrade",
+	"x-correlation-id",
+};
+
+struct calls {
+	struct engine *engine;
+	struct gantry_message *m;
+	_Atomic unsigned left;		/* calls, and one for calls_start() */
+};
+
+void call_fini(struct call *call)
+{
+	json_decref(call->json);
+	call->json = NULL;
+	error_fini(&call->error);
+	arena_fini(&call->arena);
+}
+
+void call_fail(struct call *call, const char *code, enum gantry_dependency on,
+	       const char *format, ...)
+{
+	char text[sizeof(call->error.message)];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	error_depends(&call->error, on, "%s", text);
+	if (code != NULL)
+		gantry_retry(&call->error, code);
+	call->done(call);
+}
+
+json_t *call_json(const char *body, size_t len)
+{
+	if (len == 0 || message_json_is_deep(body, len))
+		return NULL;
+	return json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
+}
+
+static void calls_less(struct calls *calls)
+{
+	struct gantry_message *m = calls->m;
+
+	if (atomic_fetch_sub(&calls->left, 1) != 1)
+		return;
+	for (struct message_ask *ask = m->asks; ask != NULL; ask = ask->next) {
+		if (ask->kind != ASK_CALL || ask->answered)
+			continue;
+		if (ask->call->error.message[0] != '\0')
+			ask_fail(m, ask, &ask->call->error);
+		ask->answered = true;
+	}
+	readers_push(calls->engine->readers, m);
+}
+
+static void calls_done(struct call *call)
+{
+	calls_less(call->data);
+}
+
+static void calls_make(struct calls *calls, struct call *call)
+{
+	const struct call_maker *maker = &calls->engine->calls;
+
+	call->data = calls;
+	call->done = calls_done;
+	atomic_fetch_add(&calls->left, 1);
+	if (maker->make != NULL)
+		maker->make(maker->maker, call);
+	else
+		call_fail(call, NULL, GANTRY_DEPENDS_ON_NOTHING,
+			  "there is no upstream \"%s\"", call->request.upstream);
+}
+
+bool calls_start(struct engine *engine, struct gantry_message *m)
+{
+	struct calls *calls;
+	struct message_ask *ask, *next;
+	bool any = false;
+
+	for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
+		any |= ask->kind == ASK_CALL;
+	if (!any)
+		return false;
+	message_correlate(m);
+	calls = arena_alloc(&m->arena, sizeof(*calls));
+	calls->engine = engine;
+	calls->m = m;
+	atomic_init(&calls->left, 1);
+	for (ask = m->asks; ask != NULL; ask = next) {
+		next = ask->next;
+		if (ask->kind != ASK_CALL || ask->answered)
+			continue;
+		ask->call->correlation_id = m->correlation_id;
+		ask->call->traceparent = m->traceparent;
+		ask->call->deadline_ms = m->deadline_ms;
+		calls_make(calls, ask->call);
+	}
+	calls_less(calls);
+	return true;
+}
+
+static bool call_is_token(const char *text, size_t len)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < len; i++) {
+		char c = text[i], lower = c | 0x20;
+
+		if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') &&
+		    (c == '\0' || strchr(others, c) == NULL))
+			return false;
+	}
+	return len > 0;
+}
+
+static int call_check_header(const char *header, struct gantry_error *err)
+{
+	size_t name = strcspn(header, ":");
+	const char *value = header + name + 1;
+
+	if (header[name] != ':' || !call_is_token(header, name) ||
+	    strlen(value) > CALL_MAX_PATH)
+		return gantry_fail(err, "not a header \"Name: value\": \"%.64s\"",
+				   header);
+	for (; *value != '\0'; value++)
+		if ((unsigned char)*value < ' ' || *value == 0x7f)
+			return gantry_fail(err, "the header %.*s has a control character",
+					   (int)name, header);
+	for (size_t i = 0; i < ARRAY_LENGTH(call_own_headers); i++)
+		if (strlen(call_own_headers[i]) == name &&
+		    strncasecmp(header, call_own_headers[i], name) == 0)
+			return gantry_fail(err, "the header %.*s is Gantry's own",
+					   (int)name, header);
+	return 0;
+}
+
+static int call_check_path(const char *path, struct gantry_error *err)
+{
+	size_t len = path != NULL ? strlen(path) : 0;
+
+	if (len > 0 && *path == '/' && strpbrk(path, " #") == NULL &&
+	    utf8_is_printable_ascii(path, len, CALL_MAX_PATH))
+		return 0;
+	return gantry_fail(err, "a call's path begins with /, is percent-encoded "
+			   "and has at most %u bytes", CALL_MAX_PATH);
+}
+
+static int call_check(const struct gantry_request *r, struct gantry_error *err)
+{
+	unsigned n = 0;
+
+	if (r->upstream == NULL || !utf8_is_id(r->upstream, strlen(r->upstream), 64))
+		return gantry_fail(err, "a call needs the name of an upstream");
+	if (r->method != NULL && (strlen(r->method) > 16 ||
+				  !call_is_token(r->method, strlen(r->method))))
+		return gantry_fail(err, "not a method: \"%.32s\"", r->method);
+	if (r->body_len > CALL_MAX_BODY)
+		return gantry_fail(err, "the body of a call has at most %u bytes",
+				   CALL_MAX_BODY);
+	for (; r->headers != NULL && r->headers[n] != NULL; n++) {
+		if (n == CALL_MAX_HEADERS)
+			return gantry_fail(err, "a call has at most %u headers",
+					   CALL_MAX_HEADERS);
+		if (call_check_header(r->headers[n], err) < 0)
+			return -1;
+	}
+	return call_check_path(r->path, err);
+}
+
+/* A copy that lives as long as the message; the body's length is in it. */
+static struct gantry_request call_copy(struct arena *arena,
+				       const struct gantry_request *from)
+{
+	struct gantry_request to = { .size = sizeof(to) };
+	const char **headers;
+	unsigned n = 0;
+
+	to.upstream = arena_text(arena, from->upstream);
+	to.method = arena_text(arena, from->method != NULL ? from->method : "GET");
+	to.path = arena_text(arena, from->path);
+	to.want_json = from->want_json;
+	while (from->headers != NULL && from->headers[n] != NULL)
+		n++;
+	headers = arena_zero(arena, (n + 1) * sizeof(*headers));
+	for (unsigned i = 0; i < n; i++)
+		headers[i] = arena_text(arena, from->headers[i]);
+	to.headers = headers;
+	if (from->body != NULL) {
+		to.body_len = from->body_len > 0 ? from->body_len : strlen(from->body);
+		to.body = arena_text_n(arena, from->body, to.body_len);
+	}
+	return to;
+}
+
+static bool call_same_headers(const char *const *a, const char *const *b)
+{
+	for (; *a != NULL && *b != NULL; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return *a == *b;
+}
+
+static bool call_same(const struct gantry_request *a, const struct gantry_request *b)
+{
+	return strcmp(a->upstream, b->upstream) == 0 &&
+	       strcmp(a->method, b->method) == 0 && strcmp(a->path, b->path) == 0 &&
+	       a->want_json == b->want_json && a->body_len == b->body_len &&
+	       (a->body == NULL) == (b->body == NULL) &&
+	       (a->body == NULL || memcmp(a->body, b->body, a->body_len) == 0) &&
+	       call_same_headers(a->headers, b->headers);
+}
+
+const struct gantry_answer *gantry_call(struct gantry_message *m,
+					const struct gantry_request *request,
+					struct gantry_error *err)
+{
+	struct gantry_request copy;
+	struct message_ask *ask;
+
+	if (call_check(request, err) < 0)
+		return NULL;
+	copy = call_copy(&m->arena, request);
+	for (ask = m->asks; ask != NULL; ask = ask->next)
+		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &copy))
+			return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
+	ask = ask_add(m, ASK_CALL, err);
+	if (ask == NULL)
+		return NULL;
+	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
+	ask->call->request = copy;
+	return NULL;
+}
+
+const char *gantry_answer_header(const struct gantry_answer *answer,
+				 const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *const *h = answer->headers; h != NULL && *h != NULL; h++)
+		if (strncasecmp(*h, name, len) == 0 && (*h)[len] == ':')
+			return *h + len + 1 + strspn(*h + len + 1, " \t");
+	return NULL;
+}
+
+const char *gantry_escape(struct gantry_message *m, const char *text)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	bool dots = strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+	char *out = arena_alloc(&m->arena, 3 * strlen(text) + 1), *to = out;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text, lower = c | 0x20;
+
+		if ((c >= '0' && c <= '9') || (lower >= 'a' && lower <= 'z' && c < 0x80) ||
+		    (strchr("-_~", c) != NULL) || (c == '.' && !dots)) {
+			*to++ = (char)c;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[c >> 4];
+		*to++ = digits[c & 15];
+	}
+	*to = '\0';
+	return out;
+}

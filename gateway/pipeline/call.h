@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * call - one request to an upstream and what came of it. Who makes calls
+ * registers by struct call_maker, so that nothing here knows of networks.
+ */
+#ifndef PIPELINE_CALL_H
+#define PIPELINE_CALL_H
+
+#include <gantry/ask.h>
+
+#include "gateway/base/arena.h"
+#include "gateway/base/error.h"
+
+#define CALL_MAX_BODY (16u << 20)
+#define CALL_MAX_PATH 8192u
+#define CALL_MAX_HEADERS 32u
+
+struct call {
+	/* set by who wants it; all lives until done */
+	struct gantry_request request;	/* checked; method is never NULL */
+	const char *correlation_id;	/* or NULL */
+	const char *traceparent;	/* or NULL */
+	int64_t deadline_ms;		/* steady clock; 0: the upstream's own */
+	/* It is over: once, on any thread, also from inside make(). Must not
+	   block. */
+	void (*done)(struct call *call);
+	void *data;
+	/* what came of it; in arena, which call_fini() frees */
+	struct arena arena;
+	struct gantry_answer answer;	/* if error has no message */
+	json_t *json;
+	struct gantry_error error;
+	struct call *next;		/* in a list of whoever has it */
+};
+
+/* What the floor above registers at the engine. */
+struct call_maker {
+	/* Make a call; done() says how it went. Never blocks. */
+	void (*make)(void *maker, struct call *call);
+	void *maker;
+};
+
+void call_fini(struct call *call);
+
+/* Fail it and say so. */
+void call_fail(struct call *call, const char *code, enum gantry_dependency on,
+	       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* The JSON of a body, as strict as that of a request (D34); NULL if it is none. */
+json_t *call_json(const char *body, size_t len);
+
+struct engine;
+struct gantry_message;
+/*
+ * Make all calls that m still waits for. False: there are none. Else the
+ * readers get m back when the last is done, perhaps before this returns.
+ */
+bool calls_start(struct engine *engine, struct gantry_message *m);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* transfer - see transfer.h. */
+#include "gateway/upstream/transfer.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "gateway/base/memory.h"
+#include "gateway/upstream/retry.h"
+
+#define TRANSFER_MAX_LINES 100u
+#define TRANSFER_MAX_HEAD (64u << 10)
+/* What the other side may close while we think of using it. */
+#define TRANSFER_IDLE_S 30L
+
+static size_t transfer_too_large(struct transfer *t)
+{
+	t->too_large = true;
+	return 0;
+}
+
+/* Each status line begins a head anew: 100 Continue comes before the answer. */
+static size_t transfer_take_line(char *bytes, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t len = size * n, cut = len;
+
+	t->head_len += len;
+	if (t->head_len > TRANSFER_MAX_HEAD)
+		return transfer_too_large(t);
+	if (len > 5 && strncmp(bytes, "HTTP/", 5) == 0)
+		t->n_lines = 0;
+	while (cut > 0 && strchr(" \t\r\n", bytes[cut - 1]) != NULL)
+		cut--;
+	/* behind the body come trailers, which nobody asked for */
+	if (cut == 0 || t->body != NULL || memchr(bytes, ':', cut) == NULL ||
+	    strncmp(bytes, "HTTP/", 5) == 0)
+		return len;
+	if (t->n_lines == TRANSFER_MAX_LINES)
+		return transfer_too_large(t);
+	t->lines[t->n_lines++] = arena_text_n(&t->call->arena, bytes, cut);
+	return len;
+}
+
+static size_t transfer_take(char *bytes, size_t size, size_t n, void *ctx)
+{
+	struct transfer *t = ctx;
+	size_t len = size * n, room = t->room;
+
+	if (len > (size_t)t->upstream->max_response - t->len)
+		return transfer_too_large(t);
+	while (t->len + len + 1 > room)
+		room = room == 0 ? 4096 : room * 2;
+	if (room != t->room) {
+		t->body = arena_extend(&t->call->arena, t->body, t->room, room);
+		t->room = room;
+	}
+	memcpy(t->body + t->len, bytes, len);
+	t->len += len;
+	return len;
+}
+
+static void transfer_header(struct transfer *t, const char *header)
+{
+	struct curl_slist *list = curl_slist_append(t->headers, header);
+
+	if (list == NULL)
+		abort();
+	t->headers = list;
+}
+
+static bool transfer_has_header(const struct call *call, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (const char *const *h = call->request.headers; *h != NULL; h++)
+		if (strncasecmp(*h, name, len) == 0 && (*h)[len] == ':')
+			return true;
+	return false;
+}
+
+/* "Name: " is a header that libcurl leaves out; "Name;" is an empty one. */
+static void transfer_own_header(struct transfer *t, const char *header)
+{
+	size_t name = strcspn(header, ":");
+	const char *value = header + name + 1;
+
+	if (value[strspn(value, " \t")] != '\0') {
+		transfer_header(t, header);
+	} else {
+		AUTO_FREE char *empty = memory_format("%.*s;", (int)name, header);
+
+		transfer_header(t, empty);
+	}
+}
+
+static void transfer_headers(struct transfer *t, const char *authorization)
+{
+	const struct call *call = t->call;
+
+	for (const char *const *h = call->request.headers; *h != NULL; h++)
+		transfer_own_header(t, *h);
+	if (call->correlation_id != NULL) {
+		AUTO_FREE char *id = memory_format("X-Correlation-ID: %s",
+						   call->correlation_id);
+
+		transfer_header(t, id);
+	}
+	if (call->traceparent != NULL) {
+		AUTO_FREE char *trace = memory_format("traceparent: %s",
+						      call->traceparent);
+
+		transfer_header(t, trace);
+	}
+	if (authorization != NULL)
+		transfer_header(t, authorization);
+	if (!transfer_has_header(call, "Accept"))
+		transfer_header(t, "Accept: application/json");
+	if (!transfer_has_header(call, "Content-Type"))
+		transfer_header(t, call->request.body != NULL ?
+				"Content-Type: application/json" : "Content-Type:");
+	transfer_header(t, "Expect:");
+}
+
+static void transfer_set_method(struct transfer *t)
+{
+	const struct gantry_request *r = &t->call->request;
+	CURL *curl = t->curl;
+
+	if (strcmp(r->method, "HEAD") == 0) {
+		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+		return;
+	}
+	if (r->body != NULL || strcmp(r->method, "POST") == 0 ||
+	    strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0) {
+		curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
+		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
+	}
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
+	/*
+	 * libcurl sends a request again if a kept connection closes under it,
+	 * whatever its method is: then the first may have been carried out.
+	 */
+	if (!retry_is_safe(r))
+		curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+static void transfer_set_tls(struct transfer *t)
+{
+	const struct config_upstream *u = t->upstream;
+	CURL *curl = t->curl;
+
+	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, u->verify != CONFIG_VERIFY_NONE ? 1L : 0L);
+	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, u->verify == CONFIG_VERIFY_FULL ? 2L : 0L);
+	if (u->ca_file != NULL)
+		curl_easy_setopt(curl, CURLOPT_CAINFO, u->ca_file);
+	if (u->cert_file != NULL) {
+		curl_easy_setopt(curl, CURLOPT_SSLCERT, u->cert_file);
+		curl_easy_setopt(curl, CURLOPT_SSLKEY, u->key_file);
+	}
+}
+
+static void transfer_set(struct transfer *t)
+{
+	const struct config_upstream *u = t->upstream;
+	size_t len = strlen(u->url);
+	AUTO_FREE char *url = NULL;
+	CURL *curl = t->curl;
+
+	while (len > 0 && u->url[len - 1] == '/')
+		len--;
+	url = memory_format("%.*s%s", (int)len, u->url, t->call->request.path);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_timeout);
+	curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, TRANSFER_IDLE_S);
+	curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)u->max_response);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->reason);
+	curl_easy_setopt(curl, CURLOPT_USERAGENT, "gantry/" VERSION_TEXT);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, transfer_take_line);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, transfer_take);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+}
+
+CURL *transfer_begin(struct transfer *t, const char *authorization)
+{
+	assert(t->curl == NULL);
+	arena_reset(&t->call->arena);
+	t->lines = arena_zero(&t->call->arena,
+			      (TRANSFER_MAX_LINES + 1) * sizeof(*t->lines));
+	t->n_lines = 0;
+	t->head_len = t->len = t->room = 0;
+	t->body = NULL;
+	t->too_large = false;
+	t->reason[0] = '\0';
+	t->curl = curl_easy_init();
+	if (t->curl == NULL)
+		abort();
+	transfer_headers(t, authorization);
+	transfer_set(t);
+	transfer_set_tls(t);
+	transfer_set_method(t);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
+	return t->curl;
+}
+
+/* Without the address: the caller of ours may hear it. */
+static void transfer_why(const struct transfer *t, CURLcode code,
+			 struct transfer_end *end)
+{
+	end->transient = true;
+	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
+		end->transient = false;
+		snprintf(end->text, sizeof(end->text), "the answer is larger than %"
+			 PRId64 " bytes", t->upstream->max_response);
+	} else if (code == CURLE_OPERATION_TIMEDOUT) {
+		snprintf(end->text, sizeof(end->text), "no answer within %" PRId64 " ms",
+			 t->timeout_ms);
+	} else if (code == CURLE_COULDNT_RESOLVE_HOST) {
+		strcpy(end->text, "its host cannot be found");
+	} else if (code == CURLE_COULDNT_CONNECT) {
+		strcpy(end->text, "cannot be connected to");
+	} else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
+		   code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE) {
+		strcpy(end->text, "the connection broke");
+	} else {
+		end->transient = code == CURLE_SSL_CONNECT_ERROR ||
+				 code == CURLE_WEIRD_SERVER_REPLY;
+		snprintf(end->text, sizeof(end->text), "%s", *t->reason != '\0' ?
+			 t->reason : curl_easy_strerror(code));
+	}
+}
+
+void transfer_end(struct transfer *t, CURLcode code, struct transfer_end *end_out)
+{
+	curl_off_t after = 0;
+	long status = 0;
+
+	*end_out = (struct transfer_end){ 0 };
+	if (code == CURLE_OK) {
+		curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+		curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &after);
+		end_out->status = (int)status;
+		end_out->after_ms = after > INT32_MAX ? INT32_MAX : (int64_t)after * 1000;
+	} else {
+		transfer_why(t, code, end_out);
+	}
+	curl_easy_cleanup(t->curl);
+	curl_slist_free_all(t->headers);
+	t->curl = NULL;
+	t->headers = NULL;
+}
+
+int transfer_answer(struct transfer *t, int status)
+{
+	struct call *call = t->call;
+	const char *body = "";
+
+	t->lines[t->n_lines] = NULL;
+	if (t->body != NULL) {
+		t->body[t->len] = '\0';
+		body = t->body;
+	}
+	call->json = call_json(body, t->len);
+	call->answer = (struct gantry_answer){
+		.size = sizeof(call->answer), .status = status, .headers = t->lines,
+		.body = body, .body_len = t->len, .json = call->json,
+	};
+	return call->request.want_json && status >= 200 && status < 300 &&
+	       call->json == NULL ? -1 : 0;
+}

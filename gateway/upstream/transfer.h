@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * transfer - one try of a call over HTTP/1.1: libcurl is told what to send and
+ * what not to do, and what came back is taken within its bounds. It knows no
+ * retries and no breakers.
+ */
+#ifndef UPSTREAM_TRANSFER_H
+#define UPSTREAM_TRANSFER_H
+
+#include <curl/curl.h>
+
+#include "gateway/config/config.h"
+#include "gateway/pipeline/call.h"
+
+struct transfer {
+	const struct config_upstream *upstream;
+	struct call *call;
+	int64_t timeout_ms;		/* of this try */
+	CURL *curl;			/* NULL: none is under way */
+	struct curl_slist *headers;
+	const char **lines;		/* of the answer's head, in the call's arena */
+	unsigned n_lines;
+	size_t head_len;
+	char *body;			/* in the call's arena */
+	size_t len, room;
+	bool too_large;
+	char reason[CURL_ERROR_SIZE];
+};
+
+struct transfer_end {
+	int status;			/* 0: there is no answer */
+	bool transient;			/* no answer: the next try may have one */
+	int64_t after_ms;		/* Retry-After; 0: not said */
+	char text[256];			/* no answer: why */
+};
+
+/*
+ * Make the handle that curl is to work on; authorization is a whole header or
+ * NULL. What an earlier try left in the call's arena is gone.
+ */
+CURL *transfer_begin(struct transfer *transfer, const char *authorization);
+
+/* What curl said of it. The handle has left its multi handle. */
+void transfer_end(struct transfer *transfer, CURLcode code,
+		  struct transfer_end *end_out);
+
+/* The answer into the call. -1: a 2xx was to be JSON and is none. */
+int transfer_answer(struct transfer *transfer, int status);
+
+#endif

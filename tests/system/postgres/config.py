@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What gantry check says about storage: {plugin: postgres, ...}, word for word,
+and the ways to the server: a service file, a passfile, a socket, a schema."""
+import json
+import os
+import subprocess
+import sys
+
+import _path    # noqa: F401
+import postgres
+import tap
+from gantry import PROGRAM
+from load import gateway
+
+
+def storage(g, options):
+    """Writes it as the whole of storage; the line on which it stands."""
+    text = g.configuration("").replace(g.store.options,
+                                       "{plugin: postgres, %s}" % options)
+    g.write("other.yaml", text.encode())
+    lines = text.splitlines()
+    return next(n for n, line in enumerate(lines, 1) if line.startswith("storage:"))
+
+
+def check(g, options):
+    """The errors that gantry check has, without the place but for the line."""
+    line = storage(g, options)
+    done = subprocess.run([PROGRAM, "check", "--config", g.path("other.yaml")] +
+                          g.folders(), capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 2), done
+    begin = "other.yaml:%d:" % line
+    errors = []
+    for said in done.stderr.splitlines():
+        if said.startswith(begin):
+            errors.append(said[len(begin):].partition(": ")[2])
+    assert bool(errors) == (done.returncode == 2), done
+    return errors
+
+
+def test_passwords(g):
+    for name in ("password", "sslpassword"):
+        assert check(g, "conninfo: 'host=127.0.0.1 %s=secret'" % name) == [
+            "storage: conninfo: must not hold a password (%s): use passfile= or a "
+            "service file" % name]
+    assert check(g, "conninfo: postgresql://gantry:secret@127.0.0.1/gantry") == [
+        "storage.conninfo: a password must not stand in a URL; put it into a file "
+        "and name that by an option that ends in _file"]
+
+
+def test_what_libpq_does_not_know(g):
+    assert check(g, "conninfo: 'hots=127.0.0.1'") == [
+        'storage: conninfo: invalid connection option "hots"']
+    assert check(g, "conninfo: 'host'") == [
+        'storage: conninfo: missing "=" after "host" in connection info string']
+
+
+def test_options(g):
+    conninfo = "conninfo: host=a, "
+    assert check(g, "schema: gantry") == ["storage.conninfo: missing"]
+    assert check(g, conninfo + "lock_timeout: 5s, statement_timeout: 5s") == [
+        "storage: lock_timeout: must be below statement_timeout"]
+    assert check(g, conninfo + "schema: 'a\"b'") == [
+        "storage: schema: must be letters, digits, _ and -"]
+    assert check(g, conninfo + "schema: pg_mine") == [
+        "storage: schema: names that begin with pg_ are PostgreSQL's own"]
+    assert len(check(g, conninfo + "lanes: 17")) == 1
+    assert len(check(g, conninfo + "readers: 0")) == 1
+
+
+def works(g, options, env=None):
+    """A gateway with these options takes and gives."""
+    storage(g, options)
+    os.rename(g.path("other.yaml"), g.path("gantry.yaml"))
+    g.launch = {"env": dict(os.environ, **(env or {}))}
+    g.start()
+    item = g.item(10)
+    g.allocate(item, 3)
+    assert g.quantities(item) == (10, 3)
+    assert g.stop() == 0
+    g.launch = {}
+
+
+def test_a_socket(g):
+    p = g.store.server
+    works(g, "conninfo: 'host=%s port=%d dbname=%s user=gantry'" % (
+        p.folder, p.port, g.store.name))
+
+
+def test_a_uri(g):
+    works(g, "conninfo: 'postgresql://gantry@127.0.0.1:%d/%s?application_name=shop'"
+          % (g.store.server.port, g.store.name))
+
+
+def test_a_service_and_a_passfile(g):
+    """The server asks for a password, and it stands in a file."""
+    p = g.store.server
+    with p.client() as c:
+        c.run("create role guarded login password 'not in any log'")
+        c.run('grant all on database "%s" to guarded' % g.store.name)
+        c.run("grant gantry to guarded")
+    with open(p.path("data/pg_hba.conf"), "r+") as f:
+        before = f.read()
+        f.seek(0)
+        f.write("host all guarded 127.0.0.1/32 scram-sha-256\n" + before)
+    with p.client() as c:
+        c.run("select pg_reload_conf()")
+    g.write("pass", b"127.0.0.1:%d:*:guarded:not in any log\n" % p.port, 0o600)
+    g.write("services", ("[shop]\nhost=127.0.0.1\nport=%d\ndbname=%s\nuser=guarded\n"
+                         "passfile=%s\n" % (p.port, g.store.name,
+                                            g.path("pass"))).encode())
+    works(g, "schema: guarded, conninfo: 'host=127.0.0.1 port=%d dbname=%s "
+          "user=guarded passfile=%s'" % (p.port, g.store.name, g.path("pass")))
+    works(g, "schema: guarded, conninfo: service=shop",
+          {"PGSERVICEFILE": g.path("services")})
+    with open(g.path("log")) as f:
+        assert "not in any log" not in f.read()
+
+
+def test_a_wrong_password(g):
+    p = g.store.server
+    g.write("pass", b"127.0.0.1:%d:*:guarded:wrong\n" % p.port, 0o600)
+    storage(g, "conninfo: 'host=127.0.0.1 port=%d dbname=%s user=guarded passfile=%s'"
+            % (p.port, g.store.name, g.path("pass")))
+    done = subprocess.run([PROGRAM, "serve", "--config", g.path("other.yaml")] +
+                          g.folders(), capture_output=True, text=True, timeout=20)
+    assert done.returncode == 1, done
+    assert json.loads(done.stderr)["message"] == (
+        'storage: %s: connection to server at "127.0.0.1", port %d failed: FATAL:  '
+        'password authentication failed for user "guarded" password retrieved from '
+        'file "%s"' % (g.store.place, p.port, g.path("pass"))), done
+
+
+def main():
+    if postgres.missing():
+        print("1..0 # SKIP " + postgres.missing())
+        sys.exit(77)
+    # not started: each test does, with what it says
+    with postgres.Postgres() as p:
+        g = gateway(p, "config")
+        try:
+            failed = tap.run_all(g)
+        finally:
+            g.__exit__(None, None, None)
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()
