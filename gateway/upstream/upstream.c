@@ -158,7 +158,7 @@ static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
 }
 
 /* Whatever stops a try that is not to be begun: the last one's reason counts. */
-static void job_refuse(struct job *job)
+static void job_refuse(struct job *job, int64_t wait_ms)
 {
 	char text[160];
 
@@ -168,6 +168,7 @@ static void job_refuse(struct job *job)
 	}
 	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
 		 guard_name(job->up->guard));
+	job->call->error.wait_ms = wait_ms;
 	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", text);
 }
 
@@ -199,7 +200,7 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 	if (job_authorize(job, &authorization) < 0)
 		return;
 	if (up->guard != NULL && !guard_permit(up->guard, &job->permit, &wait)) {
-		job_refuse(job);
+		job_refuse(job, wait);
 		return;
 	}
 	job->try_ms = now;
