@@ -6,7 +6,7 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/message.h sdk/gantry/option.h \
 	sdk/gantry/outcome.h sdk/gantry/plugin.h sdk/gantry/storage.h \
 	sdk/gantry/write.h
-dist_gantryinclude_HEADERS += sdk/gantry/breaker.h
+dist_gantryinclude_HEADERS += sdk/gantry/breaker.h sdk/gantry/document.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
 

@@ -52,9 +52,12 @@ BROKER_TESTS += tests/system/observe/events.py
 EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
 	tests/system/observe/alerts-test.yaml
 SYSTEM_TESTS += tests/system/upstream/orders.py
+SYSTEM_TESTS += tests/system/upstream/orders.py tests/system/upstream/keys.py \
+	tests/system/upstream/tls.py
 BROKER_TESTS += tests/system/upstream/events.py
 EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
 	tests/system/postgres/planner.py tests/system/postgres/config.py
+SYSTEM_TESTS += tests/system/replicas/with_file.py
 # And a RabbitMQ, with three gateways.
 POSTGRES_TESTS += tests/system/replicas/storm.py
 EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
@@ -93,7 +96,12 @@ THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
 	tests/handlers/rate_limit tests/system/http_guard_tls.py
 THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
 	tests/system/observe/metrics.py
+	tests/system/amqp/tables.py tests/system/amqp/consume.py \
+	tests/unit/call tests/unit/upstream tests/system/upstream/orders.py \
+	tests/system/upstream/keys.py
 
+THREADED_TESTS += tests/unit/commit_lanes tests/unit/commit_replica \
+	tests/unit/commit_random
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

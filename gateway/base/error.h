@@ -9,6 +9,7 @@
 #define BASE_ERROR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <gantry/error.h>
 
@@ -16,6 +17,7 @@ struct gantry_error {
 	const char *code;	/* NULL: none yet; points into code_text */
 	enum gantry_dependency dependency;
 	bool permanent;		/* trying again is in vain, whoever fails by it */
+	int64_t wait_ms;	/* before trying again; 0: not known */
 	char message[512];
 	char code_text[64];
 	char *details;		/* JSON text or NULL; malloc */

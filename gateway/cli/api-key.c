@@ -190,11 +190,11 @@ static int api_key_append(const char *path, const char *line, struct gantry_erro
 static int api_key_new(const struct api_key_options *o, const struct gantry_auth *auth,
 		       struct gantry_error *err)
 {
-	const struct gantry_enrollment issue = GANTRY_ENROLLMENT(
+	const struct gantry_enrolment who = GANTRY_ENROLMENT(
 		.name = o->name, .roles = o->roles,
 		.until_ms = o->ttl_ms > 0 ? clock_now_ms() + o->ttl_ms : 0);
 	char key[GANTRY_TOKEN_SIZE], line[GANTRY_TOKEN_SIZE];
-	int rc = auth->enroll(&issue, key, line, err);
+	int rc = auth->enroll(&who, key, line, err);
 
 	if (rc == 0 && o->file != NULL)
 		rc = api_key_append(o->file, line, err);

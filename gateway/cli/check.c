@@ -17,6 +17,7 @@
 #include "gateway/pipeline/graph.h"
 #include "gateway/source/amqp/topology.h"
 #include "gateway/source/http/http.h"
+#include "gateway/upstream/upstream.h"
 
 static const char check_usage[] =
 	"usage: gantry check [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
@@ -38,6 +39,7 @@ struct check_library {
 
 static const struct check_library check_libraries[] = {
 	{ "jansson", jansson_version_str },
+	{ "libcurl", upstream_library },
 	{ "libmicrohttpd", http_library },
 	{ "librabbitmq", broker_library },
 	{ "libyaml", yaml_version },

@@ -15,7 +15,7 @@
 #include "gateway/conform/conform.h"
 #include "gateway/plugin/instance.h"
 
-enum { INSTANCES = 8, EFFORT = 4, HANGS_S = 120 };
+enum { INSTANCES = 8, EFFORT = 3, HANGS_S = 120 };
 
 struct test {
 	const struct plugins_test_options *options;
@@ -274,7 +274,7 @@ static int test_kit(struct test *t)
 		.open_copy = test_place(t->plugin) != NULL ? test_open_copy : NULL,
 	};
 	const struct conform_how how = {
-		.only = o->only, .seed = o->seed,
+		.only = o->only, .seed = o->seed, .disturb = o->disturb,
 		.effort = o->effort > 0 ? o->effort : EFFORT,
 		.begins = test_begins, .told = test_told, .context = t,
 	};

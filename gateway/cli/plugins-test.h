@@ -13,6 +13,7 @@ struct plugins_test_options {
 	const char *plugin;	/* a short name or a path */
 	struct sets sets;
 	const char *only;	/* checks whose names begin so, or NULL */
+	const char *disturb;	/* a command, or NULL */
 	uint64_t seed;		/* 0: by the clock */
 	unsigned effort;	/* 0: the usual */
 	bool json;

@@ -19,13 +19,15 @@ static const char plugins_usage[] =
 	"usage: gantry plugins list [--plugins DIR] [--json]\n"
 	"       gantry plugins describe NAME [--plugins DIR] [--json]\n"
 	"       gantry plugins test-storage NAME [--set KEY=VALUE]... [--only CHECK]\n"
-	"                  [--effort N] [--seed N] [--plugins DIR] [--json]\n"
+	"                  [--effort N] [--seed N] [--disturb COMMAND] [--plugins DIR]\n"
+	"                  [--json]\n"
 	"List the plugins, say what one can be told and what it offers, or prove that\n"
 	"a storage keeps the contract: on a store of its own, in which it leaves rows.\n"
 	"  --set KEY=VALUE  an option of the storage\n"
 	"  --only CHECK     only checks whose names begin so\n"
-	"  --effort N       how much of what is random, 1 to 100 (default: 4)\n"
+	"  --effort N       how much of what is random, 1 to 100 (default: 3)\n"
 	"  --seed N         repeats what was random\n"
+	"  --disturb COMMAND  takes the store away for a moment, again and again\n"
 	"Exit status: 0 ok, 1 a plugin cannot be loaded or does not keep the contract,\n"
 	"2 wrong usage.\n";
 
@@ -250,6 +252,9 @@ static int plugins_take(int key, struct plugins_options *o)
 		status = plugins_number("--effort", 100, &effort);
 		o->test.effort = (unsigned)effort;
 		break;
+	case 'D':
+		o->test.disturb = optarg;
+		break;
 	case 'r':
 		return plugins_number("--seed", INT64_MAX, &o->test.seed);
 	default:
@@ -267,6 +272,7 @@ static int plugins_parse(int argc, char **argv, struct plugins_options *o)
 		{ "only", required_argument, NULL, 'o' },
 		{ "effort", required_argument, NULL, 'e' },
 		{ "seed", required_argument, NULL, 'r' },
+		{ "disturb", required_argument, NULL, 'D' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

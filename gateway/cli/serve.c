@@ -29,6 +29,7 @@
 #include "gateway/source/amqp/publisher.h"
 #include "gateway/source/http/http.h"
 #include "gateway/source/schedule.h"
+#include "gateway/upstream/documents.h"
 #include "gateway/upstream/upstream.h"
 
 /* What requests under way get to finish before the daemon stops anyway. */
@@ -59,6 +60,8 @@ struct serve {
 	struct committer *committer;
 	struct breakers *breakers;
 	struct upstreams *upstreams;
+	struct call_maker calls;
+	struct documents *documents;
 	struct engine *engine;
 	struct publisher *publisher;
 	struct consumer *consumer;
@@ -182,8 +185,9 @@ static void serve_start_engine(struct serve *s)
 							   s->committer });
 	s->breakers = breakers_new(s->graph);
 	s->upstreams = upstreams_start(s->config, s->graph, s->breakers);
-	engine_set_calls(s->engine, &(struct call_maker){ upstreams_make,
-							  s->upstreams });
+	s->calls = (struct call_maker){ upstreams_make, s->upstreams };
+	engine_set_calls(s->engine, &s->calls);
+	s->documents = documents_start(s->graph, &s->calls);
 }
 
 static void serve_start_publisher(struct serve *s)
@@ -412,6 +416,7 @@ static void serve_stop(struct serve *s)
 	schedule_free(&s->schedule);
 	consumer_free(&s->consumer);
 	engine_free(&s->engine);
+	documents_stop(&s->documents);
 	upstreams_stop(&s->upstreams);
 	breakers_free(&s->breakers);
 	/* what it has confirmed is deleted by the committer's last unit */

@@ -313,7 +313,9 @@ int storage_copy_main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct storage_copy c = { .to = { NULL, PRESETDIR, PLUGINDIR, false } };
+	struct storage_copy c = {
+		.to = { .presets = PRESETDIR, .plugins = PLUGINDIR },
+	};
 	int key;
 
 	c.source.options = c.to;

@@ -81,7 +81,8 @@ static int storage_verify(struct open *open, const struct common_options *option
 	if (copy_refuse_half(&open->store, &err) < 0 ||
 	    stock_verify(&open->store, storage_found, &f, &err) < 0 ||
 	    commit_verify(&open->store, storage_found, &f, &err) < 0 ||
-	    verify_dead_letters(&open->store, storage_found, &f, &err) < 0) {
+	    verify_dead_letters(&open->store, storage_found, &f, &err) < 0 ||
+	    verify_references(&open->store, storage_found, &f, &err) < 0) {
 		fprintf(stderr, "gantry: storage: %s\n", err.message);
 		json_decref(f.list);
 		status = COMMON_FAILED;

@@ -23,5 +23,6 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/schema.c gateway/commit/schema.h \
 	gateway/commit/unit.c gateway/commit/unit.h \
 	gateway/commit/verify_dead_letters.c \
+	gateway/commit/verify_references.c \
 	gateway/commit/verify.c gateway/commit/verify.h
 gateway_libcore_a_SOURCES += gateway/commit/counted.c

@@ -25,4 +25,10 @@ int verify_dead_letters(const struct query_store *store,
 				      const char *row, const char *what),
 			void *ctx, struct gantry_error *err);
 
+/* The same for I3: the rows that a row names by their refs are there. */
+int verify_references(const struct query_store *store,
+		      void (*found)(void *ctx, const char *invariant,
+				    const char *row, const char *what),
+		      void *ctx, struct gantry_error *err);
+
 #endif

@@ -159,6 +159,23 @@ static int backup_opened(struct kit *k, const struct backup *b)
 	return failed;
 }
 
+/* As the command line makes it, beside the daemon. */
+static int backup_looking(struct kit *k, struct backup *b)
+{
+	enum gantry_stored stored = GANTRY_BROKEN;
+	void *self;
+
+	snprintf(b->path, sizeof(b->path), "%s/other", b->folder);
+	error_reset(&k->err);
+	if (k->ops->open(k->ops->context, &self, &k->err) < 0)
+		return kit_fail(k, "open to look: %s", k->err.message);
+	stored = k->st->prepare(self, k->schema, GANTRY_PREPARE_LOOK, &k->err);
+	if (stored == GANTRY_STORED)
+		stored = k->st->backup(self, b->path, &k->err);
+	k->ops->close(k->ops->context, self);
+	return kit_want(k, stored, GANTRY_STORED, "a backup by one that looks");
+}
+
 static int backup_all(struct kit *k, struct backup *b)
 {
 	const struct kit_crowd crowd = { .run = backup_work, .watch = backup_take,
@@ -169,6 +186,8 @@ static int backup_all(struct kit *k, struct backup *b)
 	if (k->ops->open_copy == NULL)
 		return kit_skip(k, "it is made, and nothing overwritten, but nobody knows how "
 				"to open it");
+	if (backup_opened(k, b) < 0 || backup_looking(k, b) < 0)
+		return -1;
 	return backup_opened(k, b);
 }
 

@@ -25,6 +25,7 @@ static const struct kit_check *const conform_lists[] = {
 	kit_checks_unit, kit_checks_scan, kit_checks_pages, kit_checks_model,
 	kit_checks_race, kit_checks_claim, kit_checks_lock, kit_checks_several,
 	kit_checks_look, kit_checks_reopen, kit_checks_backup, kit_checks_crash,
+	kit_checks_disturb,
 };
 
 static const struct kit_check *conform_at(size_t n)
@@ -86,8 +87,12 @@ static int conform_check(struct kit *k, const struct kit_check *check,
 	return outcome < 0;
 }
 
-static bool conform_wanted(const struct conform_how *how, const char *name)
+static bool conform_wanted(const struct conform_how *how, const struct kit_check *c)
 {
+	const char *name = c->name;
+
+	if (c->needs == NEEDS_DISTURB && how->disturb == NULL)
+		return false;
 	return how->only == NULL || strncmp(name, how->only, strlen(how->only)) == 0;
 }
 
@@ -97,7 +102,7 @@ static int conform_all(struct kit *k, const struct conform_how *how)
 	int failures = 0;
 
 	for (size_t i = 0; (c = conform_at(i)) != NULL; i++) {
-		if (c->run != conform_open && !conform_wanted(how, c->name))
+		if (c->run != conform_open && !conform_wanted(how, c))
 			continue;
 		failures += conform_check(k, c, how);
 		if (c->run == conform_open && k->self == NULL)
@@ -111,6 +116,7 @@ int conform_run_how(const struct conform_ops *ops, const struct conform_how *how
 	struct kit k = { .ops = ops, .st = ops->storage,
 			 .schema = &kit_schema_old,
 			 .effort = how->effort > 0 ? how->effort : 1,
+			 .disturb = how->disturb,
 			 .patience_ms = how->patience_ms > 0 ? how->patience_ms : 15000 };
 	int failures;
 

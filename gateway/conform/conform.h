@@ -45,6 +45,11 @@ struct conform_how {
 	uint64_t seed;		/* of what is random; 0: by the clock */
 	unsigned effort;	/* how often what is random; 0: once */
 	int patience_ms;	/* how long the storage may wait for a lock; 0: 15 s */
+	/*
+	 * A command for sh that takes the store away for a moment, for one check
+	 * more; NULL: none.
+	 */
+	const char *disturb;
 	/* Before each check, and after it; either may be NULL. */
 	void (*begins)(void *context, const char *name);
 	void (*told)(void *context, const struct conform_result *result);

@@ -103,7 +103,7 @@ static void crowd_begin(struct kit *k, struct member *m, unsigned number)
 		.ops = k->ops, .st = k->st, .self = k->self, .schema = k->schema,
 		.last_ref = k->last_ref + number * CROWD_REFS,
 		.seed = k->seed + number, .effort = k->effort,
-		.patience_ms = k->patience_ms,
+		.patience_ms = k->patience_ms, .disturb = k->disturb,
 		.number = number, .crowd = m->n,
 		.running = m->running,
 	};

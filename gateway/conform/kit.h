@@ -38,6 +38,7 @@ struct kit {
 	uint64_t seed, first_seed;	/* as it is now, and as it began */
 	unsigned effort;		/* at least 1 */
 	int patience_ms;
+	const char *disturb;
 	unsigned lane;			/* that kit_begin() takes */
 	unsigned number, crowd;		/* of how many members, from 0 on */
 	void *other;			/* kit_other(); NULL: not open */
@@ -81,6 +82,7 @@ struct kit_check {
 		NEEDS_CROWD,	/* several units at once */
 		NEEDS_OTHER,	/* several instances at once, kit_other() */
 		NEEDS_NOT_EVEN_OPEN,
+		NEEDS_DISTURB,	/* a command of the user's */
 	} needs;
 };
 
@@ -91,7 +93,7 @@ extern const struct kit_check kit_checks_open[], kit_checks_model[],
 	kit_checks_unit[], kit_checks_scan[], kit_checks_race[],
 	kit_checks_claim[], kit_checks_lock[],
 	kit_checks_crash[], kit_checks_several[], kit_checks_look[],
-	kit_checks_reopen[], kit_checks_backup[];
+	kit_checks_reopen[], kit_checks_backup[], kit_checks_disturb[];
 
 int kit_fail(struct kit *k, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -5,6 +5,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/conform/conform.c gateway/conform/conform.h \
 	gateway/conform/crash.c \
 	gateway/conform/crowd.c \
+	gateway/conform/disturb.c \
 	gateway/conform/key.c \
 	gateway/conform/kit.c gateway/conform/kit.h \
 	gateway/conform/lock.c \

@@ -30,6 +30,7 @@ void ask_fail(struct gantry_message *m, struct message_ask *ask,
 {
 	ask->error = arena_zero(&m->arena, sizeof(*ask->error));
 	ask->error->dependency = err->dependency;
+	ask->error->wait_ms = err->wait_ms;
 	memcpy(ask->error->message, err->message, sizeof(err->message));
 	if (err->code != NULL) {
 		memcpy(ask->error->code_text, err->code_text, sizeof(err->code_text));
@@ -89,6 +90,7 @@ bool ask_is_good(struct gantry_message *m, const struct message_ask *ask,
 	if (err == NULL)
 		return false;
 	error_depends(err, ask->error->dependency, "%s", ask->error->message);
+	err->wait_ms = ask->error->wait_ms;
 	if (ask->error->code != NULL) {
 		gantry_reject(err, ask->error->code);
 		/* a query that cannot be never can; a call may, later */

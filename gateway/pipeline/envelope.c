@@ -2,6 +2,7 @@
 /* envelope - see envelope.h. The table is D9's. */
 #include "gateway/pipeline/envelope.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "gateway/base/memory.h"
@@ -143,11 +144,15 @@ const char *envelope_cause(const struct gantry_error *err, enum gantry_verdict v
 
 static void envelope_headers(struct gantry_message *m, int status)
 {
-	static const struct message_pair retry[] = { { "Retry-After", "1" } };
+	int64_t wait_s = (m->error.wait_ms + 999) / 1000;
+	struct message_pair *retry;
 
 	m->answer.headers = NULL;
 	m->answer.n_headers = 0;
 	if (status == 429 || status == 503) {
+		retry = arena_alloc(&m->arena, sizeof(*retry));
+		*retry = (struct message_pair){ "Retry-After",
+			arena_format(&m->arena, "%" PRId64, wait_s > 1 ? wait_s : 1) };
 		m->answer.headers = retry;
 		m->answer.n_headers = 1;
 	}

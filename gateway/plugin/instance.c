@@ -3,7 +3,9 @@
 #include "gateway/plugin/instance.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
@@ -13,6 +15,9 @@
 
 struct instance_memory {
 	struct arena arena;
+	bool opening;
+	struct gantry_document document;	/* size 0: none is kept */
+	_Atomic bool wanted;
 };
 
 const char *gantry_instance_name(const struct gantry_instance *instance)
@@ -23,6 +28,37 @@ const char *gantry_instance_name(const struct gantry_instance *instance)
 const char *gantry_instance_service(const struct gantry_instance *instance)
 {
 	return instance->service;
+}
+
+int gantry_document_keep(const struct gantry_instance *instance,
+			 const struct gantry_document *document,
+			 struct gantry_error *err)
+{
+	struct instance_memory *memory = instance->memory;
+
+	if (!memory->opening || memory->document.size != 0)
+		return gantry_fail(err, "a document is kept from open() on, and one at most");
+	if (document->upstream == NULL || document->path == NULL ||
+	    *document->path != '/' || document->take == NULL || document->every_ms < 1000)
+		return gantry_fail(err, "a document needs an upstream, a path, take() "
+					"and at least 1s from one fetch to the next");
+	memory->document = *document;
+	return 0;
+}
+
+void gantry_document_want(const struct gantry_instance *instance)
+{
+	atomic_store(&instance->memory->wanted, true);
+}
+
+const struct gantry_document *instance_document(const struct gantry_instance *i)
+{
+	return i->memory->document.size != 0 ? &i->memory->document : NULL;
+}
+
+bool instance_wants_document(const struct gantry_instance *i)
+{
+	return atomic_exchange(&i->memory->wanted, false);
 }
 
 static int instance_fill(struct gantry_instance *i,
@@ -134,8 +170,14 @@ void instance_free(struct gantry_instance **instance)
 
 int instance_open(struct gantry_instance *i, struct gantry_error *err)
 {
+	int result;
+
 	assert(!i->open);
-	if (i->plugin->open(i->self, i, err) < 0)
+	i->memory->document = (struct gantry_document){ .size = 0 };
+	i->memory->opening = true;
+	result = i->plugin->open(i->self, i, err);
+	i->memory->opening = false;
+	if (result < 0)
 		return error_prefix(err, "%s (%s)", i->name, i->plugin->name);
 	i->open = true;
 	return 0;

@@ -45,6 +45,10 @@ void instance_free(struct gantry_instance **instance);
 
 /* 0, or -1 with err, whose message begins with the instance's name. */
 int instance_open(struct gantry_instance *instance, struct gantry_error *err);
+/* What it keeps (gantry/document.h), or NULL. While it is open. */
+const struct gantry_document *instance_document(const struct gantry_instance *instance);
+/* Whether it was wanted since the last time that this was asked. Any thread. */
+bool instance_wants_document(const struct gantry_instance *instance);
 /* Nothing if it is not open. */
 void instance_close(struct gantry_instance *instance);
 

@@ -84,7 +84,8 @@ static struct row **query_sorted(struct query_run *q, unsigned table,
 	n = 0;
 	for (row = rowset_rows(&q->rows, table); row != NULL; row = row->next)
 		all[n++] = row;
-	qsort(all, n, sizeof(struct row *), order);
+	if (n > 1)	/* there may be no array at all */
+		qsort(all, n, sizeof(struct row *), order);
 	*n_out = n;
 	return all;
 }

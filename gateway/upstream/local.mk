@@ -4,6 +4,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/upstream/local.c gateway/upstream/local.h
 gateway_libcore_a_SOURCES += \
 	gateway/upstream/breakers.c gateway/upstream/breakers.h \
+	gateway/upstream/documents.c gateway/upstream/documents.h \
 	gateway/upstream/retry.c gateway/upstream/retry.h \
 	gateway/upstream/token.c gateway/upstream/token.h \
 	gateway/upstream/transfer.c gateway/upstream/transfer.h \

@@ -182,6 +182,8 @@ static void transfer_set(struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	/* or a name that nobody resolves would hold up all other calls */
+	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_timeout);
 	curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, TRANSFER_IDLE_S);
@@ -216,7 +218,7 @@ CURL *transfer_begin(struct transfer *t, const char *authorization)
 	return t->curl;
 }
 
-/* Without the address: the caller of ours may hear it. */
+/* Without the address: the caller of ours may hear it. The log has t->reason. */
 static void transfer_why(const struct transfer *t, CURLcode code,
 			 struct transfer_end *end)
 {
@@ -235,11 +237,14 @@ static void transfer_why(const struct transfer *t, CURLcode code,
 	} else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
 		   code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE) {
 		strcpy(end->text, "the connection broke");
+	} else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		end->transient = false;
+		strcpy(end->text, "its certificate is not accepted");
+	} else if (code == CURLE_SSL_CONNECT_ERROR) {
+		strcpy(end->text, "TLS failed");
 	} else {
-		end->transient = code == CURLE_SSL_CONNECT_ERROR ||
-				 code == CURLE_WEIRD_SERVER_REPLY;
-		snprintf(end->text, sizeof(end->text), "%s", *t->reason != '\0' ?
-			 t->reason : curl_easy_strerror(code));
+		end->transient = false;
+		snprintf(end->text, sizeof(end->text), "%s", curl_easy_strerror(code));
 	}
 }
 

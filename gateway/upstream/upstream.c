@@ -88,8 +88,9 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 	const char *name = job->up->config->name, *path = call->request.path;
 
 	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-		 "upstream %s: %s %.*s: %s (%u tries)", name, call->request.method,
-		 (int)strcspn(path, "?"), path, text, job->tries);
+		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
+		 (int)strcspn(path, "?"), path, text, job->tries,
+		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
 	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
 	if (code != NULL)
 		gantry_retry(&call->error, code);
@@ -157,7 +158,7 @@ static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
 }
 
 /* Whatever stops a try that is not to be begun: the last one's reason counts. */
-static void job_refuse(struct job *job)
+static void job_refuse(struct job *job, int64_t wait_ms)
 {
 	char text[160];
 
@@ -167,6 +168,7 @@ static void job_refuse(struct job *job)
 	}
 	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
 		 guard_name(job->up->guard));
+	job->call->error.wait_ms = wait_ms;
 	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", text);
 }
 
@@ -198,7 +200,7 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 	if (job_authorize(job, &authorization) < 0)
 		return;
 	if (up->guard != NULL && !guard_permit(up->guard, &job->permit, &wait)) {
-		job_refuse(job);
+		job_refuse(job, wait);
 		return;
 	}
 	job->try_ms = now;
@@ -512,6 +514,11 @@ bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 	out->tries = atomic_load(&up->tries);
 	out->under_way = atomic_load(&up->under_way);
 	return true;
+}
+
+const char *upstream_library(void)
+{
+	return curl_version_info(CURLVERSION_NOW)->version;
 }
 
 const char *upstream_outcome_name(enum upstream_outcome outcome)

@@ -48,6 +48,9 @@ struct upstream_counts {
 /* Of the upstream at position i; false behind the last. Any thread. */
 bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
 		      struct upstream_counts *out);
+/* The version of libcurl. */
+const char *upstream_library(void);
+
 const char *upstream_outcome_name(enum upstream_outcome outcome);
 
 #endif

@@ -9,7 +9,7 @@
 
 #include <gantry/plugin.h>
 
-#include "issue.h"
+#include "enroll.h"
 #include "keyring.h"
 
 #define API_KEY_ISSUER_SIZE 160
@@ -129,7 +129,7 @@ static const struct gantry_auth api_key_auth = {
 	.size = sizeof(struct gantry_auth),
 	.challenge = "ApiKey",
 	.authenticate = api_key_authenticate,
-	.enroll = api_key_issue,
+	.enroll = api_key_enroll,
 	.check_file = api_key_check_file,
 };
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 API_KEY_SOURCES = plugins/api-key/api-key.c \
-	plugins/api-key/issue.c plugins/api-key/issue.h \
+	plugins/api-key/enroll.c plugins/api-key/enroll.h \
 	plugins/api-key/keyring.c plugins/api-key/keyring.h \
 	plugins/api-key/keys.c plugins/api-key/keys.h
 

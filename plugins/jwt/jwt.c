@@ -21,6 +21,9 @@
 
 struct jwt {
 	const char *key_file;
+	const char *key_upstream;
+	const char *key_path;
+	int64_t key_refresh;
 	int64_t algorithm;
 	const char *issuer;
 	const char *audience;
@@ -31,7 +34,30 @@ struct jwt {
 	struct jwt_rules rules;
 	struct jwt_keyring *keyring;
 	struct jwt_cache *verified;
+	const struct gantry_instance *instance;
 };
+
+static int jwt_take_keys(void *self, const char *bytes, size_t len,
+			 struct gantry_error *err)
+{
+	struct jwt *j = self;
+
+	return jwt_keyring_set(j->keyring, bytes, len, err);
+}
+
+/* Keys stand in a file or come from an upstream. */
+static int jwt_check_options(const void *self, struct gantry_error *err)
+{
+	const struct jwt *j = self;
+
+	if ((j->key_file != NULL) == (j->key_upstream != NULL))
+		return gantry_fail(err, j->key_file == NULL ?
+				   "key_file: missing, and so is key_upstream" :
+				   "key_file and key_upstream: only one of them");
+	if (j->key_upstream != NULL && j->algorithm == JWT_HS256)
+		return gantry_fail(err, "algorithm: HS256 is for secrets, which no key_upstream has");
+	return 0;
+}
 
 static void jwt_close(void *self)
 {
@@ -46,7 +72,7 @@ static int jwt_open(void *self, const struct gantry_instance *instance,
 {
 	struct jwt *j = self;
 
-	(void)instance;
+	j->instance = instance;
 	json_object_seed(0);
 	j->rules = (struct jwt_rules){ .issuer = j->issuer,
 				       .audience = j->audience,
@@ -60,6 +86,13 @@ static int jwt_open(void *self, const struct gantry_instance *instance,
 	if (j->verified == NULL) {
 		jwt_close(self);
 		return gantry_fail(err, "out of memory");
+	}
+	if (j->key_upstream != NULL &&
+	    gantry_document_keep(instance, &GANTRY_DOCUMENT(
+			.upstream = j->key_upstream, .path = j->key_path,
+			.every_ms = j->key_refresh, .take = jwt_take_keys), err) < 0) {
+		jwt_close(self);
+		return -1;
 	}
 	return 0;
 }
@@ -115,9 +148,15 @@ static enum gantry_access jwt_examine(struct jwt *j, struct gantry_message *m,
 	json_t *claims = NULL;
 	bool good;
 
+	if (keys == NULL) {
+		gantry_fail(err, "no keys have come from key_upstream yet");
+		return GANTRY_ACCESS_DENIED;
+	}
 	if (jwt_verify(keys, token, false, &payload, err) == 0)
 		claims = jwt_json_load((const char *)payload.bytes, payload.len,
 				       "claims", err);
+	else if (j->key_upstream != NULL)
+		gantry_document_want(j->instance);	/* keys may have changed */
 	good = claims != NULL &&
 	       jwt_claims_check(claims, &j->rules, moment.now_ms, &who, err) ==
 		       0;
@@ -158,10 +197,14 @@ static int jwt_issue(void *self, const char *kid, const json_t *claims,
 {
 	struct jwt *j = self;
 	struct gantry_token_key key = GANTRY_TOKEN_KEY(.kid = kid);
-	json_t *all = json_copy((json_t *)claims);
-	char *secret = gantry_secret(j->key_file, &key.len, err);
+	json_t *all;
+	char *secret;
 	int rc = -1;
 
+	if (j->key_file == NULL)
+		return gantry_fail(err, "the keys of key_upstream cannot sign");
+	all = json_copy((json_t *)claims);
+	secret = gantry_secret(j->key_file, &key.len, err);
 	if (j->algorithm != JWT_FROM_KEY)
 		key.algorithm = jwt_algorithms[j->algorithm];
 	if (secret != NULL) {
@@ -176,9 +219,18 @@ static int jwt_issue(void *self, const char *kid, const json_t *claims,
 
 static const struct gantry_option *const jwt_options[] = {
 	GANTRY_SECRET_FILE(struct jwt, key_file,
-			   .flags = GANTRY_OPTION_REQUIRED,
 			   .summary = "HMAC secret, PEM public key, JWK or JWK "
 				      "Set; read again when it changes"),
+	GANTRY_TEXT(struct jwt, key_upstream, .flags = GANTRY_OPTION_UPSTREAM,
+		    .summary = "the upstream that has the JWK Set, instead of "
+			       "key_file"),
+	GANTRY_TEXT(struct jwt, key_path, .fallback = "/.well-known/jwks.json",
+		    .min = 1, .max = 1024,
+		    .summary = "where it has it"),
+	GANTRY_DURATION(struct jwt, key_refresh, .fallback = "10m", .min = 1000,
+			.max = 86400000,
+			.summary = "how often it is fetched; a token of an "
+				   "unknown key makes it sooner"),
 	GANTRY_CHOICE(
 		struct jwt, algorithm, .choices = jwt_algorithms,
 		.fallback = "from-key",
@@ -217,5 +269,6 @@ GANTRY_PLUGIN(.name = "jwt", .version = VERSION_TEXT,
 	      .summary =
 		      "signed bearer tokens: HS256, RS256, PS256, ES256, EdDSA",
 	      .threads = GANTRY_INLINE, .instance_size = sizeof(struct jwt),
-	      .options = jwt_options, .open = jwt_open, .close = jwt_close,
+	      .options = jwt_options, .check = jwt_check_options,
+	      .open = jwt_open, .close = jwt_close,
 	      .auth = &jwt_auth);

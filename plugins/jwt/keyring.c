@@ -82,6 +82,8 @@ struct jwt_keyring *jwt_keyring_new(const char *path,
 	ring->algorithm = algorithm;
 	pthread_mutex_init(&ring->looking, NULL);
 	pthread_mutex_init(&ring->lock, NULL);
+	if (path == NULL)
+		return ring;
 	ring->seen = keyring_stamp(path); /* before, so no change is missed */
 	ring->keys = keyring_read(ring, err);
 	if (ring->keys == NULL)
@@ -96,7 +98,8 @@ void jwt_keyring_free(struct jwt_keyring **ring)
 	*ring = NULL;
 	if (r == NULL)
 		return;
-	jwt_keys_release(&r->keys);
+	if (r->keys != NULL)
+		jwt_keys_release(&r->keys);
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->looking);
 	free(r);
@@ -125,7 +128,31 @@ static void keyring_put(struct jwt_keyring *ring, struct jwt_keys *keys)
 	ring->keys = keys;
 	atomic_fetch_add(&ring->generation, 1);
 	pthread_mutex_unlock(&ring->lock);
-	jwt_keys_release(&old);
+	if (old != NULL)
+		jwt_keys_release(&old);
+}
+
+int jwt_keyring_set(struct jwt_keyring *ring, const char *bytes, size_t len,
+		    struct gantry_error *err)
+{
+	struct jwt_key_source source = { .bytes = bytes, .len = len,
+					 .algorithm = ring->algorithm,
+					 .operation = "verify" };
+	struct jwt_keys *keys;
+
+	if (bytes[strspn(bytes, " \t\r\n")] != '{')
+		return gantry_fail(err, "not a JWK Set");
+	keys = jwt_keys_new(&source, err);
+	if (keys == NULL)
+		return -1;
+	for (size_t i = 0; i < keys->n; i++) {
+		if (keys->key[i].algorithm != JWT_HS256)
+			continue;
+		jwt_keys_release(&keys);
+		return gantry_fail(err, "holds a secret, which everybody can read there");
+	}
+	keyring_put(ring, keys);
+	return 0;
 }
 
 static int keyring_look(struct jwt_keyring *ring, struct gantry_error *err)
@@ -149,7 +176,7 @@ int jwt_keyring_refresh(struct jwt_keyring *ring, int64_t now_ms,
 {
 	int rc;
 
-	if (!keyring_is_due(ring, now_ms) ||
+	if (ring->path == NULL || !keyring_is_due(ring, now_ms) ||
 	    pthread_mutex_trylock(&ring->looking) != 0)
 		return 0;
 	rc = keyring_look(ring, err);
@@ -168,7 +195,7 @@ struct jwt_keys *jwt_keyring_take(struct jwt_keyring *ring,
 	struct jwt_keys *keys;
 
 	pthread_mutex_lock(&ring->lock);
-	keys = jwt_keys_hold(ring->keys);
+	keys = ring->keys != NULL ? jwt_keys_hold(ring->keys) : NULL;
 	*generation_out = atomic_load(&ring->generation);
 	pthread_mutex_unlock(&ring->lock);
 	return keys;

@@ -12,7 +12,8 @@
 
 struct jwt_keyring;
 
-/* path must outlive the keyring. NULL with err. */
+/* path must outlive the keyring; NULL: jwt_keyring_set() says the keys. NULL
+   with err. */
 struct jwt_keyring *jwt_keyring_new(const char *path,
 				    enum jwt_algorithm algorithm,
 				    struct gantry_error *err);
@@ -26,10 +27,19 @@ void jwt_keyring_free(struct jwt_keyring **ring);
 int jwt_keyring_refresh(struct jwt_keyring *ring, int64_t now_ms,
 			struct gantry_error *err);
 
+/*
+ * A set of public keys that somebody else has, as JSON, in the place of those
+ * before. A secret is refused: what is fetched is no secret. -1 with err, and
+ * the keys before stay. Any thread.
+ */
+int jwt_keyring_set(struct jwt_keyring *ring, const char *bytes, size_t len,
+		    struct gantry_error *err);
+
 /* Changes whenever the keys do. Any thread. */
 uint64_t jwt_keyring_generation(const struct jwt_keyring *ring);
 
-/* The keys and their generation, for the caller to release. Any thread. */
+/* The keys and their generation, for the caller to release; NULL: there are none
+   yet. Any thread. */
 struct jwt_keys *jwt_keyring_take(struct jwt_keyring *ring,
 				  uint64_t *generation_out);
 

@@ -165,7 +165,7 @@ static void connection_settings(const struct postgres *s, struct connection *c,
 	connection_set_ms(c, "statement_timeout", owner ? 0 : s->statement_timeout);
 	connection_set_ms(c, "lock_timeout", owner ? 60000 : s->lock_timeout);
 	connection_set_ms(c, "idle_in_transaction_session_timeout",
-			  role == ROLE_LOOK ? 0 : s->statement_timeout);
+			  role == ROLE_LOOK ? 0 : s->statement_timeout + 5000);
 	connection_set_ms(c, "idle_session_timeout", 0);
 	trip_run(c, "SELECT set_config('synchronous_commit', 'on', false)"
 		 " WHERE current_setting('synchronous_commit') IN ('off', 'local')",
@@ -230,7 +230,7 @@ static void connection_say(const struct postgres *s, struct connection *c,
 	snprintf(text, sizeof(text), "%s", c->pg != NULL ? PQerrorMessage(c->pg) :
 		 "no memory for a connection");
 	connection_one_line(text);
-	snprintf(c->message, sizeof(c->message), "%s", text);
+	snprintf(c->message, sizeof(c->message), "%.*s", (int)sizeof(c->message) - 1, text);
 	gantry_fail(err, "%s: %s", s->where, text);
 }
 

@@ -37,7 +37,7 @@ static int conninfo_schema(const struct postgres *s, struct gantry_error *err)
 		return gantry_fail(err, "schema: must be letters, digits, _ and -");
 	if (strncmp(s->schema, "pg_", 3) == 0)
 		return gantry_fail(err, "schema: names that begin with pg_ are "
-				      "PostgreSQL's own");
+				   "PostgreSQL's own");
 	return 0;
 }
 
@@ -47,7 +47,7 @@ static int conninfo_wrong(char *message, struct gantry_error *err)
 	if (message != NULL)
 		message[strcspn(message, "\n")] = '\0';
 	gantry_fail(err, "conninfo: %s",
-		       message != NULL ? message : "cannot be read");
+		    message != NULL ? message : "cannot be read");
 	PQfreemem(message);
 	return -1;
 }
@@ -64,7 +64,7 @@ int conninfo_check(const struct postgres *s, struct gantry_error *err)
 	secret = conninfo_secret(options);
 	if (secret != NULL)
 		failed = gantry_fail(err, "conninfo: must not hold a password "
-					"(%s): use passfile= or a service file", secret);
+				     "(%s): use passfile= or a service file", secret);
 	PQconninfoFree(options);
 	if (s->lock_timeout >= s->statement_timeout)
 		failed = gantry_fail(err, "lock_timeout: must be below statement_timeout");

@@ -2,9 +2,10 @@
 /*
  * doubt - what became of a COMMIT that was not answered.
  *
- * The server knows it by the transaction's number, as long as it is the same
- * server. Where a standby has taken its place the number may be another
- * transaction's: there a row that only this unit made is the proof.
+ * By the transaction's number the server says whether it is still at work. Its
+ * word that it is committed is not enough: a server that crashed, or a standby
+ * in its place, may have given the number to another transaction if nothing of
+ * ours had reached the disk. A row that only this unit made is the proof.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,11 +18,15 @@ enum { FIRST_PAUSE_MS = 25, LONGEST_PAUSE_MS = 1000 };
 
 enum fate { FATE_UNKNOWN, FATE_COMMITTED, FATE_ABORTED };
 
+enum status { STATUS_UNKNOWN, STATUS_IN_PROGRESS, STATUS_COMMITTED, STATUS_ABORTED };
+
 struct doubt {
 	struct unit *u;
 	struct connection connection;
 	char timeline[9];		/* of the server that got the COMMIT */
 	enum fate fate;
+	enum status status;		/* of the number */
+	unsigned found;			/* rows of the unit that are there */
 	int waiter;			/* backend of an earlier doubt_settle() */
 };
 
@@ -35,13 +40,15 @@ static void doubt_pause(unsigned ms)
 
 static void doubt_take_status(void *context, const PGresult *result)
 {
-	struct doubt *d = context;
 	const char *status = PQgetvalue(result, 0, 0);
+	struct doubt *d = context;
 
 	if (strcmp(status, "committed") == 0)
-		d->fate = FATE_COMMITTED;
-	else if (strcmp(status, "in progress") != 0)
-		d->fate = FATE_ABORTED;
+		d->status = STATUS_COMMITTED;
+	else if (strcmp(status, "in progress") == 0)
+		d->status = STATUS_IN_PROGRESS;
+	else
+		d->status = STATUS_ABORTED;
 }
 
 /*
@@ -61,49 +68,68 @@ static void doubt_end_backend(struct doubt *d)
 	trip_collect(d->u->s, &d->connection, NULL);
 }
 
-static void doubt_by_number(struct doubt *d)
+static void doubt_ask_number(struct doubt *d)
 {
 	struct connection *c = &d->connection;
 	char sql[80];
 
+	d->status = STATUS_UNKNOWN;
 	snprintf(sql, sizeof(sql), "SELECT pg_xact_status('%lld'::xid8)",
 		 (long long)d->u->xid);
 	trip_run(c, sql, (struct taker){ doubt_take_status, d });
-	if (trip_collect(d->u->s, c, NULL) == GANTRY_STORED) {
-		if (d->fate == FATE_UNKNOWN)
-			doubt_end_backend(d);
-	} else if (c->pg != NULL && strcmp(c->sqlstate, "22023") == 0) {
-		d->fate = FATE_ABORTED;		/* it is in the future */
-	}
+	trip_collect(d->u->s, c, NULL);
+	if (c->pg != NULL && strcmp(c->sqlstate, "22023") == 0)
+		d->status = STATUS_ABORTED;	/* it is in the future */
+	if (d->status == STATUS_IN_PROGRESS)
+		doubt_end_backend(d);
 }
 
 static void doubt_take_row(void *context, const PGresult *result)
 {
 	struct doubt *d = context;
 
-	if (PQntuples(result) > 0)
-		d->fate = FATE_COMMITTED;
+	d->found += PQntuples(result) > 0;
 }
 
-static void doubt_by_rows(struct doubt *d)
+/* How many of these rows are there, of this version or a later one? */
+static bool doubt_ask_rows(struct doubt *d, const struct marker *markers, unsigned n)
 {
 	const struct postgres *s = d->u->s;
 
-	for (unsigned i = 0; i < d->u->n_markers; i++) {
-		const struct marker *m = &d->u->markers[i];
-		const struct gantry_table *t = s->tables->tables[m->table];
+	d->found = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct gantry_table *t = s->tables->tables[markers[i].table];
 		char *sql;
 
-		if (asprintf(&sql, "SELECT 1 FROM \"%s\".\"%s\" WHERE \"%s\" = %lld",
-			     s->schema, t->name, t->columns[0]->name,
-			     (long long)m->ref) < 0)
+		if (asprintf(&sql, "SELECT 1 FROM \"%s\".\"%s\" WHERE \"%s\" = %lld"
+			     " AND \"%s\" >= %lld", s->schema, t->name,
+			     t->columns[0]->name, (long long)markers[i].ref,
+			     t->columns[1]->name, (long long)markers[i].version) < 0)
 			abort();
 		trip_run(&d->connection, sql, (struct taker){ doubt_take_row, d });
 		free(sql);
 	}
-	if (trip_collect(s, &d->connection, NULL) == GANTRY_STORED &&
-	    d->fate == FATE_UNKNOWN)
-		d->fate = FATE_ABORTED;
+	return trip_collect(s, &d->connection, NULL) == GANTRY_STORED;
+}
+
+/*
+ * One row that is there is enough, as the others may have gone again. A unit
+ * that made none is told by its number and what it changed; both may be
+ * another's, but hardly of the same row.
+ */
+static void doubt_decide(struct doubt *d, bool same_server)
+{
+	const struct unit *u = d->u;
+	bool committed;
+
+	if (!doubt_ask_rows(d, u->n_new > 0 ? u->new : u->changed,
+			    u->n_new > 0 ? u->n_new : u->n_changed))
+		return;
+	if (u->n_new > 0 || !same_server)
+		committed = d->found > 0;
+	else
+		committed = d->status == STATUS_COMMITTED && d->found == u->n_changed;
+	d->fate = committed ? FATE_COMMITTED : FATE_ABORTED;
 }
 
 /* Or one would be left behind at each turn while the standby is away. */
@@ -137,6 +163,7 @@ static void doubt_settle(struct doubt *d)
 static void doubt_try(struct doubt *d)
 {
 	struct connection *c = &d->connection;
+	bool same_server;
 
 	if (c->pg == NULL &&
 	    connection_open(d->u->s, c, ROLE_ASK, NULL) != GANTRY_STORED)
@@ -145,10 +172,12 @@ static void doubt_try(struct doubt *d)
 		doubt_end_waiter(d);
 	if (c->pg == NULL)
 		return;
-	if (strcmp(c->timeline, d->timeline) == 0)
-		doubt_by_number(d);
-	else
-		doubt_by_rows(d);
+	same_server = strcmp(c->timeline, d->timeline) == 0;
+	if (same_server)
+		doubt_ask_number(d);
+	if (c->pg != NULL &&
+	    (!same_server || d->status == STATUS_COMMITTED || d->status == STATUS_ABORTED))
+		doubt_decide(d, same_server);
 	if (d->fate == FATE_COMMITTED)
 		doubt_settle(d);
 }

@@ -24,10 +24,7 @@ static int postgres_open(void *self, const struct gantry_instance *instance,
 	(void)instance;
 	if (PQisthreadsafe() == 0)
 		return gantry_fail(err, "postgres: this libpq was built without threads");
-	if (conninfo_check(s, err) < 0)
-		return gantry_fail(err, "postgres: the options of the storage are wrong: "
-				   "see \"gantry check\"");
-	if (conninfo_open(s, err) < 0)
+	if (conninfo_check(s, err) < 0 || conninfo_open(s, err) < 0)
 		return -1;
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&steady);

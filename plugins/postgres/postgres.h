@@ -101,10 +101,10 @@ struct connection {
 	struct connection *next;	/* in the pool */
 };
 
-/* A row that a unit made: proof that it was committed. */
+/* A row that a unit made, or changed to this version. */
 struct marker {
 	unsigned table;
-	int64_t ref;
+	int64_t ref, version;
 };
 
 struct postgres;
@@ -119,8 +119,8 @@ struct unit {
 	int64_t xid;			/* 0: not known yet */
 	int64_t now_ms;
 	int pid;			/* of the backend that works on it */
-	struct marker markers[MARKERS];
-	unsigned n_markers;
+	struct marker new[MARKERS], changed[MARKERS];
+	unsigned n_new, n_changed;
 };
 
 struct postgres {

@@ -35,7 +35,7 @@ enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
 	u->failed = GANTRY_STORED;
 	u->begun = false;
 	u->xid = u->now_ms = 0;
-	u->n_markers = 0;
+	u->n_new = u->n_changed = 0;
 	u->open = true;
 	*unit_out = u;
 	return GANTRY_STORED;
@@ -237,11 +237,17 @@ static void unit_send(struct unit *u, const struct gantry_change *const *changes
 	trip_send(u->s, &u->connection, &shape, nobody);
 }
 
-static void unit_remember(struct unit *u, const struct gantry_change *new)
+/* One of each table: what tells of the unit if the answer is lost. */
+static void unit_remember(struct unit *u, const struct gantry_change *change)
 {
-	if (u->n_markers < MARKERS)
-		u->markers[u->n_markers++] =
-			(struct marker){ new->table, new->values[0].is.number };
+	const struct marker m = { change->table, change->values[0].is.number,
+				  change->values[1].is.number };
+
+	if (change->kind == GANTRY_NEW && u->n_new < MARKERS)
+		u->new[u->n_new++] = m;
+	else if (change->kind == GANTRY_CHANGED && (change->mask & 2) != 0 &&
+		 u->n_changed < MARKERS)
+		u->changed[u->n_changed++] = m;
 }
 
 /*
@@ -250,8 +256,7 @@ static void unit_remember(struct unit *u, const struct gantry_change *new)
  */
 static void unit_send_table(struct unit *u, const struct gantry_change **list, size_t n)
 {
-	if (list[0]->kind == GANTRY_NEW)
-		unit_remember(u, list[n - 1]);
+	unit_remember(u, list[n - 1]);
 	while (n > 0) {
 		size_t same = 1;
 

@@ -49,14 +49,14 @@ struct gantry_token_rules {
 		.size = sizeof(struct gantry_token_rules), __VA_ARGS__ })
 
 /* Whom a credential is made for. */
-struct gantry_enrollment {
+struct gantry_enrolment {
 	size_t size;
 	const char *name;
 	const char *const *roles;	/* NULL at the end */
 	int64_t until_ms;		/* when it ends, since 1970; 0: never */
 };
-#define GANTRY_ENROLLMENT(...) \
-	((struct gantry_enrollment){ .size = sizeof(struct gantry_enrollment), __VA_ARGS__ })
+#define GANTRY_ENROLMENT(...) \
+	((struct gantry_enrolment){ .size = sizeof(struct gantry_enrolment), __VA_ARGS__ })
 
 /* Room for the longest token, with its NUL. */
 #define GANTRY_TOKEN_SIZE 8193
@@ -95,8 +95,8 @@ struct gantry_auth {
 	 * take it. Both outs have room for GANTRY_TOKEN_SIZE bytes. check_file:
 	 * whether the content of such a file can be used. 0, or -1 with err.
 	 */
-	int (*enroll)(const struct gantry_enrollment *enrollment, char *credential_out,
-		     char *line_out, struct gantry_error *err);
+	int (*enroll)(const struct gantry_enrolment *who, char *credential_out,
+		      char *line_out, struct gantry_error *err);
 	int (*check_file)(const char *text, size_t len, struct gantry_error *err);
 	/*
 	 * Optional: sign these claims with the instance's own key and issuer,

@@ -13,6 +13,7 @@
 #include <gantry/ask.h>
 #include <gantry/auth.h>
 #include <gantry/breaker.h>
+#include <gantry/document.h>
 #include <gantry/effect.h>
 #include <gantry/error.h>
 #include <gantry/handler.h>

@@ -44,6 +44,8 @@ torture: staged $(FORGET) tests/crash/crash.so
 		python3 $(top_srcdir)/tests/system/amqp/storm.py
 	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py
 	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
+	$(STAGED) GANTRY_STORM_SECONDS=60 \
+		python3 $(top_srcdir)/tests/system/replicas/storm.py || test $$? -eq 77
 
 bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)

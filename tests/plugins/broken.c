@@ -75,8 +75,9 @@ int broken_open_copy(void *context, const char *path, void **self_out,
 /* What was told STORED long ago is committed at last. */
 static void broken_flush(struct broken *b)
 {
-	if (b->late != NULL)
-		b->st->commit(b->late, NULL);
+	if (b->fault != BROKEN_LATE || b->late == NULL)
+		return;		/* others have readers beside */
+	b->st->commit(b->late, NULL);
 	b->late = NULL;
 }
 

@@ -88,7 +88,8 @@ static char *report_of(const struct conform_ops *ops, const char *only, int *fai
 {
 	struct report r = { 0 };
 	const struct conform_how how = { .only = only, .patience_ms = PATIENCE_MS,
-					 .told = report_told, .context = &r };
+					 .told = report_told, .context = &r,
+					 .disturb = "true", .seed = 1 };
 
 	r.f = open_memstream(&r.text, &r.len);
 	*failures_out = conform_run_how(ops, &how);
@@ -150,6 +151,11 @@ static void test_units(void **state)
 		{ BROKEN_GUESS_NO, "unit: commit is believed", "a unit was told that nothing "
 		  "happened (\"broken: the connection was lost\"), and it is there\n" },
 	};
+	/* there is nothing to take away: what is told must be true all the same */
+	static const struct fault disturbed[] = {
+		{ BROKEN_GUESS_NO, "disturbed", "a unit was told that nothing happened, and "
+		  "it is there\n" },
+	};
 	struct broken_store store = { .inner.plugin = store_plugin("memory") };
 	const struct conform_ops ops = {
 		.storage = &broken_storage, .context = &store,
@@ -162,6 +168,8 @@ static void test_units(void **state)
 		store.fault = faults[i].fault;
 		fault_is_named(&ops, &faults[i]);
 	}
+	store.fault = disturbed[0].fault;
+	fault_is_named(&ops, &disturbed[0]);
 }
 
 /* Faults of what outlives an instance or a process, over a file. */

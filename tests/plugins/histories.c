@@ -3,9 +3,9 @@
  * histories - one random history on every storage: the same messages, retries,
  * conflicts, outages and times give the same answers, rows and events.
  *
- * The storage's clock is ours, and refs come from it, so they are compared as
- * they are; ids with chance in them are numbered as they come. GANTRY_SEED=n
- * plays one history alone.
+ * The storage's clock is ours, so times are the same. Ids with chance in them
+ * are numbered as they come, and refs too: the committer takes one when it
+ * counts what waits, by its own clock. GANTRY_SEED=n plays one history alone.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -36,6 +36,14 @@
 #define COMMANDS 3
 #define BEGINNING INT64_C(1800000000000)
 
+#define LETTERS 64
+
+/* A dead letter, open or not. */
+struct noted {
+	int64_t ref;
+	char event[24];
+};
+
 struct history {
 	struct world world;
 	uint64_t dice;
@@ -45,6 +53,8 @@ struct history {
 	unsigned order;		/* the oldest that still moves */
 	char (*allocations)[40];
 	size_t n_allocations;
+	struct noted letters[LETTERS];		/* the newest, in a ring */
+	size_t n_letters, letters_tried;
 	unsigned applied, refused, replayed, failed;
 };
 
@@ -54,6 +64,8 @@ struct play {
 	struct history *h;
 	uint64_t dice;
 	char name[24], key[24], body[32];
+	char event[24];
+	struct message_dead_letter letter;
 	bool poisoned;		/* the storage refuses a row of it */
 	bool asks;
 	unsigned order;
@@ -221,6 +233,48 @@ static enum gantry_verdict play_settle(struct shot *s, struct gantry_message *m,
 
 /* Messages. */
 
+/* An event that was given up. */
+static void play_give_up(struct history *h, struct play *p)
+{
+	static const char *const causes[] = { "VALIDATION_ERROR", "ORDER_UNKNOWN" };
+
+	p->letter = (struct message_dead_letter){
+		.queue = "test", .event_id = p->key, .exchange = "x", .routing_key = "k",
+		.cause = causes[below(&h->dice, 2)], .text = "given up",
+		.handler = "inline.step", .attempts = 1 + (int64_t)below(&h->dice, 5),
+		.headers = "{\"a\":1}", .content_type = "application/json",
+		.died_at_ms = h->now_ms,
+	};
+	p->shot.m.dead_letter = &p->letter;
+}
+
+/* A dead letter once more, or closed with a reason. */
+static void play_resolve(struct history *h, struct play *p)
+{
+	size_t n = h->n_letters < LETTERS ? h->n_letters : LETTERS;
+	const struct noted *letter = &h->letters[below(&h->dice, n)];
+
+	snprintf(p->event, sizeof(p->event), "%s", letter->event);
+	shot_is_event(&p->shot, p->event);
+	p->shot.m.resolves = letter->ref;
+	p->shot.m.actor = "alice";
+	if (below(&h->dice, 3) == 0)
+		p->shot.m.discards = "of no use";
+}
+
+static void play_event(struct history *h, struct play *p)
+{
+	uint64_t d = below(&h->dice, 6);
+
+	if (d < 2 && h->n_letters > 0) {
+		play_resolve(h, p);
+		return;
+	}
+	shot_is_event(&p->shot, p->key);
+	if (d == 5)
+		play_give_up(h, p);
+}
+
 static void play_fire(struct history *h, struct play *p, bool alone)
 {
 	uint64_t d = dice(&h->dice), flavour = below(&h->dice, 3);
@@ -244,7 +298,7 @@ static void play_fire(struct history *h, struct play *p, bool alone)
 	if (flavour == 1)
 		p->shot.m.idempotency_key = p->key;
 	else if (flavour == 2)
-		shot_is_event(&p->shot, p->key);
+		play_event(h, p);
 	shot_fire(&p->shot);
 }
 
@@ -307,6 +361,32 @@ static void note_allocations(struct history *h)
 			 GANTRY_STORED);
 }
 
+static int note_letter(void *context, size_t key, const struct gantry_value *values)
+{
+	const struct gantry_value *event = &values[DEAD_LETTERS_EVENT_ID];
+	struct history *h = context;
+	struct noted *letter = &h->letters[h->n_letters++ % LETTERS];
+
+	(void)key;
+	letter->ref = values[DEAD_LETTERS_REF].is.number;
+	snprintf(letter->event, sizeof(letter->event), "%.*s", (int)event->len,
+		 event->is.text);
+	return 0;
+}
+
+static void note_letters(struct history *h)
+{
+	const struct gantry_sink sink = { note_letter, h };
+	const struct gantry_range range = { .size = sizeof(range),
+					    .table = COMMIT_DEAD_LETTERS,
+					    .index = GANTRY_BY_REF, .limit = 100000 };
+	struct gantry_error err = ERROR_INIT;
+
+	h->n_letters = 0;
+	assert_int_equal(h->world.inner->scan(h->world.inner_self, &range, &sink, &err),
+			 GANTRY_STORED);
+}
+
 static void pass_time(struct history *h)
 {
 	int64_t steps[] = { 0, 1, 200, 2000, 60000, 25 * 3600000 };
@@ -339,6 +419,7 @@ static void play_burst(struct history *h, unsigned n)
 	for (unsigned i = 0; i < WORLD_CALLS; i++)
 		world_fail(&h->world, i, GANTRY_STORED, 0);
 	note_allocations(h);
+	note_letters(h);
 }
 
 /* What is there. */
@@ -395,16 +476,20 @@ static void ask_some(struct history *h)
 
 static void violated(void *ctx, const char *invariant, const char *row, const char *what)
 {
-	fprintf(ctx, "VIOLATED %s %s: %s\n", invariant, row, what);
+	++*(unsigned *)ctx;
+	fprintf(stderr, "%s %s: %s\n", invariant, row, what);
 }
 
 static void check_invariants(struct history *h)
 {
 	struct query_store store = world_query_store(&h->world);
 	struct gantry_error err = ERROR_INIT;
+	unsigned n = 0;
 
-	assert_int_equal(stock_verify(&store, violated, stderr, &err), 0);
-	assert_int_equal(commit_verify(&store, violated, stderr, &err), 0);
+	assert_int_equal(stock_verify(&store, violated, &n, &err), 0);
+	assert_int_equal(commit_verify(&store, violated, &n, &err), 0);
+	assert_int_equal(verify_dead_letters(&store, violated, &n, &err), 0);
+	assert_int_equal(n, 0);
 	error_fini(&err);
 }
 
@@ -416,8 +501,8 @@ static size_t id_length(const char *text)
 
 	while (isdigit((unsigned char)text[n]) || isupper((unsigned char)text[n]))
 		n++;
-	if (n == 26)	/* a ULID */
-		return n;
+	if (n == 26 || (n >= 17 && strspn(text, "0123456789") == n))
+		return n;	/* a ULID, a ref */
 	for (n = 0; isxdigit((unsigned char)text[n]) || text[n] == '-'; n++)
 		dashes += text[n] == '-';
 	return n == 36 && dashes == 4 ? n : 0;
@@ -463,11 +548,14 @@ static char *history(uint64_t number, const struct store *store)
 {
 	struct history h = { .dice = number * UINT64_C(0x9e3779b97f4a7c15) | 1,
 			     .now_ms = BEGINNING };
+	struct committer_options options = committer_defaults;
 	char *text, name[24];
 	size_t size;
 
 	h.out = open_memstream(&text, &size);
-	world_open_store(&h.world, NULL, 1, store);
+	/* a slow machine is no lane that hangs */
+	options.patience_ms = 3600000;
+	world_open_store(&h.world, &options, 1, store);
 	h.world.refused = "\"poison\"";
 	pass_time(&h);
 	for (unsigned i = 0; i < ITEMS; i++) {
@@ -482,12 +570,13 @@ static char *history(uint64_t number, const struct store *store)
 			tell_rows(&h);
 	}
 	check_invariants(&h);
+	h.letters_tried = world_count(&h.world, COMMIT_AUDIT);
 	/* a history that shows nothing would prove nothing */
 	if (h.applied < BURSTS / 4 || h.refused < BURSTS / 8 || h.replayed < BURSTS / 16 ||
-	    h.failed < BURSTS / 16 || h.n_allocations < 10)
+	    h.failed < BURSTS / 16 || h.n_allocations < 10 || h.letters_tried < 3)
 		fail_msg("history %" PRIu64 ": %u applied, %u refused, %u replayed, %u failed, "
-			 "%zu allocations", number, h.applied, h.refused, h.replayed,
-			 h.failed, h.n_allocations);
+			 "%zu allocations, %zu letters tried again", number, h.applied,
+			 h.refused, h.replayed, h.failed, h.n_allocations, h.letters_tried);
 	world_close(&h.world);
 	free(h.allocations);
 	fclose(h.out);

@@ -251,6 +251,7 @@ static enum gantry_stored lanes_lock_row(struct lanes_unit *u, unsigned table, i
 	struct timespec until = lanes_deadline(store->fault == BROKEN_PATIENT ?
 					       3600000 : WAIT_MS);
 	struct lanes_row *row;
+	bool mine;
 	int rc = 0;
 
 	pthread_mutex_lock(&store->lock);
@@ -267,8 +268,9 @@ static enum gantry_stored lanes_lock_row(struct lanes_unit *u, unsigned table, i
 		}
 		store->rows[store->n_rows++] = (struct lanes_row){ table, ref, u };
 	}
+	mine = row == NULL || row->owner == u;
 	pthread_mutex_unlock(&store->lock);
-	return row == NULL || row->owner == u ? GANTRY_STORED : GANTRY_CONFLICT;
+	return mine ? GANTRY_STORED : GANTRY_CONFLICT;
 }
 
 static void lanes_unlock(struct lanes_unit *u)

@@ -181,22 +181,37 @@ static void test_commit_and_kill(void **state)
  * A server that crashed gives the number of a transaction of which nothing had
  * reached the disk to another one: that it committed says nothing about ours.
  */
-static void test_number_is_given_again(void **state)
+static void number_is_given_again(struct pg *p, const char *go, const char *come)
 {
-	struct pg *p = *state;
-
 	pg_open(p);
 	for (int64_t ref = 1; ref <= 3; ref++) {
 		void *unit = pg_begun(p, ref);
 
-		server_do(p->server, "kill");
-		server_do(p->server, "start");
+		server_do(p->server, "%s", go);
+		if (come != NULL)
+			server_do(p->server, "%s", come);
 		for (int i = 0; i < 20; i++)
 			pg_sql(p, "select pg_current_xact_id()");
 		assert_int_equal(p->kit.st->commit(unit, &p->kit.err), GANTRY_AWAY);
 		assert_int_equal(kit_count(&p->kit, HOLDERS, ref), 0);
 		assert_int_equal(pg_holder(p, ref), GANTRY_STORED);
 	}
+}
+
+static void test_number_after_kill(void **state)
+{
+	number_is_given_again(*state, "kill", "start");
+}
+
+static void test_number_after_stop(void **state)
+{
+	number_is_given_again(*state, "stop immediate", "start");
+}
+
+/* The server starts over by itself, in the same process. */
+static void test_number_after_crash(void **state)
+{
+	number_is_given_again(*state, "crash", NULL);
 }
 
 /* --- a server that is away --- */
@@ -476,7 +491,9 @@ int main(void)
 		TEST(test_commit_waits_for_standby),
 		TEST(test_commit_waits_for_standby_cut),
 		TEST(test_commit_and_kill),
-		TEST(test_number_is_given_again),
+		TEST(test_number_after_kill),
+		TEST(test_number_after_stop),
+		TEST(test_number_after_crash),
 		TEST(test_stopped),
 		TEST(test_stopped_at_once),
 		TEST(test_held_up),

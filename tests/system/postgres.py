@@ -316,6 +316,15 @@ class Postgres:
                 "select pg_terminate_backend(pid)::int as done "
                 "from unnest(%s::int[]) as pid", wanted))
 
+    def crash_backend(self):
+        """kill -9 of one: the server ends all others, repairs its tables and goes
+        on, all by itself."""
+        with self.client() as c:
+            pid = c.rows("select pg_backend_pid() as pid")[0]["pid"]
+            os.kill(pid, signal.SIGKILL)
+            wait_for("the backend is gone", 10, lambda: not lives(pid), 0.005)
+        self.wait_until_up()
+
     # --- a second one that follows ---
 
     def standby(self, synchronous=True, name="standby"):

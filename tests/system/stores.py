@@ -8,14 +8,15 @@ postgres; nothing else about a test may depend on it.
     rows(sql, ...)  ? stands for a value, as in both; SQL that both understand
     change((sql, *values), ...)     in one transaction; the daemon is stopped
     tables()        their names
-    outage(seconds) nobody can write for so long
+    outage(over, seconds)   nobody can write until over is set, an Event, or
+                            for so long
+    content()       all that is kept, as bytes
     another()       an empty one beside it
 """
 import json
 import os
 import re
 import sqlite3
-import time
 
 KIND = os.environ.get("GANTRY_STORAGE", "sqlite")
 
@@ -60,12 +61,20 @@ class Sqlite:
         return [r["name"] for r in self.rows(
             "select name from sqlite_master where type = 'table' order by 1")]
 
-    def outage(self, seconds):
+    def content(self):
+        found = b""
+        for name in (self.place, self.place + "-wal"):
+            if os.path.exists(name):
+                with open(name, "rb") as f:
+                    found += f.read()
+        return found
+
+    def outage(self, over, seconds):
         """Somebody else writes, and does not end."""
         store = sqlite3.connect(self.place, timeout=20, isolation_level=None)
         store.execute("begin immediate")
         try:
-            time.sleep(seconds)
+            over.wait(seconds)
         finally:
             store.execute("rollback")
             store.close()
@@ -120,13 +129,17 @@ class Postgres:
             "select table_name as name from information_schema.tables "
             "where table_schema = ? order by 1", self.SCHEMA)]
 
-    def outage(self, seconds):
+    def content(self):
+        return "\n".join(repr(row) for t in self.tables() for row in self.rows(
+            'select * from "%s"' % t)).encode()
+
+    def outage(self, over, seconds):
         """It ends all connections and takes no new ones."""
         with self.server.client() as c:
             c.run('alter database "%s" allow_connections false' % self.name)
             try:
                 self.server.terminate_backends(1, self.name)
-                time.sleep(seconds)
+                over.wait(seconds)
             finally:
                 c.run('alter database "%s" allow_connections true' % self.name)
 

@@ -19,7 +19,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
-#include "plugins/api-key/issue.h"
+#include "plugins/api-key/enroll.h"
 #include "plugins/api-key/keys.h"
 
 #define NOW INT64_C(1800000000000)
@@ -291,7 +291,7 @@ static void test_each_finds_its_own(void **state)
 
 /* --- a new key --- */
 
-static void test_what_is_issued_is_taken(void **state)
+static void test_what_is_given_is_taken(void **state)
 {
 	static const char *const roles[] = { "a", "b:view", NULL };
 	char key[GANTRY_TOKEN_SIZE], line[GANTRY_TOKEN_SIZE];
@@ -300,7 +300,7 @@ static void test_what_is_issued_is_taken(void **state)
 	struct api_key_keys *keys;
 
 	(void)state;
-	assert_int_equal(api_key_issue(&GANTRY_ENROLLMENT(.name = "p-7", .roles = roles),
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "p-7", .roles = roles),
 				       key, line, NULL), 0);
 	assert_int_equal(strlen(key), 7 + 64);
 	assert_memory_equal(key, "gantry_", 7);
@@ -311,7 +311,7 @@ static void test_what_is_issued_is_taken(void **state)
 	assert_int_equal(s->n_roles, 2);
 	assert_string_equal(s->roles[1], "b:view");
 	api_key_keys_release(&keys);
-	assert_int_equal(api_key_issue(&GANTRY_ENROLLMENT(.name = "p-7", .roles = roles,
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "p-7", .roles = roles,
 						     .until_ms = NOW), other, line,
 				       NULL), 0);
 	assert_string_not_equal(key, other);
@@ -322,13 +322,13 @@ static void test_what_is_issued_is_taken(void **state)
 	api_key_keys_release(&keys);
 }
 
-static void issue_refuses(const char *name, const char *const *roles,
+static void enroll_refuses(const char *name, const char *const *roles,
 			  const char *expected)
 {
 	char key[GANTRY_TOKEN_SIZE] = "key", line[GANTRY_TOKEN_SIZE] = "line";
 	struct gantry_error err = ERROR_INIT;
 
-	assert_int_equal(api_key_issue(&GANTRY_ENROLLMENT(.name = name, .roles = roles),
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = name, .roles = roles),
 				       key, line, &err), -1);
 	assert_string_equal(err.message, expected);
 	assert_string_equal(key, "key");
@@ -336,20 +336,23 @@ static void issue_refuses(const char *name, const char *const *roles,
 	error_fini(&err);
 }
 
-static void test_what_is_not_issued(void **state)
+static void test_what_is_not_given(void **state)
 {
 	const char *many[18] = { NULL }, *one[] = { "r", NULL };
 	char longest[130];
 
 	(void)state;
-	issue_refuses("a b", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"a b\"");
-	issue_refuses("", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"\"");
-	issue_refuses("a", (const char *const[]){ "x,y", NULL },
+	enroll_refuses("a b", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"a b\"");
+	enroll_refuses("", one, "name: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"\"");
+	enroll_refuses("a", (const char *const[]){ "x,y", NULL },
 		      "role: not 1 to 128 of A-Z a-z 0-9 . _ : @ / + -: \"x,y\"");
-	issue_refuses("a", many, "1 to 16 roles are needed");
+	enroll_refuses("a", many, "1 to 16 roles are needed");
 	for (int i = 0; i < 17; i++)
 		many[i] = "r";
-	issue_refuses("a", many, "1 to 16 roles are needed");
+	enroll_refuses("a", many, "1 to 16 roles are needed");
+	assert_int_equal(api_key_enroll(&GANTRY_ENROLMENT(.name = "a", .roles = one,
+							  .until_ms = INT64_MAX),
+					NULL, NULL, NULL), -1);
 	memset(longest, 'x', 128);
 	longest[128] = '\0';
 	assert_true(api_key_is_name(longest));
@@ -598,8 +601,8 @@ int main(void)
 		cmocka_unit_test(test_a_file_has_a_bound),
 		cmocka_unit_test(test_lengths_of_a_key),
 		cmocka_unit_test(test_each_finds_its_own),
-		cmocka_unit_test(test_what_is_issued_is_taken),
-		cmocka_unit_test(test_what_is_not_issued),
+		cmocka_unit_test(test_what_is_given_is_taken),
+		cmocka_unit_test(test_what_is_not_given),
 		cmocka_unit_test_setup_teardown(test_who_has_a_key, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_who_has_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_key_that_ends, setup, teardown),

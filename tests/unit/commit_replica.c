@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* commit_replica - the numbers of replicas: taken, kept, given back, lost. */
+/*
+ * commit_replica - the numbers of replicas: taken, kept, given back, lost; and
+ * the turns of schedules.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -242,6 +245,116 @@ static void test_lost_with_lanes(void **state)
 	assert_int_equal(status, 20);
 }
 
+/* Leases of schedules, as messages. */
+
+static struct lease wish(enum lease_how how, int64_t ms, int64_t since)
+{
+	struct lease lease = { .name = "schedule:every 10s", .how = how, .ms = ms,
+			       .since = since };
+	struct shot s;
+
+	shot_init(&world, &s, GANTRY_INLINE, shot_reject);
+	s.m.source = GANTRY_SOURCE_SCHEDULE;
+	s.m.method = "";
+	s.m.lease = &lease;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.verdict, GANTRY_DONE);
+	/* no handler ran */
+	assert_int_equal(s.runs, 0);
+	shot_fini(&s);
+	return lease;
+}
+
+static void owner_is(const char *owner)
+{
+	struct committer_options options = committer_defaults;
+
+	options.owner = owner;
+	options.patience_ms = 60000;
+	committer_free(&world.committer);
+	world.committer = committer_new(&options, &world.storage, &world);
+}
+
+static void test_turns(void **state)
+{
+	struct lease got = wish(LEASE_TURN, 10000, 0);
+
+	(void)state;
+	assert_true(got.held);
+	assert_int_equal(got.epoch, 1);
+	assert_int_equal(got.left_ms, 10000);
+	/* not again in this interval, also by the same replica after a restart */
+	got = wish(LEASE_TURN, 10000, 0);
+	assert_false(got.held);
+	assert_true(got.namesake);
+	assert_in_range(got.left_ms, 1, 10000);
+	pass_ms(4000);
+	got = wish(LEASE_KEEP, 10000, 1);
+	assert_true(got.held);
+	assert_int_equal(got.epoch, 1);
+	assert_int_equal(got.left_ms, 10000);
+	/* who has it may begin the next one */
+	got = wish(LEASE_TURN, 10000, 1);
+	assert_true(got.held);
+	assert_int_equal(got.epoch, 2);
+	assert_int_equal(got.left_ms, 10000);
+	assert_int_equal(world_count(&world, COMMIT_LEASES), 1);
+}
+
+static void test_turns_of_two(void **state)
+{
+	struct lease got;
+
+	(void)state;
+	owner_is("a");
+	assert_true(wish(LEASE_TURN, 10000, 0).held);
+	owner_is("b");
+	got = wish(LEASE_TURN, 10000, 0);
+	assert_false(got.held);
+	assert_false(got.namesake);
+	/* an epoch that is right does not make it b's */
+	assert_false(wish(LEASE_KEEP, 10000, 1).held);
+	assert_false(wish(LEASE_TURN, 10000, 1).held);
+	/* late by 3 of 10 s: the rhythm stays */
+	pass_ms(33000);
+	got = wish(LEASE_TURN, 10000, 0);
+	assert_true(got.held);
+	assert_int_equal(got.epoch, 2);
+	assert_in_range(got.left_ms, 5000, 7000);
+	owner_is("a");
+	assert_false(wish(LEASE_KEEP, 10000, 1).held);
+	assert_int_equal(world_count_text(&world, COMMIT_LEASES, "owner", "b"), 1);
+}
+
+/* Decided twice: the answer is that of the try that was stored. */
+static void test_turn_in_a_unit_that_conflicts(void **state)
+{
+	struct lease got;
+
+	(void)state;
+	world_fail(&world, WORLD_COMMIT, GANTRY_CONFLICT, 2);
+	got = wish(LEASE_TURN, 10000, 0);
+	assert_true(got.held);
+	assert_int_equal(got.epoch, 1);
+	assert_int_equal(lease_number("schedule:every 10s", "epoch"), 1);
+}
+
+static void test_turn_without_storage(void **state)
+{
+	struct lease lease = { .name = "schedule:x", .how = LEASE_TURN, .ms = 1000 };
+	struct shot s;
+
+	(void)state;
+	world_fail(&world, WORLD_COMMIT, GANTRY_AWAY, 1);
+	shot_init(&world, &s, GANTRY_INLINE, shot_reject);
+	s.m.lease = &lease;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.verdict, GANTRY_FAILED);
+	assert_int_equal(s.m.error.dependency, GANTRY_DEPENDS_ON_STORAGE);
+	assert_int_equal(lease_number("schedule:x", "epoch"), -1);
+	shot_fini(&s);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -254,6 +367,10 @@ int main(void)
 		CASE(test_run_out_and_kept),
 		CASE(test_lost_to_another),
 		CASE(test_lost_with_lanes),
+		CASE(test_turns),
+		CASE(test_turns_of_two),
+		CASE(test_turn_in_a_unit_that_conflicts),
+		CASE(test_turn_without_storage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

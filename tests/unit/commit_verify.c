@@ -34,6 +34,7 @@ static const char *verify(void)
 	found[0] = '\0';
 	assert_int_equal(stock_verify(&store, note, NULL, &err), 0);
 	assert_int_equal(commit_verify(&store, note, NULL, &err), 0);
+	assert_int_equal(verify_references(&store, note, NULL, &err), 0);
 	error_fini(&err);
 	return found;
 }
@@ -317,6 +318,25 @@ static void test_reserved(void **state)
 	json_decref(rows);
 }
 
+static void test_names_nothing(void **state)
+{
+	json_t *a = allocation_of(2), *back;
+	AUTO_FREE char *expected = NULL;
+
+	(void)state;
+	back = json_deep_copy(a);
+	json_object_set_new(a, "item", json_integer(987654321));
+	change(GANTRY_CHANGED, STOCK_ALLOCATIONS, a);
+	expected = memory_format("I3 allocations ref %lld: the row in items that it "
+				 "names is not there (ref 987654321)\n",
+				 (long long)json_integer_value(json_object_get(a, "ref")));
+	assert_non_null(strstr(verify(), expected));
+	change(GANTRY_CHANGED, STOCK_ALLOCATIONS, back);
+	assert_string_equal(verify(), "");
+	json_decref(back);
+	json_decref(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +351,7 @@ int main(void)
 		TEST(test_after_publishing),
 		TEST(test_other_lease),
 		TEST(test_reserved),
+		TEST(test_names_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -445,6 +445,98 @@ static void test_broken_key_file_changes_nothing(void **state)
 	assert_string_equal(f->m.logged, "key_file changed: new keys");
 }
 
+/* The example of RFC 8037, appendix A. */
+#define ED_PUBLIC "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"alg\":\"EdDSA\","         \
+		  "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define ED_PRIVATE "{" ED_PUBLIC ",\"d\":\"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A\"}"
+
+/* An instance whose keys are fetched. */
+static void fetching(struct fixture *f)
+{
+	plugin()->close(f->self);
+	*(const char **)option(f, "key_file") = NULL;
+	*(const char **)option(f, "key_upstream") = "idp";
+	*(const char **)option(f, "key_path") = "/keys";
+	*(int64_t *)option(f, "key_refresh") = 60000;
+	choose(f, "from-key");
+	assert_int_equal(plugin()->check(f->self, &f->err), 0);
+	assert_int_equal(plugin()->open(f->self, NULL, &f->err), 0);
+	host_wanted = 0;
+}
+
+static void takes_not(struct fixture *f, const char *set, const char *why)
+{
+	error_reset(&f->err);
+	assert_int_equal(host_document.take(f->self, set, strlen(set), &f->err), -1);
+	assert_string_equal(f->err.message, why);
+}
+
+static void test_fetched_keys(void **state)
+{
+	static const char set[] = " {\"keys\":[{" ED_PUBLIC "}]}";
+	struct fixture *f = *state;
+	AUTO_FREE char *ours = host_token(HEADER, CLAIMS);
+	json_t *claims = json_loads(CLAIMS, 0, NULL);
+	char token[GANTRY_TOKEN_SIZE];
+
+	fetching(f);
+	assert_string_equal(host_document.upstream, "idp");
+	assert_string_equal(host_document.path, "/keys");
+	assert_int_equal(host_document.every_ms, 60000);
+	assert_int_equal(plugin()->auth->mint(&GANTRY_TOKEN_KEY(.bytes = ED_PRIVATE,
+			.len = strlen(ED_PRIVATE)), claims, token, &f->err), 0);
+	refused(f, token, "no keys have come from key_upstream yet");
+	assert_int_equal(host_document.take(f->self, set, strlen(set), &f->err), 0);
+	granted(f, token);
+	assert_int_equal(host_wanted, 0);
+	/* a key that is not there may be there now */
+	refused(f, ours, "header: alg is not EdDSA, which the key is for");
+	assert_true(host_wanted > 0);
+	takes_not(f, "-----BEGIN PUBLIC KEY-----", "not a JWK Set");
+	takes_not(f, HOST_SECRET, "not a JWK Set");
+	takes_not(f, "", "not a JWK Set");
+	takes_not(f, "{\"kty\":\"oct\",\"alg\":\"HS256\",\"k\":"
+		     "\"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY\"}",
+		  "holds a secret, which everybody can read there");
+	refused(f, ours, "header: alg is not EdDSA, which the key is for");
+	granted(f, token);	/* the keys before stay */
+	error_reset(&f->err);
+	assert_int_equal(plugin()->auth->issue(f->self, NULL, claims, token, &f->err), -1);
+	assert_string_equal(f->err.message, "the keys of key_upstream cannot sign");
+	json_decref(claims);
+}
+
+static void test_issue(void **state)
+{
+	struct fixture *f = *state;
+	json_t *claims = json_pack("{s:s, s:i, s:[s]}", "aud", "inventory", "exp",
+				   1800000060, "roles", "order-service");
+	char token[GANTRY_TOKEN_SIZE];
+
+	assert_int_equal(plugin()->auth->issue(f->self, NULL, claims, token, &f->err), 0);
+	granted(f, token);	/* with the issuer that it looks for */
+	assert_null(json_object_get(claims, "iss"));
+	change_file(f, "short");
+	assert_int_equal(plugin()->auth->issue(f->self, NULL, claims, token, &f->err), -1);
+	json_decref(claims);
+}
+
+static void test_where_the_keys_are(void **state)
+{
+	struct fixture *f = *state;
+
+	*(const char **)option(f, "key_upstream") = "idp";
+	assert_int_equal(plugin()->check(f->self, &f->err), -1);
+	assert_string_equal(f->err.message, "key_file and key_upstream: only one of them");
+	*(const char **)option(f, "key_file") = NULL;
+	assert_int_equal(plugin()->check(f->self, &f->err), -1);
+	assert_string_equal(f->err.message, "algorithm: HS256 is for secrets, which no "
+					    "key_upstream has");
+	*(const char **)option(f, "key_upstream") = NULL;
+	assert_int_equal(plugin()->check(f->self, &f->err), -1);
+	assert_string_equal(f->err.message, "key_file: missing, and so is key_upstream");
+}
+
 static void test_open_refuses(void **state)
 {
 	struct fixture *f = *state;
@@ -540,6 +632,9 @@ int main(void)
 		TEST(test_expiry_at_a_hit),
 		TEST(test_key_file_changes),
 		TEST(test_broken_key_file_changes_nothing),
+		TEST(test_fetched_keys),
+		TEST(test_issue),
+		TEST(test_where_the_keys_are),
 		TEST(test_open_refuses),
 		TEST(test_threads),
 	};

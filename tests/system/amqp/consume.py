@@ -340,7 +340,8 @@ def test_an_outage_of_the_store_makes_no_dead_letters(w):
     feeder = Feeder(w, events, rate)
     feeder.start()
     time.sleep(0.5)
-    outage = threading.Thread(target=w.g.store.outage, args=(OUTAGE,))
+    outage = threading.Thread(target=w.g.store.outage, args=(
+        threading.Event(), OUTAGE))
     outage.start()
     wait_for("consuming pauses", 10, lambda: w.metric("gantry_consumer_paused") == 1)
     held = w.metric("gantry_consumer_held")
@@ -405,12 +406,14 @@ def test_an_alarm_stops_no_consuming(w):
     w.send(*late)
     w.wait_for_letter("alarm-late")     # the way to pass on is open now
     events = some(w, "alarm", 300, item)
-    lock_it = threading.Thread(target=w.g.store.outage, args=(2,))
+    over = threading.Event()
+    lock_it = threading.Thread(target=w.g.store.outage, args=(over, 20))
     lock_it.start()
     time.sleep(0.3)
     w.send_all([order_event("OrderConfirmed", "alarm-%d" % i,
                             {"orderId": "ord_alarm"}) for i in range(5)] + events)
     w.r.alarm(True)
+    over.set()
     try:
         lock_it.join()
         w.wait_for_marks(events, 20)

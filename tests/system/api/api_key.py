@@ -286,8 +286,8 @@ def test_configurations_that_are_refused(g):
 def test_no_key_in_log_or_store(g):
     with open(g.path("log"), "rb") as f:
         log = f.read()
-    with open(g.path("gantry.db"), "rb") as f:
-        store = f.read()
+    store = g.store.content()
+    assert store
     for key in KEYS.values():
         assert key.encode() not in log and key.encode() not in store
 

