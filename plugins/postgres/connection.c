@@ -226,6 +226,26 @@ static void connection_say(struct connection *c, bool late, int64_t wait_ms)
 	connection_one_line(c->message);
 }
 
+/*
+ * A standby that is promoted begins a new timeline. A server of an older one
+ * was given up, and does not know it: nobody else will ever see what it stores.
+ */
+static bool connection_is_given_up(struct postgres *s, struct connection *c)
+{
+	bool older;
+
+	pthread_mutex_lock(&s->lock);
+	older = c->timeline[0] != '\0' && strcmp(c->timeline, s->newest) < 0;
+	if (strcmp(c->timeline, s->newest) > 0)
+		memcpy(s->newest, c->timeline, sizeof(s->newest));
+	pthread_mutex_unlock(&s->lock);
+	if (older)
+		snprintf(c->message, sizeof(c->message),
+			 "another server has taken the place of this one (timeline %s)",
+			 c->timeline);
+	return older;
+}
+
 static enum gantry_stored connection_open_host(struct postgres *s, struct connection *c,
 					       enum role role, unsigned host,
 					       int64_t wait_ms, struct gantry_error *err)
@@ -248,6 +268,8 @@ static enum gantry_stored connection_open_host(struct postgres *s, struct connec
 		stored = connection_set_up(s, c, role, err);
 	else
 		connection_say(c, late, wait_ms);
+	if (stored == GANTRY_STORED && connection_is_given_up(s, c))
+		stored = GANTRY_AWAY;
 	if (stored != GANTRY_STORED)
 		connection_close(c);
 	return stored;
@@ -310,6 +332,18 @@ enum gantry_stored connection_open(struct postgres *s, struct connection *c,
 	return stored;
 }
 
+void connection_learn(struct postgres *s)
+{
+	unsigned n = conninfo_hosts(s);
+	struct connection c = { .pg = NULL };
+
+	for (unsigned i = 0; n > 1 && i < n; i++) {
+		connection_open_host(s, &c, ROLE_ASK, i, s->connect_timeout / n, NULL);
+		connection_close(&c);
+	}
+	connection_fini(&c);
+}
+
 bool connection_probe(struct postgres *s, const struct connection *c)
 {
 	struct connection other = { .pg = NULL };
@@ -360,9 +394,9 @@ static void connection_tried(struct postgres *s, bool worked, const char *why)
 }
 
 /* Has the server gone while nobody spoke to it? */
-static bool connection_stands(struct connection *c)
+static bool connection_stands(struct postgres *s, struct connection *c)
 {
-	if (statement_is_full(c))
+	if (statement_is_full(c) || connection_is_given_up(s, c))
 		return false;
 	/* the server's last words are readable, too, before the end is */
 	return !trip_poll(c->pg, POLLIN, 0);
@@ -373,7 +407,7 @@ enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
 {
 	enum gantry_stored stored;
 
-	if (c->pg != NULL && connection_stands(c))
+	if (c->pg != NULL && connection_stands(s, c))
 		return GANTRY_STORED;
 	connection_close(c);
 	if (!connection_may(s, err))

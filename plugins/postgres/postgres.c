@@ -88,6 +88,7 @@ static enum gantry_stored postgres_prepare(void *self,
 	s->looking = mode == GANTRY_PREPARE_LOOK;
 	if (s->looking)
 		return postgres_look(s, err);
+	connection_learn(s);
 	stored = connection_open(s, &owner, ROLE_OWNER, err);
 	if (stored == GANTRY_STORED)
 		stored = schema_prepare(s, &owner, err);
@@ -144,23 +145,34 @@ static void postgres_give_back(struct postgres *s, struct connection *c)
 	pthread_mutex_unlock(&s->lock);
 }
 
-/* The snapshot of a look is gone with its connection. */
+/*
+ * The snapshot of a look is gone with its connection. Who had to wait for a
+ * reader waits less for the server: others hang there already.
+ */
 static struct connection *postgres_reader(struct postgres *s,
 					  enum gantry_stored *stored_out,
 					  struct gantry_error *err)
 {
+	int64_t began_ms = connection_now_ms(), left_ms;
 	struct connection *c = postgres_take(s, err);
 
 	*stored_out = GANTRY_AWAY;
 	if (c == NULL)
 		return NULL;
-	if (!s->looking)
+	left_ms = s->read_timeout - (connection_now_ms() - began_ms);
+	if (left_ms < s->read_timeout / 4)
+		left_ms = s->read_timeout / 4;
+	if (!s->looking && c->pg == NULL && left_ms < s->read_timeout * 3 / 4)
+		gantry_fail(err, "%s: the readers wait for the server", s->where);
+	else if (!s->looking)
 		*stored_out = connection_mend(s, c, ROLE_READ, err);
 	else if (c->pg != NULL)
 		*stored_out = GANTRY_STORED;
 	else
 		gantry_fail(err, "%s: the connection was lost, and what it looked at "
 			    "with it", s->where);
+	if (!s->looking)
+		c->wait_ms = left_ms;
 	if (*stored_out == GANTRY_STORED)
 		return c;
 	postgres_give_back(s, c);

@@ -152,6 +152,7 @@ struct postgres {
 	int64_t not_before_ms;
 	char why[400];			/* the last one failed */
 	unsigned host;			/* to begin with, the next time */
+	char newest[9];			/* timeline of any server so far */
 };
 
 /* conninfo.c */
@@ -189,6 +190,11 @@ enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
 /* The same, without a look at when the next attempt is due. */
 enum gantry_stored connection_open(struct postgres *s, struct connection *c,
 				   enum role role, struct gantry_error *err);
+/*
+ * Of several hosts, which has taken the place of the others? Once, before the
+ * first connection is opened.
+ */
+void connection_learn(struct postgres *s);
 /* Can another connection be opened to the server that c is open to? */
 bool connection_probe(struct postgres *s, const struct connection *c);
 void connection_close(struct connection *c);
