@@ -149,9 +149,11 @@ static int claim_lease_take(struct kit *k, void *unit, const struct kit_load *lo
 {
 	bool there = load->rows->n > 0;
 	const struct gantry_value *old = there ? load->rows->rows[0].values : NULL;
+	/* on its own: gcc 14 looks into old in "there ? ... + 1 : 1" in any case */
+	int64_t before = there ? old[VERSION].is.number : 0;
 	const struct gantry_value v[KIT_COLUMNS] = {
 		there ? old[REF] : kit_number(kit_ref(k)),
-		kit_number(there ? old[VERSION].is.number + 1 : 1), claim->names[0],
+		kit_number(before + 1), claim->names[0],
 		kit_null(), kit_number(load->now_ms + LEASE_MS),
 	};
 	const struct gantry_change c =
