@@ -291,12 +291,21 @@ void meters_call(struct metrics *m, const struct gantry_message *message,
 		metrics_add(m, METER_HANDLER_RUNS, handler, message->verdict, 1);
 }
 
+/* What the core says to itself, by routes that are in no configuration. */
+static bool meters_is_own(const struct gantry_message *message)
+{
+	return message->lease != NULL ||
+	       (message->route != NULL && !message->route->counted);
+}
+
 void meters_message(struct metrics *m, const struct gantry_message *message)
 {
 	enum gantry_verdict verdict = message->answer.verdict;
 
+	if (meters_is_own(message))
+		return;
 	metrics_add(m, METER_MESSAGES, message->source, verdict, 1);
-	if (message->source != GANTRY_SOURCE_SCHEDULE || !message->route->counted)
+	if (message->source != GANTRY_SOURCE_SCHEDULE)
 		return;
 	metrics_add(m, METER_SCHEDULE_RUNS, message->route->meter, verdict, 1);
 	metrics_observe_since(m, METER_SCHEDULE_SECONDS, message->route->meter, 0,

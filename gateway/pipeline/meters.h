@@ -76,7 +76,8 @@ void meters_name(struct metrics *m, const struct graph *graph);
 void meters_call(struct metrics *m, const struct gantry_message *message,
 		 int64_t began_ns);
 
-/* A message is through: its verdict, and if it was a tick, its run. */
+/* A message is through: its verdict, and if it was a tick, its run. What the
+   core says to itself (leases, notes) is not counted. */
 void meters_message(struct metrics *m, const struct gantry_message *message);
 
 /* The answer to a request has gone out. */

@@ -174,7 +174,7 @@ static void connection_settings(const struct postgres *s, struct connection *c,
 		connection_pin(c);
 }
 
-static enum gantry_stored connection_set_up(const struct postgres *s,
+static enum gantry_stored connection_set_up(struct postgres *s,
 					    struct connection *c, enum role role,
 					    struct gantry_error *err)
 {
@@ -199,8 +199,8 @@ static enum gantry_stored connection_set_up(const struct postgres *s,
 	return GANTRY_STORED;
 }
 
-/* libpq speaks in several lines, of several hosts; what it asks back, in lines
-   that begin with a tab, goes. */
+/* libpq speaks in several lines; what it asks back, in lines that begin with a
+   tab, goes. */
 static void connection_one_line(char *text)
 {
 	char *to = text;
@@ -215,61 +215,109 @@ static void connection_one_line(char *text)
 	*to = '\0';
 }
 
-static void connection_say(const struct postgres *s, struct connection *c,
-			   bool late, struct gantry_error *err)
+static void connection_say(struct connection *c, bool late, int64_t wait_ms)
 {
-	char text[300] = "";
-
-	if (late) {
+	if (late)
 		snprintf(c->message, sizeof(c->message), "no connection within %lld ms",
-			 (long long)s->connect_timeout);
-		gantry_fail(err, "%s: no connection within %lld ms", s->where,
-			    (long long)s->connect_timeout);
-		return;
-	}
-	snprintf(text, sizeof(text), "%s", c->pg != NULL ? PQerrorMessage(c->pg) :
-		 "no memory for a connection");
-	connection_one_line(text);
-	snprintf(c->message, sizeof(c->message), "%.*s", (int)sizeof(c->message) - 1, text);
-	gantry_fail(err, "%s: %s", s->where, text);
+			 (long long)wait_ms);
+	else
+		snprintf(c->message, sizeof(c->message), "%s", c->pg != NULL ?
+			 PQerrorMessage(c->pg) : "no memory for a connection");
+	connection_one_line(c->message);
 }
 
-static unsigned connection_failures(struct postgres *s)
+static enum gantry_stored connection_open_host(struct postgres *s, struct connection *c,
+					       enum role role, unsigned host,
+					       int64_t wait_ms, struct gantry_error *err)
 {
-	unsigned failures;
-
-	pthread_mutex_lock(&s->lock);
-	failures = s->failures;
-	pthread_mutex_unlock(&s->lock);
-	return failures;
-}
-
-enum gantry_stored connection_open(struct postgres *s, struct connection *c,
-				   enum role role, struct gantry_error *err)
-{
-	const char *values[SETTINGS];
-	char *turned[3] = { NULL };
-	int64_t deadline_ms = connection_now_ms() + s->connect_timeout;
+	int64_t deadline_ms = connection_now_ms() + wait_ms;
 	enum gantry_stored stored = GANTRY_AWAY;
+	const char *values[SETTINGS];
+	char *picked[3] = { NULL };
 	bool late = false;
 
-	conninfo_turn(s, connection_failures(s), role == ROLE_LOOK, values, turned);
+	conninfo_pick(s, host, role == ROLE_LOOK, values, picked);
 	c->pg = PQconnectStartParams(s->keywords, values, 0);
 	for (unsigned i = 0; i < 3; i++)
-		free(turned[i]);
+		free(picked[i]);
 	if (c->pg != NULL)
 		PQsetNoticeReceiver(c->pg, connection_notice, c);
-	c->wait_ms = s->connect_timeout;
+	c->probes = false;
+	c->wait_ms = wait_ms;
 	if (connection_connect(c, deadline_ms, &late))
 		stored = connection_set_up(s, c, role, err);
 	else
-		connection_say(s, c, late, err);
+		connection_say(c, late, wait_ms);
 	if (stored != GANTRY_STORED)
 		connection_close(c);
-	c->wait_ms = role == ROLE_READ ? s->read_timeout :
+	return stored;
+}
+
+static unsigned connection_first_host(struct postgres *s)
+{
+	unsigned host;
+
+	pthread_mutex_lock(&s->lock);
+	host = s->host;
+	pthread_mutex_unlock(&s->lock);
+	return host;
+}
+
+static void connection_next_host(struct postgres *s, unsigned host)
+{
+	pthread_mutex_lock(&s->lock);
+	s->host = host;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static void connection_opened(const struct postgres *s, struct connection *c,
+			      enum role role)
+{
+	c->probes = role == ROLE_UNIT;
+	c->wait_ms = role == ROLE_READ || role == ROLE_ASK ? s->read_timeout :
 		     role == ROLE_OWNER || role == ROLE_LOOK ? 600000 :
 		     s->statement_timeout + 1000;
+}
+
+/* Each host has its share of the time, and none is asked twice. */
+enum gantry_stored connection_open(struct postgres *s, struct connection *c,
+				   enum role role, struct gantry_error *err)
+{
+	unsigned n = conninfo_hosts(s), first = connection_first_host(s);
+	int64_t until_ms = connection_now_ms() + s->connect_timeout;
+	enum gantry_stored stored = GANTRY_AWAY;
+	char all[sizeof(c->message)] = "";
+
+	for (unsigned i = 0; i < n && stored == GANTRY_AWAY; i++) {
+		int64_t left_ms = until_ms - connection_now_ms();
+		size_t len = strlen(all);
+
+		stored = connection_open_host(s, c, role, (first + i) % n,
+					      left_ms / (n - i), err);
+		if (stored == GANTRY_STORED && i > 0)
+			connection_next_host(s, (first + i) % n);
+		else if (stored == GANTRY_AWAY)
+			snprintf(all + len, sizeof(all) - len, "%s%.180s",
+				 len > 0 ? "; " : "", c->message);
+	}
+	if (stored == GANTRY_STORED) {
+		connection_opened(s, c, role);
+	} else if (stored == GANTRY_AWAY) {
+		memcpy(c->message, all, sizeof(all));
+		gantry_fail(err, "%s: %s", s->where, all);
+		connection_next_host(s, (first + 1) % n);
+	}
 	return stored;
+}
+
+bool connection_probe(struct postgres *s, const struct connection *c)
+{
+	struct connection other = { .pg = NULL };
+	bool same = connection_open(s, &other, ROLE_ASK, NULL) == GANTRY_STORED &&
+		    strcmp(other.timeline, c->timeline) == 0;
+
+	connection_fini(&other);
+	return same;
 }
 
 /* May this thread try to connect now? */

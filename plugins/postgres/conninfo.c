@@ -165,7 +165,7 @@ void conninfo_free(struct postgres *s)
 	free(s->where);
 }
 
-static unsigned conninfo_hosts(const char *list)
+static unsigned conninfo_count(const char *list)
 {
 	unsigned n = 1;
 
@@ -174,37 +174,40 @@ static unsigned conninfo_hosts(const char *list)
 	return n;
 }
 
-/* "a,b,c" by 1 is "b,c,a"; malloc. */
-static char *conninfo_rotate(const char *list, unsigned by)
+/* The n-th of a list; malloc. */
+static char *conninfo_element(const char *list, unsigned n)
 {
-	const char *rest = list;
 	char *text;
 
-	for (unsigned i = 0; i < by; i++)
-		rest = strchr(rest, ',') + 1;
-	if (by == 0 || asprintf(&text, "%s,%.*s", rest, (int)(rest - list - 1), list) < 0)
-		return conninfo_copy(list);
+	for (; n > 0; n--)
+		list = strchr(list, ',') + 1;
+	if (asprintf(&text, "%.*s", (int)strcspn(list, ","), list) < 0)
+		abort();
 	return text;
 }
 
-void conninfo_turn(const struct postgres *s, unsigned turn, bool any,
-		   const char *values[SETTINGS], char *turned[3])
+/* A service file may name some, too: those libpq tries by itself. */
+unsigned conninfo_hosts(const struct postgres *s)
+{
+	const char *hosts = conninfo_value(s, "host");
+
+	return conninfo_count(hosts != NULL ? hosts : conninfo_value(s, "hostaddr"));
+}
+
+void conninfo_pick(const struct postgres *s, unsigned host, bool any,
+		   const char *values[SETTINGS], char *picked[3])
 {
 	static const char *const lists[] = { "host", "hostaddr", "port" };
-	const char *hosts = conninfo_value(s, "host");
-	unsigned n = conninfo_hosts(hosts != NULL ? hosts :
-				    conninfo_value(s, "hostaddr"));
+	unsigned n = conninfo_hosts(s);
 
-	for (unsigned i = 0; i < SETTINGS; i++)
-		values[i] = s->values[i];
-	for (unsigned i = 0; any && s->keywords[i] != NULL; i++)
-		if (strcmp(s->keywords[i], "target_session_attrs") == 0)
+	memcpy(values, s->values, SETTINGS * sizeof(*values));
+	for (unsigned i = 0; s->keywords[i] != NULL; i++) {
+		if (any && strcmp(s->keywords[i], "target_session_attrs") == 0)
 			values[i] = "any";
-	for (unsigned i = 0; s->keywords[i] != NULL; i++)
 		for (unsigned k = 0; k < 3; k++)
-			if (strcmp(s->keywords[i], lists[k]) == 0 &&
-			    conninfo_hosts(s->values[i]) == n) {
-				turned[k] = conninfo_rotate(s->values[i], turn % n);
-				values[i] = turned[k];
-			}
+			if (n > 1 && strcmp(s->keywords[i], lists[k]) == 0 &&
+			    conninfo_count(s->values[i]) == n)
+				values[i] = picked[k] =
+					conninfo_element(s->values[i], host);
+	}
 }

@@ -94,7 +94,7 @@ static void doubt_take_row(void *context, const PGresult *result)
 /* How many of these rows are there, of this version or a later one? */
 static bool doubt_ask_rows(struct doubt *d, const struct marker *markers, unsigned n)
 {
-	const struct postgres *s = d->u->s;
+	struct postgres *s = d->u->s;
 
 	d->found = 0;
 	for (unsigned i = 0; i < n; i++) {
@@ -154,6 +154,7 @@ static void doubt_end_waiter(struct doubt *d)
 static void doubt_settle(struct doubt *d)
 {
 	d->waiter = PQbackendPID(d->connection.pg);
+	d->connection.wait_ms = d->u->s->statement_timeout + 1000;
 	trip_run(&d->connection, "SELECT pg_logical_emit_message(true, 'gantry', '')",
 		 (struct taker){ NULL, NULL });
 	if (trip_collect(d->u->s, &d->connection, NULL) != GANTRY_STORED)

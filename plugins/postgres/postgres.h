@@ -94,9 +94,10 @@ struct connection {
 	bool refused;			/* libpq did not take a statement */
 	bool warned;			/* by the server */
 	int64_t wait_ms;		/* without a byte from the server */
+	bool probes;			/* and looks meanwhile whether it is there */
 	struct params params;
 	char sqlstate[6];		/* of the last failure; "": not the server's */
-	char message[200];		/* of it */
+	char message[400];		/* of it */
 	char timeline[9];		/* of the server, when it was opened */
 	struct connection *next;	/* in the pool */
 };
@@ -149,7 +150,8 @@ struct postgres {
 	unsigned failures;		/* of connecting, in a row */
 	bool trying;			/* one connects, the others do not wait */
 	int64_t not_before_ms;
-	char why[200];			/* the last one failed */
+	char why[400];			/* the last one failed */
+	unsigned host;			/* to begin with, the next time */
 };
 
 /* conninfo.c */
@@ -159,13 +161,15 @@ int conninfo_check(const struct postgres *s, struct gantry_error *err);
 /* Fills keywords, values and where. 0 or -1. */
 int conninfo_open(struct postgres *s, struct gantry_error *err);
 void conninfo_free(struct postgres *s);
+/* How many hosts it names, at least 1. */
+unsigned conninfo_hosts(const struct postgres *s);
 /*
- * The values for one attempt: a list of hosts is turned by turn, so that one
- * that never answers does not stand before the others for good. free() those
- * in turned[]. any: also a server that takes no changes.
+ * The values for one of them, so that one that never answers does not stand
+ * before the others. free() those in picked[]. any: also a server that takes
+ * no changes.
  */
-void conninfo_turn(const struct postgres *s, unsigned turn, bool any,
-		   const char *values[SETTINGS], char *turned[3]);
+void conninfo_pick(const struct postgres *s, unsigned host, bool any,
+		   const char *values[SETTINGS], char *picked[3]);
 
 /* connection.c */
 
@@ -185,6 +189,8 @@ enum gantry_stored connection_mend(struct postgres *s, struct connection *c,
 /* The same, without a look at when the next attempt is due. */
 enum gantry_stored connection_open(struct postgres *s, struct connection *c,
 				   enum role role, struct gantry_error *err);
+/* Can another connection be opened to the server that c is open to? */
+bool connection_probe(struct postgres *s, const struct connection *c);
 void connection_close(struct connection *c);
 /* Close, and free what c holds, not c itself. */
 void connection_fini(struct connection *c);
@@ -200,7 +206,7 @@ void trip_run(struct connection *c, const char *sql, struct taker taker);
  * Everything that was sent is done, and its takers were called; or the first
  * failure. After a loss c is closed.
  */
-enum gantry_stored trip_collect(const struct postgres *s, struct connection *c,
+enum gantry_stored trip_collect(struct postgres *s, struct connection *c,
 				struct gantry_error *err);
 /* Wait for the socket; false: not before the deadline, or an error. */
 bool trip_poll(PGconn *pg, short events, int64_t deadline_ms);

@@ -61,7 +61,7 @@ static void schema_take_mark(void *context, const PGresult *result)
 	mark->minor = strtoll(PQgetvalue(result, 0, 2), NULL, 10);
 }
 
-static enum gantry_stored schema_read(const struct postgres *s, struct connection *c,
+static enum gantry_stored schema_read(struct postgres *s, struct connection *c,
 				      struct mark *mark, struct gantry_error *err)
 {
 	enum gantry_stored stored;
@@ -255,7 +255,7 @@ static enum gantry_stored schema_failed(const struct postgres *s,
 }
 
 /* Behind the lock it is looked at again: another may have been faster. */
-static enum gantry_stored schema_bring(const struct postgres *s, struct connection *c,
+static enum gantry_stored schema_bring(struct postgres *s, struct connection *c,
 				       struct mark *mark, struct gantry_error *err)
 {
 	enum gantry_stored stored;

@@ -20,7 +20,12 @@ struct trip {
 	enum gantry_stored stored;
 	bool fatal;		/* the server ends the connection */
 	bool silent;		/* no byte before the deadline */
+	int64_t waited_ms;
 };
+
+/* So long a silence is worth a question. */
+#define TRIP_PROBE_MS 1000
+
 
 static void trip_expect(struct connection *c, struct statement *st, bool prepare,
 			struct taker taker)
@@ -79,36 +84,50 @@ bool trip_poll(PGconn *pg, short events, int64_t deadline_ms)
 	return n > 0;
 }
 
-/* Send what is left while what comes is read, or both sides may wait. */
-static bool trip_flush(struct connection *c, struct trip *trip)
+/*
+ * Wait for a byte from the server, or for room for one. Who waits for a lock
+ * hears nothing, who waits for a server that hangs neither: of these two only
+ * the first one can open another connection.
+ */
+static bool trip_wait(struct postgres *s, struct connection *c, short events,
+		      struct trip *trip)
 {
-	int64_t deadline_ms = connection_now_ms() + c->wait_ms;
+	int64_t until_ms = connection_now_ms() + c->wait_ms;
+
+	while (!trip->silent) {
+		int64_t now_ms = connection_now_ms();
+		int64_t next_ms = c->probes && now_ms + TRIP_PROBE_MS < until_ms ?
+			now_ms + TRIP_PROBE_MS : until_ms;
+
+		if (trip_poll(c->pg, events, next_ms))
+			return true;
+		trip->silent = next_ms == until_ms || PQsocket(c->pg) < 0 ||
+			       !connection_probe(s, c);
+		trip->waited_ms = connection_now_ms() - until_ms + c->wait_ms;
+	}
+	return false;
+}
+
+/* Send what is left while what comes is read, or both sides may wait. */
+static bool trip_flush(struct postgres *s, struct connection *c, struct trip *trip)
+{
 	int rc;
 
-	while ((rc = PQflush(c->pg)) == 1) {
-		trip->silent = !trip_poll(c->pg, POLLIN | POLLOUT, deadline_ms);
-		if (trip->silent)
+	while ((rc = PQflush(c->pg)) == 1)
+		if (!trip_wait(s, c, POLLIN | POLLOUT, trip) ||
+		    PQconsumeInput(c->pg) != 1)
 			return false;
-		if (PQconsumeInput(c->pg) != 1)
-			return false;
-	}
 	return rc == 0;
 }
 
 /* One result, or NULL as libpq says it; false: lost. */
-static bool trip_next(struct connection *c, PGresult **result_out,
-		      struct trip *trip)
+static bool trip_next(struct postgres *s, struct connection *c,
+		      PGresult **result_out, struct trip *trip)
 {
-	while (PQisBusy(c->pg)) {
-		int64_t deadline_ms = connection_now_ms() + c->wait_ms;
-
-		*result_out = NULL;
-		trip->silent = !trip_poll(c->pg, POLLIN, deadline_ms);
-		if (trip->silent)
+	*result_out = NULL;
+	while (PQisBusy(c->pg))
+		if (!trip_wait(s, c, POLLIN, trip) || PQconsumeInput(c->pg) != 1)
 			return false;
-		if (PQconsumeInput(c->pg) != 1)
-			return false;
-	}
 	*result_out = PQgetResult(c->pg);
 	return PQstatus(c->pg) == CONNECTION_OK;
 }
@@ -192,7 +211,7 @@ static enum gantry_stored trip_lost(const struct postgres *s, struct connection 
 	if (trip->stored == GANTRY_STORED) {	/* or the server has said why */
 		if (trip->silent)
 			snprintf(c->message, sizeof(c->message),
-				 "no answer for %lld ms", (long long)c->wait_ms);
+				 "no answer for %lld ms", (long long)trip->waited_ms);
 		else
 			snprintf(c->message, sizeof(c->message), "%.*s",
 				 len > 0 ? len : 22, len > 0 ? text :
@@ -227,7 +246,7 @@ static void trip_take(const struct postgres *s, struct connection *c,
 }
 
 /* Each statement's results end with a NULL, the sync at the end has none. */
-static bool trip_answers(const struct postgres *s, struct connection *c,
+static bool trip_answers(struct postgres *s, struct connection *c,
 			 struct trip *trip, struct gantry_error *err)
 {
 	static const struct wait none;
@@ -237,7 +256,7 @@ static bool trip_answers(const struct postgres *s, struct connection *c,
 		const struct wait *w = i < c->n_waits ? &c->waits[i] : &none;
 
 		do {
-			bool there = trip_next(c, &result, trip);
+			bool there = trip_next(s, c, &result, trip);
 			ExecStatusType status = PQresultStatus(result);
 
 			if (result != NULL && status != PGRES_PIPELINE_SYNC)
@@ -253,14 +272,14 @@ static bool trip_answers(const struct postgres *s, struct connection *c,
 	return true;
 }
 
-enum gantry_stored trip_collect(const struct postgres *s, struct connection *c,
+enum gantry_stored trip_collect(struct postgres *s, struct connection *c,
 				struct gantry_error *err)
 {
 	struct trip trip = { .stored = GANTRY_STORED };
 
 	assert(c->pg != NULL);
 	c->sqlstate[0] = '\0';
-	if (c->refused || PQpipelineSync(c->pg) != 1 || !trip_flush(c, &trip) ||
+	if (c->refused || PQpipelineSync(c->pg) != 1 || !trip_flush(s, c, &trip) ||
 	    !trip_answers(s, c, &trip, err))
 		return trip_lost(s, c, &trip, err);
 	c->n_waits = 0;

@@ -166,8 +166,9 @@ def test_numbers_are_those_of_what_was_sent(g):
     # a get asks, and is called again with the answer
     assert grew("gantry_handler_duration_seconds_count", handler="allocate.get") == 4 * n
     assert grew("gantry_handler_runs_total", handler="allocate.get") == 2 * n
-    assert grew("gantry_asks_total", kind="query", result="answered") == 2 * n
-    assert grew("gantry_unit_messages_sum") == 5 * n
+    # ticks ask and have units, too
+    assert 0 <= grew("gantry_asks_total", kind="query", result="answered") - 2 * n < 50
+    assert 0 <= grew("gantry_unit_messages_sum") - 5 * n < 50
     assert 0 < grew("gantry_unit_messages_count") <= 5 * n + 100
     assert grew("gantry_unit_commit_duration_seconds_count") == \
         grew("gantry_unit_messages_count")
@@ -236,7 +237,11 @@ def test_schedule(g):
     assert page.of("gantry_schedule_runs_total", schedule=name, verdict="done") >= 1
     assert page.of("gantry_schedule_duration_seconds_count", schedule=name) == \
         page.of("gantry_schedule_runs_total", schedule=name)
-    assert page.of("gantry_messages_total", source="schedule", verdict="done") >= 1
+    # no lease, and nothing else that is the gateway's own
+    assert page.of("gantry_messages_total", source="schedule") == \
+        page.of("gantry_schedule_runs_total")
+    assert page.of("gantry_handler_runs_total", handler="allocate.expire") == \
+        page.of("gantry_schedule_runs_total")
 
 
 def test_connections(g):
