@@ -472,23 +472,6 @@ static void test_what_was_there_is_counted(void **state)
 	committer_free(&b);
 }
 
-/* What another replica adds is seen at the next count, within 15 s. */
-static void test_what_others_add_is_counted(void **state)
-{
-	struct committer *b = replica("b");
-
-	(void)state;
-	lease(b, "b", LEASE_SEIZE, 0);
-	for (int i = 0; i < 260; i++)
-		tell("One");
-	assert_int_equal(committer_outbox(world.committer).rows, 260);
-	for (int i = 0; i < 500 && committer_outbox(b).rows != 260; i++)
-		usleep(50000);
-	assert_int_equal(committer_outbox(b).rows, 260);
-	assert_int_equal(committer_outbox(world.committer).rows, 260);
-	committer_free(&b);
-}
-
 /* Events of handlers in the order of their record. */
 
 static enum gantry_verdict do_ordered(struct shot *s, struct gantry_message *m,
@@ -597,7 +580,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_a_broker_the_oldest_go,
 						setup_alone, teardown),
 		CASE(test_what_was_there_is_counted),
-		CASE(test_what_others_add_is_counted),
 		CASE(test_ordered_by_a_record),
 		CASE(test_ordered_by_an_order),
 	};

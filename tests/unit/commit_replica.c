@@ -355,6 +355,31 @@ static void test_turn_without_storage(void **state)
 	shot_fini(&s);
 }
 
+/* What another replica adds to the outbox is seen at the next count. */
+static void test_what_others_add_is_counted(void **state)
+{
+	struct committer_options options = committer_defaults;
+	struct committer_lease lease = { .owner = "b", .how = LEASE_SEIZE };
+	struct committer *b;
+
+	(void)state;
+	options.owner = "b";
+	options.replica = 1;
+	options.patience_ms = 60000;
+	b = committer_new(&options, &world.storage, &world);
+	/* a unit shows it the time */
+	committer_lease(b, &lease);
+	for (int i = 0; i < 260; i++)
+		assert_int_equal(publish("one"), 200);
+	assert_int_equal(committer_outbox(world.committer).rows, 260);
+	/* within 15 s */
+	for (int i = 0; i < 500 && committer_outbox(b).rows != 260; i++)
+		usleep(50000);
+	assert_int_equal(committer_outbox(b).rows, 260);
+	assert_int_equal(committer_outbox(world.committer).rows, 260);
+	committer_free(&b);
+}
+
 int main(void)
 {
 #define CASE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -371,6 +396,7 @@ int main(void)
 		CASE(test_turns_of_two),
 		CASE(test_turn_in_a_unit_that_conflicts),
 		CASE(test_turn_without_storage),
+		CASE(test_what_others_add_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
