@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/conform/kit.h"
@@ -101,8 +102,13 @@ static int disturb_watch(struct kit *k, void *job)
 		status = system(k->disturb);
 	}
 	atomic_store(&d->over, 1);
-	return status == 0 ? 0 : kit_fail(k, "the command that disturbs ended with status %#x",
-					  (unsigned)status);
+	if (status == 0)
+		return 0;
+	return WIFEXITED(status) ?
+		kit_fail(k, "the command that disturbs ended with status %d",
+			 WEXITSTATUS(status)) :
+		kit_fail(k, "the command that disturbs was ended by signal %d",
+			 WTERMSIG(status));
 }
 
 static int disturb(struct kit *k)

@@ -8,7 +8,7 @@
 
 #include "gateway/conform/kit.h"
 
-enum { SURELY_WAITS_MS = 80, STEP_MS = 30000, TURNS = 100 };
+enum { SURELY_WAITS_MS = 80, COMES_MS = 1200, STEP_MS = 30000, TURNS = 100 };
 
 #define LOCK_NOT "the second unit locked a row that the first one had locked"
 
@@ -305,7 +305,7 @@ static int lock_lower(struct kit *k, struct lock *lock)
 	if (lock_one(k, &ref, &unit) < 0)
 		return -1;
 	atomic_store(&lock->locked, 1);
-	came = kit_await(&lock->loaded, 1, SURELY_WAITS_MS * 6);
+	came = kit_await(&lock->loaded, 1, COMES_MS);
 	atomic_store(&lock->ended, 1);
 	k->st->rollback(unit);
 	return came ? 0 : kit_fail(k, "rows are not locked by ref: who waits for a row has "

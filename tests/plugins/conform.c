@@ -18,8 +18,8 @@
 #include "gateway/base/memory.h"
 #include "tests/plugins/lanes.h"
 
-/* A lock of a storage here is given up after less than a second. */
-enum { PATIENCE_MS = 1500 };
+/* A lock of a storage here is given up after half of that. */
+enum { PATIENCE_MS = 3000 };
 
 struct place {
 	char folder[32], path[64], option[80];
@@ -235,7 +235,7 @@ static void test_locks(void **state)
 		{ BROKEN_AS_ASKED, "lock: by ref", "rows are not locked by ref: who waits for "
 		  "a row has locked one with a higher ref that was asked for before\n" },
 		{ BROKEN_PATIENT, "lock: a wait ends", "who waits for a row that stays locked "
-		  "still waits after 1500 ms\n" },
+		  "still waits after 3000 ms\n" },
 		{ BROKEN_TORN, "race: updates", " reads saw half of a commit\n" },
 		{ BROKEN_TORN, "race: transfers", "a read saw a sum of " },
 		{ BROKEN_NOTHING, "race: new rows", " units were told STORED for one "

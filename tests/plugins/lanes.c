@@ -13,7 +13,7 @@
 #include "gateway/base/memory.h"
 #include "tests/plugins/lanes.h"
 
-enum { LANES = 3, WAIT_MS = 700, CALLS = 8 };
+enum { LANES = 3, WAIT_MS = 1500, CALLS = 8 };
 
 /* Changes of one call of store. */
 struct call {

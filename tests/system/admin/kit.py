@@ -76,6 +76,30 @@ def test_sqlite_keeps_it(g):
     assert os.path.exists(g.path("kit.db"))
 
 
+def test_one_check_alone(g):
+    done = run(g, "memory", "--only", "scan: m", "--seed", "7", "--effort", "1")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and lines[:-1] == ["ok open", "ok scan: many pages"], done
+    says(run(g, "memory", "--seed", "x"), 2, "",
+         "gantry: --seed: must be 1 to 9223372036854775807: \"x\"\n")
+
+
+def test_disturbed(g):
+    """The check that is only there with a command, which it runs."""
+    g.write("count", b"")
+    done = run(g, "sqlite", "--set", "path=kit.db", "--only", "disturbed",
+               "--disturb", "echo >>%s" % g.path("count"))
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0 and lines[:-1] == ["ok open", "ok disturbed"], done
+    with open(g.path("count")) as f:
+        assert len(f.read()) >= 9
+    done = run(g, "sqlite", "--set", "path=kit.db", "--only", "disturbed",
+               "--disturb", "exit 3")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1 and lines[1] == (
+        "FAILED disturbed: the command that disturbs ended with status 3"), done
+
+
 def test_what_cannot_be_opened(g):
     g.write("text", b"# not a database, and longer than the header of one would be\n" * 9)
     done = run(g, "sqlite", "--set", "path=text")
