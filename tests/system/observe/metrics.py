@@ -200,6 +200,8 @@ def test_nothing_from_outside_makes_it_grow(g):
         g.publish(odd, {"orderId": odd})
 
     everything(0)
+    # histograms of a tick begin with the first one
+    wait_for("a tick", 30, lambda: scrape(g).of("gantry_schedule_runs_total") > 0)
     before = scrape(g)
     for i in range(1, 200):
         everything(i)
