@@ -76,8 +76,9 @@ def test_rate_is_kept(p):
             assert not c.rows("select relname from pg_stat_user_tables where "
                               "last_analyze is not null or last_autoanalyze is "
                               "not null"), "somebody looked"
-        # the first part warms everything up
-        assert rates[-1] > WORST * max(rates[1:4]), rates
+        # the first part warms everything up; a rate that falls with the rows has
+        # fallen in all of the last parts, one that others disturb in one of them
+        assert max(rates[-4:]) > WORST * max(rates[1:4]), rates
 
 
 if __name__ == "__main__":
