@@ -12,7 +12,7 @@
 
 #include "plugins/postgres/postgres.h"
 
-enum { FIRST_PAUSE_MS = 25, LONGEST_PAUSE_MS = 1000 };
+enum { FIRST_PAUSE_MS = 25, LONGEST_PAUSE_MS = 1000, PROBE_MS = 1000 };
 
 static void connection_no_memory(void)
 {
@@ -302,11 +302,13 @@ static void connection_opened(const struct postgres *s, struct connection *c,
 }
 
 /* Each host has its share of the time, and none is asked twice. */
-enum gantry_stored connection_open(struct postgres *s, struct connection *c,
-				   enum role role, struct gantry_error *err)
+static enum gantry_stored connection_open_within(struct postgres *s,
+						 struct connection *c, enum role role,
+						 int64_t wait_ms,
+						 struct gantry_error *err)
 {
 	unsigned n = conninfo_hosts(s), first = connection_first_host(s);
-	int64_t until_ms = connection_now_ms() + s->connect_timeout;
+	int64_t until_ms = connection_now_ms() + wait_ms;
 	enum gantry_stored stored = GANTRY_AWAY;
 	char all[sizeof(c->message)] = "";
 
@@ -332,6 +334,12 @@ enum gantry_stored connection_open(struct postgres *s, struct connection *c,
 	return stored;
 }
 
+enum gantry_stored connection_open(struct postgres *s, struct connection *c,
+				   enum role role, struct gantry_error *err)
+{
+	return connection_open_within(s, c, role, s->connect_timeout, err);
+}
+
 void connection_learn(struct postgres *s)
 {
 	unsigned n = conninfo_hosts(s);
@@ -347,7 +355,9 @@ void connection_learn(struct postgres *s)
 bool connection_probe(struct postgres *s, const struct connection *c)
 {
 	struct connection other = { .pg = NULL };
-	bool same = connection_open(s, &other, ROLE_ASK, NULL) == GANTRY_STORED &&
+	int64_t wait_ms = s->connect_timeout < PROBE_MS ? s->connect_timeout : PROBE_MS;
+	bool same = connection_open_within(s, &other, ROLE_ASK, wait_ms, NULL) ==
+			    GANTRY_STORED &&
 		    strcmp(other.timeline, c->timeline) == 0;
 
 	connection_fini(&other);

@@ -23,9 +23,9 @@ struct trip {
 	int64_t waited_ms;
 };
 
-/* So long a silence is worth a question. */
-#define TRIP_PROBE_MS 1000
-
+/* So long a silence is worth a question; with the answer's time (PROBE_MS of
+   connection.c) it stays below the two seconds in which callers hear. */
+#define TRIP_PROBE_MS 700
 
 static void trip_expect(struct connection *c, struct statement *st, bool prepare,
 			struct taker taker)

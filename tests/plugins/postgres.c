@@ -279,6 +279,13 @@ static void test_held_up(void **state)
 	away(p, "hold", "release", 2000 + 1000);
 }
 
+/* With the options as they come, callers hear within two seconds. */
+static void test_frozen(void **state)
+{
+	pg_open(*state);
+	away(*state, "freeze", "thaw", 1900);
+}
+
 static void test_terminated(void **state)
 {
 	struct pg *p = *state;
@@ -497,6 +504,7 @@ int main(void)
 		TEST(test_stopped),
 		TEST(test_stopped_at_once),
 		TEST(test_held_up),
+		TEST(test_frozen),
 		TEST(test_terminated),
 		TEST(test_other_encoding),
 		TEST(test_tables_of_something_else),
