@@ -242,6 +242,10 @@ static void transfer_why(const struct transfer *t, CURLcode code,
 		strcpy(end->text, "its certificate is not accepted");
 	} else if (code == CURLE_SSL_CONNECT_ERROR) {
 		strcpy(end->text, "TLS failed");
+	} else if (code == CURLE_UNSUPPORTED_PROTOCOL ||
+		   code == CURLE_WEIRD_SERVER_REPLY) {
+		end->transient = false;
+		strcpy(end->text, "the answer is not HTTP");
 	} else {
 		end->transient = false;
 		snprintf(end->text, sizeof(end->text), "%s", curl_easy_strerror(code));

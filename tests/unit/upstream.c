@@ -232,7 +232,7 @@ static void test_faults(void **state)
 	fails("/long", "web: the answer is larger than 65536 bytes", 1);
 	fails("/head", "web: the answer is larger than 65536 bytes", 1);
 	fails("/text", "web: the answer is not JSON", 1);
-	fails("/junk", "web: Unsupported protocol", 1);
+	fails("/junk", "web: the answer is not HTTP", 1);
 	/* what need not bear a second time is not tried twice */
 	fails_by("POST", "/status/503", "web: answered 503", 1);
 	fails_by("PATCH", "/close", "web: the connection broke", 1);

@@ -3,7 +3,6 @@
 """The metrics page of a gateway without a broker: its form, that its numbers are
 those of what was sent, while it is scraped, and that nothing makes it grow."""
 import os
-import sqlite3
 import threading
 import time
 
@@ -275,22 +274,25 @@ def test_process(g):
 
 
 def test_storage_that_is_away(g):
-    lock = sqlite3.connect(g.path("gantry.db"), isolation_level=None)
-    lock.execute("begin immediate")
+    over = threading.Event()
+    outage = threading.Thread(target=g.store.outage, args=(over, 60))
     client = g.client("inventory-admin")
-    try:
-        # reads still work, and that the page is there depends on nothing
-        got = client.post("/inventory-items", {
+
+    def refused():
+        return client.post("/inventory-items", {
             "id": g.fresh("inv"), "sku": "X", "productId": "p", "warehouseId": "w",
-            "availableQuantity": 1})
-        assert got.status == 503, got
+            "availableQuantity": 1}).status == 503
+    outage.start()
+    try:
+        wait_for("it is away", 20, refused)
+        # that the page is there depends on nothing
         page = scrape(g)
         assert page.of("gantry_storage_up") == 0
         assert page.of("gantry_unit_failures_total", cause="away") >= 1
         assert page.of("gantry_messages_total", source="http", verdict="failed") >= 1
     finally:
-        lock.execute("rollback")
-        lock.close()
+        over.set()
+        outage.join()
     wait_for("storage is up", 20, lambda: scrape(g).of("gantry_storage_up") == 1)
 
 
