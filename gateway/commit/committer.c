@@ -138,8 +138,39 @@ static void committer_give_back(struct lane *lane, struct queue *back)
 	lane->queue.n += back->n;
 }
 
+static unsigned committer_tick(const struct committer *c)
+{
+	return atomic_load_explicit(&((struct committer *)c)->world.tick,
+				    memory_order_relaxed);
+}
+
+/* What has waited for longer than so many ticks, oldest first. */
+static struct queue lane_take_old(struct lane *lane, unsigned ticks)
+{
+	struct queue old = { 0 };
+	unsigned now;
+
+	pthread_mutex_lock(&lane->lock);
+	now = committer_tick(lane->committer);	/* none came later than that */
+	while (!queue_is_empty(&lane->queue) &&
+	       now - lane->queue.first->queued > ticks)
+		queue_push(&old, queue_pop(&lane->queue));
+	pthread_mutex_unlock(&lane->lock);
+	return old;
+}
+
+static void lane_refuse_old(struct lane *lane, unsigned ticks)
+{
+	struct queue old = lane_take_old(lane, ticks);
+	struct gantry_message *m;
+
+	while ((m = queue_pop(&old)) != NULL)
+		unit_refuse(&lane->committer->world, m);
+}
+
 static void committer_work(struct lane *lane)
 {
+	struct unit_world *w = &lane->committer->world;
 
 	pthread_mutex_lock(&lane->lock);
 	for (;;) {
@@ -153,6 +184,9 @@ static void committer_work(struct lane *lane)
 		}
 		pthread_mutex_unlock(&lane->lock);
 		unit_run(&lane->unit, &batch, &back);
+		/* who waited while that failed does not wait for the next to fail */
+		if (atomic_load_explicit(&w->away, memory_order_relaxed))
+			lane_refuse_old(lane, 0);
 		pthread_mutex_lock(&lane->lock);
 		committer_give_back(lane, &back);
 	}
@@ -224,12 +258,6 @@ static void lane_fini(struct lane *lane)
 /* The watch over lanes that hang in their storage. Time is told in ticks: a
    message and a unit only note the one they came with. */
 
-static unsigned committer_tick(const struct committer *c)
-{
-	return atomic_load_explicit(&((struct committer *)c)->world.tick,
-				    memory_order_relaxed);
-}
-
 static bool lane_is_stuck(const struct lane *lane, unsigned tick)
 {
 	unsigned busy = atomic_load_explicit(&((struct lane *)lane)->unit.busy,
@@ -238,25 +266,10 @@ static bool lane_is_stuck(const struct lane *lane, unsigned tick)
 	return busy != 0 && tick - busy > COMMITTER_TICKS;
 }
 
-/* What has waited for too long, oldest first. */
-static struct queue lane_take_old(struct lane *lane, unsigned tick)
-{
-	struct queue old = { 0 };
-
-	pthread_mutex_lock(&lane->lock);
-	while (!queue_is_empty(&lane->queue) &&
-	       tick - lane->queue.first->queued > COMMITTER_TICKS)
-		queue_push(&old, queue_pop(&lane->queue));
-	pthread_mutex_unlock(&lane->lock);
-	return old;
-}
-
 static void lane_watch(struct lane *lane, unsigned tick)
 {
 	struct unit_world *w = &lane->committer->world;
 	bool stuck = lane_is_stuck(lane, tick);
-	struct gantry_message *m;
-	struct queue old;
 
 	if (stuck != lane->told) {
 		if (stuck)
@@ -266,11 +279,8 @@ static void lane_watch(struct lane *lane, unsigned tick)
 			log_info("storage: lane %u goes on", lane->unit.lane);
 		lane->told = stuck;
 	}
-	if (!stuck)
-		return;
-	old = lane_take_old(lane, tick);
-	while ((m = queue_pop(&old)) != NULL)
-		unit_refuse(w, m);
+	if (stuck)
+		lane_refuse_old(lane, COMMITTER_TICKS);
 }
 
 static void *committer_watch(void *arg)

@@ -85,7 +85,7 @@ struct sqlite {
 	struct connection *writer;
 	bool open;
 	enum gantry_stored failed;	/* of the unit's calls, or STORED */
-	bool changed;			/* by the unit */
+	bool moved;			/* rows came or went in the unit */
 	bool doubt;			/* was full or away, and wrote nothing since */
 	int64_t now_ms;
 

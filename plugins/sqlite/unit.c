@@ -62,7 +62,7 @@ enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
 	clock_gettime(CLOCK_REALTIME, &now);
 	s->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	s->failed = GANTRY_STORED;
-	s->changed = false;
+	s->moved = false;
 	s->open = true;
 	*unit_out = s;
 	return GANTRY_STORED;
@@ -180,14 +180,16 @@ enum gantry_stored unit_store(void *unit, const struct gantry_change *const *cha
 		for (size_t i = 0; i < n && s->failed == GANTRY_STORED; i++)
 			if ((int)changes[i]->kind == kind)
 				s->failed = unit_change(s, changes[i], err);
-	s->changed |= n > 0;
+	for (size_t i = 0; i < n; i++)
+		s->moved |= changes[i]->kind != GANTRY_CHANGED;
 	unit_doubt(s);
 	return s->failed;
 }
 
 /*
- * A unit that changes nothing would be stored on a full disk, too, and those
- * who ask whether the storage is back would hear yes.
+ * A unit that changes nothing, or rows in their place, would be stored on a
+ * full disk, too, and those who ask whether the storage is back would hear yes.
+ * One that takes rows out may make room and is let through.
  */
 static int unit_probe(struct sqlite *s)
 {
@@ -227,7 +229,7 @@ enum gantry_stored unit_commit(void *unit, struct gantry_error *err)
 		unit_end(s);
 		return s->failed;
 	}
-	rc = s->doubt && !s->changed ? unit_probe(s) : SQLITE_OK;
+	rc = s->doubt && !s->moved ? unit_probe(s) : SQLITE_OK;
 	if (rc == SQLITE_OK)
 		rc = connection_run(s->writer, "COMMIT");
 	if (rc == SQLITE_OK) {
