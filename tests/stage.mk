@@ -29,38 +29,27 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/idempotency.py tests/system/api/bulk.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
+	tests/system/api/api_key.py tests/system/api/rate_limit.py \
+	tests/system/api/tls.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
-	tests/system/admin/run_handler.py tests/system/admin/store.py
-SYSTEM_TESTS += tests/system/admin/kit.py
-SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py
-SYSTEM_TESTS += tests/system/api/api_key.py tests/system/api/rate_limit.py \
-	tests/system/api/tls.py
+	tests/system/admin/run_handler.py tests/system/admin/store.py \
+	tests/system/admin/kit.py \
+	tests/system/storage/copying.py \
+	tests/system/observe/metrics.py tests/system/observe/prometheus.py \
+	tests/system/observe/upstreams.py \
+	tests/system/upstream/orders.py tests/system/upstream/keys.py \
+	tests/system/upstream/tls.py \
+	tests/system/replicas/with_file.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
-	tests/system/amqp/storm.py tests/system/amqp/cluster.py
-SYSTEM_TESTS += tests/system/storage/copying.py
-EXTRA_DIST += tests/system/storage/both.py tests/system/storage/_path.py
-# These start a PostgreSQL.
+	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
+	tests/system/observe/events.py tests/system/upstream/events.py
+# These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
-	tests/system/postgres/planner.py
-POSTGRES_TESTS += tests/system/storage/between.py
-SYSTEM_TESTS += tests/system/observe/metrics.py tests/system/observe/prometheus.py \
-	tests/system/observe/upstreams.py
-BROKER_TESTS += tests/system/observe/events.py
-EXTRA_DIST += tests/system/observe/_path.py tests/system/observe/scrape.py \
-	tests/system/observe/alerts-test.yaml
-SYSTEM_TESTS += tests/system/upstream/orders.py
-SYSTEM_TESTS += tests/system/upstream/orders.py tests/system/upstream/keys.py \
-	tests/system/upstream/tls.py
-BROKER_TESTS += tests/system/upstream/events.py
-EXTRA_DIST += tests/system/upstream/_path.py tests/system/upstream/order_service.py
-	tests/system/postgres/planner.py tests/system/postgres/config.py
-SYSTEM_TESTS += tests/system/replicas/with_file.py
-# And a RabbitMQ, with three gateways.
-POSTGRES_TESTS += tests/system/replicas/storm.py
-EXTRA_DIST += tests/system/replicas/_path.py tests/system/replicas/several.py
+	tests/system/postgres/planner.py tests/system/postgres/config.py \
+	tests/system/storage/between.py tests/system/replicas/storm.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -70,13 +59,18 @@ if PLUGIN_POSTGRES
 TESTS += $(POSTGRES_RUN)
 endif
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
-EXTRA_DIST += tests/system/stores.py tests/system/postgres.py tests/system/postgres/_path.py \
-	tests/system/postgres/load.py tests/system/postgres/serve.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
-	tests/system/tap.py tests/system/run tests/system/http_guard.py \
+	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
+	tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
 	tests/system/admin/letters.py tests/system/amqp/_path.py \
-	tests/system/amqp/world.py
+	tests/system/amqp/world.py tests/system/observe/_path.py \
+	tests/system/observe/scrape.py tests/system/observe/alerts-test.yaml \
+	tests/system/postgres/_path.py tests/system/postgres/load.py \
+	tests/system/postgres/serve.py tests/system/replicas/_path.py \
+	tests/system/replicas/several.py tests/system/storage/_path.py \
+	tests/system/storage/both.py tests/system/upstream/_path.py \
+	tests/system/upstream/order_service.py
 EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	scripts/demo/day.py scripts/demo/invoices.py scripts/demo/traffic.py \
 	scripts/demo/events.py \
@@ -85,23 +79,18 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 # Where threads meet: what ThreadSanitizer is to look at.
 THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/unit/commit_publish \
-	tests/unit/commit_letters tests/unit/amqp_broker tests/unit/amqp_content \
-	tests/unit/amqp_backlog tests/plugins/storage tests/plugins/sqlite \
+	tests/unit/commit_letters tests/unit/commit_lanes tests/unit/commit_replica \
+	tests/unit/commit_random tests/unit/commit_metrics tests/unit/metrics \
+	tests/unit/amqp_broker tests/unit/amqp_content tests/unit/amqp_backlog \
+	tests/unit/api_key tests/unit/rate_limit tests/unit/call tests/unit/upstream \
+	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
-	tests/handlers/journal tests/system/http_guard.py \
+	tests/handlers/journal tests/handlers/rate_limit \
+	tests/system/http_guard.py tests/system/http_guard_tls.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
+	tests/system/observe/metrics.py tests/system/upstream/orders.py \
+	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
-THREADED_TESTS += tests/plugins/conform
-THREADED_TESTS += tests/unit/api_key tests/unit/rate_limit \
-	tests/handlers/rate_limit tests/system/http_guard_tls.py
-THREADED_TESTS += tests/unit/metrics tests/unit/commit_metrics \
-	tests/system/observe/metrics.py
-	tests/system/amqp/tables.py tests/system/amqp/consume.py \
-	tests/unit/call tests/unit/upstream tests/system/upstream/orders.py \
-	tests/system/upstream/keys.py
-
-THREADED_TESTS += tests/unit/commit_lanes tests/unit/commit_replica \
-	tests/unit/commit_random
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -51,7 +51,7 @@ bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)
 
 # Not those that try millions of things, which take minutes so.
-VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener, \
+VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener %/copy, \
 	$(filter tests/unit/%,$(TESTS)))
 
 check-valgrind: staged $(check_PROGRAMS)

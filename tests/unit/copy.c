@@ -466,7 +466,8 @@ static void test_kills(void **state)
 
 		if (pid == 0)
 			child(f);
-		usleep(20000 + (unsigned)rand() % 60000);
+		/* later and later, or a slow machine would never come through */
+		usleep(20000 + (unsigned)rand() % 60000 + kills * 5000);
 		kill(pid, SIGKILL);
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		assert_true(status == 0 ||

@@ -113,6 +113,7 @@ static bool locks_take(struct locks_unit *u, const struct locks_row *row)
 	struct locks *l = u->locks;
 	struct timespec until;
 	const struct locks_held *holder;
+	bool ours;
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += LOCKS_WAIT_S;
@@ -126,8 +127,9 @@ static bool locks_take(struct locks_unit *u, const struct locks_row *row)
 		assert(l->n_held < LOCKS_ROWS);
 		l->held[l->n_held++] = (struct locks_held){ *row, u->lane };
 	}
+	ours = holder == NULL || holder->lane == u->lane;
 	pthread_mutex_unlock(&l->lock);
-	return holder == NULL || holder->lane == u->lane;
+	return ours;
 }
 
 static void locks_end(struct locks_unit *u)
