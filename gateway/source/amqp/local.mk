@@ -23,6 +23,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/order.c gateway/source/amqp/order.h \
 	gateway/source/amqp/publish.c gateway/source/amqp/publish.h \
 	gateway/source/amqp/publisher.c gateway/source/amqp/publisher.h \
-	gateway/source/amqp/window.c gateway/source/amqp/window.h \
-	gateway/source/amqp/topology.c gateway/source/amqp/topology.h \
-	gateway/source/amqp/watchdog.c gateway/source/amqp/watchdog.h
+	gateway/source/amqp/window.c gateway/source/amqp/window.h
