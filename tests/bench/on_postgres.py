@@ -163,6 +163,8 @@ class PostgresBench(Bench):
         try:
             say("a store of %d allocations" % rows)
             fill_postgres.fill(large.made.store.conninfo, rows, SPREAD, say)
+            with self.server.client() as owner:
+                owner.run("checkpoint")
             for repeat in range(self.given.repeats):
                 for name, server in (("many rows", large), ("empty", empty)):
                     self.wrk(server, 64, False, 1)
