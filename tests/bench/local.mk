@@ -63,5 +63,4 @@ check-valgrind: staged $(check_PROGRAMS)
 	$(STAGED) GANTRY=$(abs_top_builddir)/stage/gantry-valgrind \
 		python3 $(top_srcdir)/tests/system/api/examples.py
 
-.PHONY: bench bench-events bench-observe torture check-valgrind
-.PHONY: bench bench-events bench-postgres torture check-valgrind
+.PHONY: bench bench-events bench-observe bench-postgres torture check-valgrind
