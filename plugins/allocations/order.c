@@ -40,26 +40,21 @@ static enum gantry_verdict order_unverified(const struct allocations *a,
 	return gantry_retry(err, "ORDER_SERVICE_UNAVAILABLE");
 }
 
-static enum gantry_verdict order_unknown(struct gantry_message *m, const char *order_id,
-					 struct gantry_error *err)
+static enum gantry_verdict order_refuse(const char *order_id, const char *code,
+					const char *why, struct gantry_error *err)
 {
 	json_t *details = json_pack("{ss}", "orderId", order_id);
 
-	(void)m;
 	gantry_details(err, details);
 	json_decref(details);
-	gantry_fail(err, "The Order Service has no such order");
-	return gantry_reject(err, "ORDER_NOT_FOUND");
+	gantry_fail(err, "%s", why);
+	return gantry_reject(err, code);
 }
 
-static enum gantry_verdict order_cancelled(const char *order_id, struct gantry_error *err)
+static enum gantry_verdict order_unknown(const char *order_id, struct gantry_error *err)
 {
-	json_t *details = json_pack("{ss}", "orderId", order_id);
-
-	gantry_details(err, details);
-	json_decref(details);
-	gantry_fail(err, "The order is cancelled");
-	return gantry_reject(err, "ORDER_CANCELLED");
+	return order_refuse(order_id, "ORDER_NOT_FOUND",
+			    "The Order Service has no such order", err);
 }
 
 /* In optimistic mode err must not keep the reason of what did not matter. */
@@ -79,7 +74,7 @@ static enum gantry_verdict order_items(const struct allocations *a,
 	if (gantry_asking(m))
 		return GANTRY_FAILED;
 	if (answer != NULL && answer->status == 404)
-		return order_unknown(m, order_id, err);
+		return order_unknown(order_id, err);
 	if (answer != NULL && answer->status < 300)
 		out->items = json_object_get(answer->json, "data");
 	return json_is_array(out->items) ? GANTRY_NEXT :
@@ -101,7 +96,7 @@ enum gantry_verdict order_check(const struct allocations *a, struct gantry_messa
 	if (gantry_asking(m))
 		return GANTRY_FAILED;
 	if (answer != NULL && answer->status == 404)
-		return order_unknown(m, order_id, err);
+		return order_unknown(order_id, err);
 	if (answer == NULL || answer->status >= 300)
 		return order_unverified(a, m, answer, out, err);
 	data = json_object_get(answer->json, "data");
@@ -109,7 +104,8 @@ enum gantry_verdict order_check(const struct allocations *a, struct gantry_messa
 	if (status == NULL)
 		return order_unverified(a, m, answer, out, err);
 	if (strcmp(status, "CANCELLED") == 0)
-		return order_cancelled(order_id, err);
+		return order_refuse(order_id, "ORDER_CANCELLED", "The order is cancelled",
+				    err);
 	out->items = json_object_get(data, "items");
 	return json_is_array(out->items) ? GANTRY_NEXT :
 					   order_items(a, m, order_id, out, err);
