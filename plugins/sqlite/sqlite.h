@@ -85,8 +85,8 @@ struct sqlite {
 	struct connection *writer;
 	bool open;
 	enum gantry_stored failed;	/* of the unit's calls, or STORED */
-	bool moved;			/* rows came or went in the unit */
-	bool doubt;			/* was full or away, and wrote nothing since */
+	bool freed;			/* rows went in the unit */
+	bool doubt;			/* was full or away, and no room was seen since */
 	int64_t now_ms;
 
 	struct checkpoint checkpoint;

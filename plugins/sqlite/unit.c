@@ -62,7 +62,7 @@ enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
 	clock_gettime(CLOCK_REALTIME, &now);
 	s->now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	s->failed = GANTRY_STORED;
-	s->moved = false;
+	s->freed = false;
 	s->open = true;
 	*unit_out = s;
 	return GANTRY_STORED;
@@ -181,29 +181,38 @@ enum gantry_stored unit_store(void *unit, const struct gantry_change *const *cha
 			if ((int)changes[i]->kind == kind)
 				s->failed = unit_change(s, changes[i], err);
 	for (size_t i = 0; i < n; i++)
-		s->moved |= changes[i]->kind != GANTRY_CHANGED;
+		s->freed |= changes[i]->kind == GANTRY_GONE;
 	unit_doubt(s);
 	return s->failed;
 }
 
-/*
- * A unit that changes nothing, or rows in their place, would be stored on a
- * full disk, too, and those who ask whether the storage is back would hear yes.
- * One that takes rows out may make room and is let through.
- */
-static int unit_probe(struct sqlite *s)
+/* What max_size leaves, seen from inside a unit or outside. */
+static int unit_room(struct sqlite *s)
 {
 	int64_t pages, unused = 0;
-	int rc = connection_run(s->writer, UNIT_REWRITE);
+	int rc;
 
-	if (rc != SQLITE_OK || s->max_size == 0)
-		return rc;
+	if (s->max_size == 0)
+		return SQLITE_OK;
 	rc = connection_number(s->writer, "PRAGMA page_count", &pages);
 	if (rc == SQLITE_OK)
 		rc = connection_number(s->writer, "PRAGMA freelist_count", &unused);
 	if (rc == SQLITE_OK && pages - unused + UNIT_SPARE_PAGES > s->max_size / 4096)
 		rc = SQLITE_FULL;
 	return rc;
+}
+
+/*
+ * What was full stays full until there is room for more than the next row: a
+ * unit that changes nothing, or rows in their place, or one more lease, would
+ * be stored on a full disk, too, and those who ask whether the storage is back
+ * would hear yes. One that takes rows out may make room and is let through.
+ */
+static int unit_probe(struct sqlite *s)
+{
+	int rc = connection_run(s->writer, UNIT_REWRITE);
+
+	return rc == SQLITE_OK ? unit_room(s) : rc;
 }
 
 /*
@@ -229,11 +238,12 @@ enum gantry_stored unit_commit(void *unit, struct gantry_error *err)
 		unit_end(s);
 		return s->failed;
 	}
-	rc = s->doubt && !s->moved ? unit_probe(s) : SQLITE_OK;
+	rc = s->doubt && !s->freed ? unit_probe(s) : SQLITE_OK;
 	if (rc == SQLITE_OK)
 		rc = connection_run(s->writer, "COMMIT");
 	if (rc == SQLITE_OK) {
-		s->open = s->doubt = false;
+		s->open = false;
+		s->doubt = s->doubt && s->freed && unit_room(s) != SQLITE_OK;
 		return GANTRY_STORED;
 	}
 	unit_fail(s, rc, err);
