@@ -50,6 +50,11 @@ void engine_free(struct engine **engine)
 	*engine = NULL;
 }
 
+struct spans *engine_spans(const struct engine *engine)
+{
+	return engine->options.spans;
+}
+
 size_t engine_waiting(const struct engine *engine)
 {
 	return atomic_load(&((struct engine *)engine)->waiting);
@@ -331,6 +336,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	int64_t began_ns = clock_steady_ns();
 
 	message_begin_run(m);
+	trace_run_begins(m, began_ns);
 	m->verdict = step->handler->handle(step->instance->self, m, &m->error);
 	if (m->asking) {
 		meters_call(m->engine->options.metrics, m, began_ns);
@@ -347,6 +353,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	if (m->verdict == GANTRY_FAILED && m->error.permanent)
 		m->verdict = GANTRY_REJECTED;
 	meters_call(m->engine->options.metrics, m, began_ns);
+	trace_run_ended(m);
 	message_flush_logs(m);
 }
 
@@ -358,6 +365,7 @@ static bool engine_ask(struct engine *engine, struct gantry_message *m)
 		error_set(&m->error, "INTERNAL_ERROR", "%s.%s: still asking after %u runs",
 			  step->instance->name, step->handler->name, m->runs);
 		m->verdict = GANTRY_FAILED;
+		trace_run_ended(m);
 		return false;
 	}
 	readers_push(engine->readers, m);
