@@ -146,11 +146,11 @@ static void engine_unauthenticated(struct engine *engine, struct gantry_message 
 
 	for (unsigned i = 0; i < m->route->n_auth && challenge == NULL; i++)
 		challenge = m->route->auth[i]->plugin->auth->challenge;
+	message_correlate(m);
 	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent,
 		 "%s: unauthenticated: %s", m->route->address, m->error.message);
 	error_reset(&m->error);
 	error_set(&m->error, "UNAUTHENTICATED", "A valid token is needed");
-	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	*header = (struct message_pair){ "WWW-Authenticate",
 					 challenge != NULL ? challenge : "Bearer" };
