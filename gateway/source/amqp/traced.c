@@ -38,7 +38,7 @@ void traced_publish_end(const struct handover_event *e, struct spans *spans,
 
 	if (!e->span.sampled)
 		return;
-	snprintf(name, sizeof(name), "publish %s", e->exchange);
+	snprintf(name, sizeof(name), "send %s", e->exchange);
 	span = span_claim(spans, name, SPAN_PRODUCER);
 	if (span == NULL)
 		return;
@@ -47,7 +47,7 @@ void traced_publish_end(const struct handover_event *e, struct spans *spans,
 	memcpy(span->parent, parent.id, sizeof(span->parent));
 	span->began_ns = e->sent_ns;
 	span->ended_ns = clock_steady_ns();
-	traced_system(span, "send", "publish");
+	traced_system(span, "send", "send");
 	span_add_text(span, "messaging.destination.name", e->exchange);
 	span_add_text(span, "messaging.rabbitmq.destination.routing_key", e->routing_key);
 	span_add_text(span, "messaging.message.id", e->event_id);
@@ -111,7 +111,7 @@ void traced_hop_end(const struct delivery *d)
 
 	if (!hop->span.sampled)
 		return;
-	snprintf(name, sizeof(name), "publish %s", hop->target);
+	snprintf(name, sizeof(name), "send %s", hop->target);
 	span = span_claim(spans, name, SPAN_PRODUCER);
 	if (span == NULL)
 		return;
@@ -119,7 +119,7 @@ void traced_hop_end(const struct delivery *d)
 	memcpy(span->parent, d->m.trace.context.id, sizeof(span->parent));
 	span->began_ns = hop->began_ns;
 	span->ended_ns = clock_steady_ns();
-	traced_system(span, "send", "publish");
+	traced_system(span, "send", "send");
 	span_add_text(span, "messaging.destination.name", hop->target);
 	span_add_text(span, "messaging.message.id", d->event_id);
 	span_add_number(span, "gantry.attempts", hop->attempts);

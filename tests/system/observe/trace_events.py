@@ -79,19 +79,19 @@ def test_from_a_request_to_the_dead_letter(w):
     assert request.parent == PARENT and request.kind == SERVER
     is_below(only(spans, "tell.send"), request, INTERNAL)
     is_below(asked, request, INTERNAL)
-    publish = only(spans, "publish order.events")
+    publish = only(spans, "send order.events")
     is_below(publish, asked, PRODUCER)
     w.event = publish["messaging.message.id"]
     assert {k: v for k, v in publish.attributes.items()
             if k != "messaging.message.body.size"} == {
         "messaging.system": "rabbitmq", "messaging.operation.type": "send",
-        "messaging.operation.name": "publish",
+        "messaging.operation.name": "send",
         "messaging.destination.name": "order.events",
         "messaging.rabbitmq.destination.routing_key": "order.orderconfirmed.order",
         "messaging.message.id": w.event,
         "messaging.message.conversation_id": "cor-9"}, publish
     attempts = named(spans, "process " + QUEUE)
-    hops = [only(spans, "publish " + name) for name in TIERS + [DEAD]]
+    hops = [only(spans, "send " + name) for name in TIERS + [DEAD]]
     assert len(attempts) == 3, attempts
     for n, (attempt, came, goes) in enumerate(zip(attempts, [publish] + hops, hops)):
         is_below(attempt, came, CONSUMER)
@@ -135,7 +135,7 @@ def test_its_replay(w):
     assert got.status == 200 and got.data["outcome"] == "applied", got
     client.close()
     RECEIVER.wait("what follows from it", lambda spans: named(
-        RECEIVER.of(OTHER), "publish inventory.events"))
+        RECEIVER.of(OTHER), "send inventory.events"))
     spans = RECEIVER.of(OTHER)
     request, replay = only(spans, "POST"), only(spans, "retry dead letter")
     assert request.parent == PARENT and request.kind == SERVER, request
@@ -147,7 +147,7 @@ def test_its_replay(w):
     is_below(only(spans, "orders.confirmed"), replay, INTERNAL)
     unit = only(spans, "unit")
     is_below(unit, replay, INTERNAL)
-    publish = only(spans, "publish inventory.events")
+    publish = only(spans, "send inventory.events")
     is_below(publish, unit, PRODUCER)
     # who consumes it goes on from there
     _, _, event = wait_for("it has come", 20, lambda: w.seen.known.get(
@@ -168,7 +168,7 @@ def test_events_of_others(w):
         c.settle()
     w.wait_until_published()
     RECEIVER.wait("both", lambda spans: len([
-        s for s in named(spans, "publish inventory.events")
+        s for s in named(spans, "send inventory.events")
         if s["messaging.message.conversation_id"] in orders]) == 2)
     spans = [s for s in RECEIVER.all() if s["gantry.correlation_id"] in orders]
     theirs, ours = sorted(named(spans, "process " + QUEUE), key=lambda s: s.trace != THIRD)
@@ -179,7 +179,7 @@ def test_events_of_others(w):
         all_of = RECEIVER.of(began.trace)
         is_below(only(all_of, "orders.created"), began, INTERNAL)
         is_below(only(all_of, "unit"), began, INTERNAL)
-        is_below(only(all_of, "publish inventory.events"), only(all_of, "unit"), PRODUCER)
+        is_below(only(all_of, "send inventory.events"), only(all_of, "unit"), PRODUCER)
     assert not RECEIVER.of(THIRD[::-1])
     # and that nobody looks is said on
     sent = wait_for("it is out", 20, lambda: [
@@ -196,13 +196,13 @@ def test_a_broker_that_returns_it(w):
     got = w.g.orders.post("/tell", {"orderId": w.g.fresh("ord")})
     assert got.status == 202, got
     first = RECEIVER.wait("it came back", lambda spans: named(
-        spans, "publish order.events"))[0]
+        spans, "send order.events"))[0]
     assert first.failed and first["error.type"] == "returned", first
     assert first.why == "unroutable: NO_ROUTE", first
     with w.client() as c:
         c.channel.queue_bind(QUEUE, "order.events", "order.orderconfirmed.order")
     last = RECEIVER.wait("it is out", lambda spans: [
-        s for s in named(spans, "publish order.events") if not s.failed])[0]
+        s for s in named(spans, "send order.events") if not s.failed])[0]
     assert (last.trace, last.parent) == (first.trace, first.parent)
     assert last.id != first.id
 
