@@ -32,5 +32,6 @@ sdk_libgantry_testhost_la_DEPENDENCIES = gateway/libcore.a \
 	sdk/testhost/testhost.map
 EXTRA_DIST += sdk/testhost/testhost.map
 pkgconfig_DATA += sdk/gantry-testhost.pc
+dist_doc_DATA = sdk/TUTORIAL.md
 dist_man3_MANS = sdk/gantry-plugin.3
 include sdk/templates/local.mk

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* @NAME@ in the test host, without a daemon. */
 #include <setjmp.h>
 #include <stdarg.h>

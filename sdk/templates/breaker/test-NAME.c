@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* @NAME@ without a daemon; time is passed in, so nothing waits. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* @NAME@ in the test host: the real pipeline and committer, and no daemon. */
 #include <setjmp.h>
 #include <stdarg.h>
