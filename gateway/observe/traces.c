@@ -31,10 +31,11 @@
 #define TRACES_LAST_MS 2000
 
 struct traces {
-	const struct config_traces *config;
+	int64_t interval_ms;
+	size_t at_once;			/* spans of a batch */
 	struct spans *spans;
 	struct export *export;
-	char *url;
+	char *url, *service, *replica;	/* ours: the configuration may go */
 	struct otlp_resource who;
 	pthread_t thread;
 	_Atomic bool stopping;
@@ -70,7 +71,7 @@ static bool traces_gather(struct traces *t)
 	if (span == NULL)
 		return false;
 	otlp_begin(&t->batch, &t->who, traces_ahead_ns());
-	while (span != NULL && t->batch.n < t->config->batch) {
+	while (span != NULL && t->batch.n < t->at_once) {
 		otlp_add(&t->batch, span);
 		spans_release(t->spans);
 		span = spans_oldest(t->spans);
@@ -168,8 +169,8 @@ static void traces_send(struct traces *t)
 
 static void traces_rest(struct traces *t)
 {
-	int64_t now_ns = clock_steady_ns(), left_ms = t->config->interval;
-	size_t n = (size_t)t->config->batch;
+	int64_t now_ns = clock_steady_ns(), left_ms = t->interval_ms;
+	size_t n = t->at_once;
 
 	if (t->failed > 0) {
 		/* only time helps */
@@ -193,7 +194,7 @@ static void traces_turn(struct traces *t)
 		if (t->failed > 0)
 			return;
 		/* what is less than a batch may wait for more */
-		if (spans_waiting(t->spans) < (size_t)t->config->batch)
+		if (spans_waiting(t->spans) < t->at_once)
 			return;
 	}
 	/* somebody is about to commit the oldest one */
@@ -251,6 +252,8 @@ static void traces_free(struct traces *t)
 	spans_free(&t->spans);
 	otlp_fini(&t->batch);
 	free(t->url);
+	free(t->service);
+	free(t->replica);
 	free(t);
 }
 
@@ -269,19 +272,23 @@ static void traces_thread(struct traces *t)
 int traces_start(const struct config *config, const char *replica,
 		 struct traces **traces_out, struct gantry_error *err)
 {
+	const struct config_traces *c = &config->traces;
 	struct traces *t;
 
 	if (config->tracing == NULL)
 		return 0;
 	t = memory_new(sizeof(*t));
-	t->config = &config->traces;
-	t->url = traces_url(t->config->endpoint);
-	t->who = (struct otlp_resource){ config->service, VERSION_TEXT, replica };
-	t->spans = spans_new((size_t)t->config->queue, t->config->part);
+	t->interval_ms = c->interval;
+	t->at_once = (size_t)c->batch;
+	t->url = traces_url(c->endpoint);
+	t->service = memory_text(config->service);
+	t->replica = memory_text(replica);
+	t->who = (struct otlp_resource){ t->service, VERSION_TEXT, t->replica };
+	t->spans = spans_new((size_t)c->queue, c->part);
 	t->export = export_new(&(struct export_options){
 		.url = t->url, .content_type = "application/json",
-		.headers_file = t->config->headers_file, .ca_file = t->config->ca_file,
-		.timeout_ms = t->config->timeout,
+		.headers_file = c->headers_file, .ca_file = c->ca_file,
+		.timeout_ms = c->timeout,
 	}, err);
 	if (t->export == NULL) {
 		traces_free(t);

@@ -15,8 +15,8 @@ struct traces;
 
 /*
  * Starts the thread, if the configuration has traces; else *traces_out is NULL, and
- * that is fine for all below. 0, or -1 with err. The configuration and replica, the
- * name of this one, outlive it. Main thread.
+ * that is fine for all below. 0, or -1 with err. replica is the name of this one;
+ * what is needed of it and of the configuration is copied. Main thread.
  */
 int traces_start(const struct config *config, const char *replica,
 		 struct traces **traces_out, struct gantry_error *err);

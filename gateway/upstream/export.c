@@ -18,7 +18,6 @@
 #define EXPORT_IDLE_S 60L
 
 struct export {
-	struct export_options options;
 	CURL *curl;
 	struct curl_slist *headers;
 	struct export_answer *answer;	/* of the POST under way */
@@ -51,7 +50,8 @@ static bool export_is_header(const char *line)
 }
 
 /* Line by line; text is cut in place. The lines themselves are not shown. */
-static int export_take_headers(struct export *e, char *text, struct gantry_error *err)
+static int export_take_headers(struct export *e, const char *path, char *text,
+			       struct gantry_error *err)
 {
 	unsigned n = 0, number = 0;
 	char *rest = text, *line;
@@ -66,27 +66,28 @@ static int export_take_headers(struct export *e, char *text, struct gantry_error
 			continue;
 		if (!export_is_header(line))
 			return gantry_fail(err, "%s:%u: not a header \"Name: value\"",
-					   e->options.headers_file, number);
+					   path, number);
 		if (++n > EXPORT_MAX_HEADERS)
-			return gantry_fail(err, "%s: more than %d headers",
-					   e->options.headers_file, EXPORT_MAX_HEADERS);
+			return gantry_fail(err, "%s: more than %d headers", path,
+					   EXPORT_MAX_HEADERS);
 		export_add_header(e, line);
 	}
 	return 0;
 }
 
-static int export_read_headers(struct export *e, struct gantry_error *err)
+static int export_read_headers(struct export *e, const char *path,
+			       struct gantry_error *err)
 {
 	char *text;
 	size_t len;
 	int taken;
 
-	if (e->options.headers_file == NULL)
+	if (path == NULL)
 		return 0;
-	text = gantry_secret(e->options.headers_file, &len, err);
+	text = gantry_secret(path, &len, err);
 	if (text == NULL)
 		return -1;
-	taken = export_take_headers(e, text, err);
+	taken = export_take_headers(e, path, text, err);
 	gantry_secret_free(&text, len);
 	return taken;
 }
@@ -114,9 +115,9 @@ static int export_watch(void *ctx, curl_off_t down, curl_off_t got, curl_off_t u
 	return clock_steady_ns() > atomic_load(&((struct export *)ctx)->end_ns);
 }
 
-static void export_set(struct export *e)
+/* libcurl copies the texts. */
+static void export_set(struct export *e, const struct export_options *o)
 {
-	const struct export_options *o = &e->options;
 	CURL *curl = e->curl;
 
 	curl_easy_setopt(curl, CURLOPT_URL, o->url);
@@ -150,18 +151,17 @@ struct export *export_new(const struct export_options *options,
 	AUTO_FREE char *type = memory_format("Content-Type: %s", options->content_type);
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	e->options = *options;
 	atomic_init(&e->end_ns, INT64_MAX);
 	export_add_header(e, type);
 	export_add_header(e, "Expect:");
 	e->curl = curl_easy_init();
 	if (e->curl == NULL)
 		abort();
-	if (export_read_headers(e, err) < 0) {
+	if (export_read_headers(e, options->headers_file, err) < 0) {
 		export_free(&e);
 		return NULL;
 	}
-	export_set(e);
+	export_set(e, options);
 	return e;
 }
 

@@ -34,7 +34,7 @@ struct export_answer {
 struct export;
 
 /* NULL with err: the file of headers cannot be read, or has something else in
-   it. Texts of options outlive it. Main thread. */
+   it. Main thread. */
 struct export *export_new(const struct export_options *options,
 			  struct gantry_error *err);
 void export_free(struct export **export);

@@ -198,6 +198,20 @@ def test_calls_that_the_breaker_refuses(g):
     SERVICE.fault = None
 
 
+def test_events_over_http(g):
+    """What an event does is below the request that brought it."""
+    RECEIVER.forget()
+    item, order = g.item(10), g.fresh("ord")
+    got = g.publish("OrderCreated", {"orderId": order, "requiresPreAllocation": True, "items": [
+        {"orderItemId": "l1", "inventoryItemId": item, "quantity": 1}]})
+    assert got.status == 200, got
+    request = RECEIVER.wait("the request", lambda s: one(
+        s, "POST /events/{exchange}/{routingKey}"))
+    spans = RECEIVER.of(request.trace)
+    below = {s.name: s.parent for s in spans if s is not request}
+    assert below == {"orders.created": request.id, "unit": request.id}, spans
+
+
 def test_ticks(g):
     tick = RECEIVER.wait("a tick", lambda s: [x for x in s if x.name == "every 1s"])[0]
     assert tick.kind == INTERNAL and tick.parent is None
