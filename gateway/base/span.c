@@ -202,8 +202,9 @@ void span_format(const struct span_context *context,
 static uint16_t span_keep(struct span *span, const char *text)
 {
 	uint16_t at = span->used;
-	size_t room = SPAN_TEXT - 1u - at, len = strnlen(text, room);
+	size_t room = SPAN_TEXT - 1u - at, len;
 
+	len = strnlen(text, room < SPAN_TEXT_MOST ? room : SPAN_TEXT_MOST);
 	memcpy(span->texts + at, text, len);
 	span->texts[at + len] = '\0';
 	/* the last byte stays a NUL, so that there is always an empty text */

@@ -20,7 +20,8 @@
 
 #define SPAN_TRACEPARENT 56	/* bytes of text with the NUL */
 #define SPAN_ATTRIBUTES 16
-#define SPAN_TEXT 384		/* of all texts of a span; what is more is cut */
+#define SPAN_TEXT 512		/* of all texts of a span; what is more is cut, */
+#define SPAN_TEXT_MOST 160	/* and what is longer, so that none takes all */
 
 /* Where one is in a trace. All zero: nowhere. */
 struct span_context {

@@ -187,16 +187,21 @@ static void test_texts_that_are_too_long(void **state)
 	(void)state;
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	span_add_text(span, "a", text);
+	for (unsigned i = 0; i < 4; i++)
+		span_add_text(span, "a", text);
 	span_add_text(span, "b", "gone");
 	span_add_text(span, "c", NULL);
 	span_add_word(span, "d", "a word");
 	span_fail(span, "gone", "gone");
-	assert_int_equal(span->n_attributes, 4);
-	/* "" and "name" take six bytes, the last one stays free for what is cut */
-	assert_int_equal(strlen(span_value(span, &span->attributes[0])), SPAN_TEXT - 7);
-	assert_string_equal(span_value(span, &span->attributes[1]), "");
-	assert_string_equal(span_value(span, &span->attributes[2]), "a word");
+	assert_int_equal(span->n_attributes, 7);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(strlen(span_value(span, &span->attributes[i])),
+				 SPAN_TEXT_MOST);
+	/* "" and "name" take six bytes, each end one; the last byte stays free */
+	assert_int_equal(strlen(span_value(span, &span->attributes[3])),
+			 SPAN_TEXT - 7 - 3 * (SPAN_TEXT_MOST + 1));
+	assert_string_equal(span_value(span, &span->attributes[4]), "");
+	assert_string_equal(span_value(span, &span->attributes[5]), "a word");
 	assert_string_equal(span_text(span, span->why), "");
 	assert_string_equal(span_text(span, span->name), "name");
 	spans_free(&spans);

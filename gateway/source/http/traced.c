@@ -46,24 +46,31 @@ static void traced_said(struct span *span, const struct gantry_message *m)
 		span_add_text(span, "gantry.code", m->error.code);
 }
 
-/* Known methods alone make a name: others would be without number. */
-static const char *traced_name(const struct gantry_message *m)
+/* Known methods alone: others would be without number. */
+static const char *traced_method(const struct gantry_message *m)
 {
 	static const char *const known[] = { "GET", "HEAD", "POST", "PUT", "PATCH",
 					     "DELETE", "OPTIONS", NULL };
 	unsigned i = 0;
 
-	if (m->route != NULL)
-		return m->route->address;
 	while (known[i] != NULL && strcmp(known[i], m->method) != 0)
 		i++;
-	return known[i] != NULL ? known[i] : "HTTP";
+	return known[i];
+}
+
+static const char *traced_name(const struct gantry_message *m)
+{
+	const char *method = traced_method(m);
+
+	if (m->route != NULL)
+		return m->route->address;
+	return method != NULL ? method : "HTTP";
 }
 
 void traced_answered(struct http_request *r)
 {
 	struct gantry_message *m = &r->m;
-	const char *route;
+	const char *route, *method;
 	struct span *span;
 
 	/* the API's own refusals are looked at, too; a page of the admin's not */
@@ -72,7 +79,10 @@ void traced_answered(struct http_request *r)
 	span = trace_own(m, traced_name(m), SPAN_SERVER);
 	if (span == NULL)
 		return;
-	span_add_text(span, "http.request.method", m->method);
+	method = traced_method(m);
+	span_add_word(span, "http.request.method", method != NULL ? method : "_OTHER");
+	if (method == NULL)
+		span_add_text(span, "http.request.method_original", m->method);
 	span_add_word(span, "url.scheme", r->connection->tls != NULL ? "https" : "http");
 	span_add_text(span, "url.path", m->path);
 	route = m->route != NULL ? strchr(m->route->address, ' ') : NULL;

@@ -109,6 +109,11 @@ def test_the_beginning_of_a_trace(g):
     assert g.orders.get("/nothing?token=secret").status == 404
     got = RECEIVER.wait("what has no route", lambda s: one(s, "GET"))
     assert got["url.path"] == "/nothing" and "secret" not in repr(got), got
+    assert g.orders.ask("BREW", "/" + "x" * 2000).status == 404
+    got = RECEIVER.wait("a method that nobody knows", lambda s: one(s, "HTTP"))
+    assert got["http.request.method"] == "_OTHER", got
+    assert got["http.request.method_original"] == "BREW" and got["server.port"] == g.port
+    assert got["url.path"] == "/" + "x" * 159, got
     assert g.client("nobody").post("/allocations", {}).status == 403
     RECEIVER.wait("who may not", lambda s: [x for x in s if x["gantry.code"] == "FORBIDDEN"])
 
