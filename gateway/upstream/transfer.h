@@ -17,7 +17,7 @@ struct transfer {
 	struct call *call;
 	int64_t timeout_ms;		/* of this try */
 	CURL *curl;			/* NULL: none is under way */
-	struct curl_slist *headers;
+	struct curl_slist *headers, **headers_end;	/* in the call's arena */
 	const char **lines;		/* of the answer's head, in the call's arena */
 	unsigned n_lines;
 	size_t head_len;
@@ -31,16 +31,20 @@ struct transfer_end {
 	int status;			/* 0: there is no answer */
 	bool transient;			/* no answer: the next try may have one */
 	int64_t after_ms;		/* Retry-After; 0: not said */
+	const char *code;		/* no answer: for who passes it on */
 	char text[256];			/* no answer: why */
 };
 
-/*
- * Make the handle that curl is to work on; authorization is a whole header or
- * NULL. What an earlier try left in the call's arena is gone.
- */
-CURL *transfer_begin(struct transfer *transfer, const char *authorization);
+/* A handle with all that is the same for each try; the caller's, to be used again. */
+CURL *transfer_handle(const struct config_upstream *upstream);
 
-/* What curl said of it. The handle has left its multi handle. */
+/*
+ * Tell the handle what this try is; authorization is a whole header that lives
+ * as long as it, or NULL. What an earlier try left in the call is gone.
+ */
+void transfer_begin(struct transfer *transfer, CURL *curl, const char *authorization);
+
+/* What curl said of it. The handle has left its multi handle, and is free. */
 void transfer_end(struct transfer *transfer, CURLcode code,
 		  struct transfer_end *end_out);
 

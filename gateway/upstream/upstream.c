@@ -13,6 +13,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/upstream/events.h"
 #include "gateway/upstream/retry.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/transfer.h"
@@ -27,6 +28,8 @@ struct upstream {
 	struct token *token;		/* NULL: none is shown */
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;
+	CURL **spare;			/* handles that nobody uses now */
+	unsigned n_spare;
 	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
 	_Atomic uint64_t tries, under_way;
 };
@@ -44,12 +47,13 @@ struct job {
 	struct gantry_permit permit;
 	struct transfer transfer;
 	char last[256];			/* why the last try failed */
+	const char *code;		/* the same, for who passes it on */
 };
 
 struct upstreams {
 	struct upstream *list;
 	unsigned n;
-	CURLM *multi;
+	struct events *events;
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows; taken alone */
 	struct call *incoming, **incoming_end;
@@ -87,7 +91,9 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 	struct call *call = job->call;
 	const char *name = job->up->config->name, *path = call->request.path;
 
-	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
+	/* that the breaker opened was said; each call that it stops says no more */
+	log_line(outcome == UPSTREAM_REFUSED ? GANTRY_LOG_DEBUG : GANTRY_LOG_WARNING,
+		 call->correlation_id, call->traceparent,
 		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
 		 (int)strcspn(path, "?"), path, text, job->tries,
 		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
@@ -98,12 +104,40 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 	call->done(call);
 }
 
-static void job_answer(struct job *job)
+static void job_answer(struct job *job, enum upstream_outcome outcome)
 {
 	struct call *call = job->call;
 
-	job_finish(job, UPSTREAM_ANSWERED);
+	job_finish(job, outcome);
 	call->done(call);
+}
+
+/* No more tries. The last answer is one for who passes it on, whatever it says. */
+static void job_give_up(struct job *job)
+{
+	struct call *call = job->call;
+
+	if (call->request.verbatim && call->answer.status != 0) {
+		log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
+			 "upstream %s: %s %.*s: %s (%u tries)", job->up->config->name,
+			 call->request.method, (int)strcspn(call->request.path, "?"),
+			 call->request.path, job->last, job->tries);
+		job_answer(job, UPSTREAM_FAILED);
+		return;
+	}
+	job_fail(job, UPSTREAM_FAILED, call->request.verbatim ? job->code : NULL,
+		 job->last);
+}
+
+/* It never came to a try, or to no other one. */
+static void job_too_late(struct job *job)
+{
+	if (job->tries > 0)
+		job_give_up(job);
+	else
+		job_fail(job, UPSTREAM_FAILED,
+			 job->call->request.verbatim ? "OVERLOADED" : NULL,
+			 "no connection became free in time");
 }
 
 static void job_queue(struct upstreams *u, struct job *job)
@@ -144,7 +178,9 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 		job->deadline_ms = call->deadline_ms;
 	atomic_fetch_add(&up->under_way, 1);
 	if (up->n_queued + up->running >= up->config->queue + up->config->pool)
-		job_fail(job, UPSTREAM_OVERLOADED, NULL, "too many calls wait");
+		job_fail(job, UPSTREAM_OVERLOADED,
+			 call->request.verbatim ? "OVERLOADED" : NULL,
+			 "too many calls wait");
 	else
 		job_queue(u, job);
 }
@@ -163,7 +199,7 @@ static void job_refuse(struct job *job, int64_t wait_ms)
 	char text[160];
 
 	if (job->tries > 0) {
-		job_fail(job, UPSTREAM_FAILED, NULL, job->last);
+		job_give_up(job);
 		return;
 	}
 	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
@@ -184,10 +220,22 @@ static int job_authorize(struct job *job, const char **header_out)
 	*header_out = token_header(up->token, clock_now_ms(), &err);
 	if (*header_out == NULL) {
 		log_error("%s", err.message);
-		job_fail(job, UPSTREAM_FAILED, NULL, "no token can be signed for it");
+		job_fail(job, UPSTREAM_FAILED, job->call->request.verbatim ?
+			 "UPSTREAM_UNREACHABLE" : NULL, "no token can be signed for it");
 	}
 	error_fini(&err);
 	return *header_out == NULL ? -1 : 0;
+}
+
+static CURL *upstream_handle(struct upstreams *u, struct upstream *up)
+{
+	CURL *curl;
+
+	if (up->n_spare > 0)
+		return up->spare[--up->n_spare];
+	curl = transfer_handle(up->config);
+	events_prepare(u->events, curl);
+	return curl;
 }
 
 static void job_try(struct upstreams *u, struct job *job, int64_t now)
@@ -208,11 +256,11 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 	t->call = job->call;
 	t->timeout_ms = job->deadline_ms - now < up->config->timeout ?
 				job->deadline_ms - now : up->config->timeout;
-	transfer_begin(t, authorization);
+	transfer_begin(t, upstream_handle(u, up), authorization);
 	curl_easy_setopt(t->curl, CURLOPT_PRIVATE, job);
 	atomic_fetch_add(&up->tries, 1);
 	up->running++;
-	if (curl_multi_add_handle(u->multi, t->curl) != CURLM_OK)
+	if (curl_multi_add_handle(events_multi(u->events), t->curl) != CURLM_OK)
 		abort();
 }
 
@@ -228,8 +276,7 @@ static void upstream_pump(struct upstreams *u, struct upstream *up)
 			up->end = &up->first;
 		up->n_queued--;
 		if (now >= job->deadline_ms)
-			job_fail(job, UPSTREAM_FAILED, NULL, job->tries > 0 ?
-				 job->last : "no connection became free in time");
+			job_too_late(job);
 		else
 			job_try(u, job, now);
 	}
@@ -266,7 +313,7 @@ static void job_retry(struct upstreams *u, struct job *job,
 	if (retry_is_safe(&job->call->request))
 		wait = retry_wait(&policy, &last, chance);
 	if (wait < 0)
-		job_fail(job, UPSTREAM_FAILED, NULL, job->last);
+		job_give_up(job);
 	else
 		job_sleep(u, job, now + wait);
 }
@@ -276,11 +323,14 @@ static bool job_judge(struct job *job, struct transfer_end *end)
 {
 	if (end->status == 0) {
 		memcpy(job->last, end->text, sizeof(job->last));
+		job->code = end->code;
 		return false;
 	}
 	if (end->status == 408 || end->status == 429 || end->status >= 500) {
 		end->transient = retry_is_transient(end->status);
 		snprintf(job->last, sizeof(job->last), "answered %d", end->status);
+		if (job->call->request.verbatim)
+			transfer_answer(&job->transfer, end->status);
 		return false;
 	}
 	if (transfer_answer(&job->transfer, end->status) == 0)
@@ -296,19 +346,21 @@ static bool job_renews(struct job *job, int status)
 		return false;
 	job->renewed = true;
 	token_forget(job->up->token);
-	json_decref(job->call->json);
-	job->call->json = NULL;
 	return true;
 }
 
 static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 {
+	struct upstream *up = job->up;
+	CURL *curl = job->transfer.curl;
 	struct transfer_end end;
 	bool answered;
 
-	curl_multi_remove_handle(u->multi, job->transfer.curl);
+	curl_multi_remove_handle(events_multi(u->events), curl);
 	transfer_end(&job->transfer, code, &end);
-	job->up->running--;
+	assert(up->n_spare < up->config->pool);
+	up->spare[up->n_spare++] = curl;
+	up->running--;
 	job->tries++;
 	answered = job_judge(job, &end);
 	job_report(job, &end, !answered);
@@ -317,16 +369,15 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 	else if (job_renews(job, end.status))
 		job_queue(u, job);
 	else
-		job_answer(job);
+		job_answer(job, UPSTREAM_ANSWERED);
 }
 
-static bool upstreams_reap(struct upstreams *u)
+static void upstreams_reap(struct upstreams *u)
 {
-	bool any = false;
 	CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(u->multi, &left)) != NULL) {
+	while ((msg = curl_multi_info_read(events_multi(u->events), &left)) != NULL) {
 		CURLcode code = msg->data.result;
 		char *job;
 
@@ -334,9 +385,7 @@ static bool upstreams_reap(struct upstreams *u)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &job);
 		upstreams_ended(u, (struct job *)job, code);
-		any = true;
 	}
-	return any;
 }
 
 /* Those whose deadline is over leave the queue. */
@@ -351,8 +400,7 @@ static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t no
 		struct job *next = job->next;
 
 		if (now >= job->deadline_ms)
-			job_fail(job, UPSTREAM_FAILED, NULL, job->tries > 0 ?
-				 job->last : "no connection became free in time");
+			job_too_late(job);
 		else
 			job_queue(u, job);
 		job = next;
@@ -401,29 +449,25 @@ static bool upstreams_take(struct upstreams *u, int64_t now)
 	return !stopping;
 }
 
-static void upstreams_poll(struct upstreams *u)
+static int upstreams_wait_ms(const struct upstreams *u)
 {
 	int64_t left = u->next_ms == UPSTREAM_NEVER ? UPSTREAM_LONGEST_POLL_MS :
 		       u->next_ms - upstream_now();
 
-	if (left > UPSTREAM_LONGEST_POLL_MS)
-		left = UPSTREAM_LONGEST_POLL_MS;
-	if (left > 0)
-		curl_multi_poll(u->multi, NULL, 0, (int)left, NULL);
+	return left > UPSTREAM_LONGEST_POLL_MS ? UPSTREAM_LONGEST_POLL_MS :
+	       left > 0 ? (int)left : 0;
 }
 
 static void *upstreams_main(void *arg)
 {
 	struct upstreams *u = arg;
-	int running;
 
 	while (upstreams_take(u, upstream_now())) {
 		upstreams_wake(u, upstream_now());
 		for (unsigned i = 0; i < u->n; i++)
 			upstream_pump(u, &u->list[i]);
-		curl_multi_perform(u->multi, &running);
-		if (!upstreams_reap(u))
-			upstreams_poll(u);
+		events_turn(u->events, upstreams_wait_ms(u));
+		upstreams_reap(u);
 	}
 	return NULL;
 }
@@ -432,6 +476,7 @@ static void upstream_init(struct upstream *up, const struct config_upstream *con
 			  const struct graph *graph, struct breakers *breakers)
 {
 	up->config = config;
+	up->spare = memory_new_array((size_t)config->pool, sizeof(*up->spare));
 	up->end = &up->first;
 	if (config->breaker != NULL)
 		up->guard = breakers_find(breakers, config->breaker);
@@ -454,12 +499,11 @@ struct upstreams *upstreams_start(const struct config *config,
 	u->list = memory_new_array(u->n + 1, sizeof(*u->list));
 	for (unsigned i = 0; i < u->n; i++)
 		upstream_init(&u->list[i], &config->upstream[i], graph, breakers);
-	u->multi = curl_multi_init();
+	u->events = events_new();
 	u->incoming_end = &u->incoming;
 	u->next_ms = UPSTREAM_NEVER;
 	pthread_mutex_init(&u->lock, NULL);
-	if (u->multi == NULL ||
-	    pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
+	if (pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
 		abort();
 	return u;
 }
@@ -474,30 +518,54 @@ void upstreams_stop(struct upstreams **upstreams)
 	pthread_mutex_lock(&u->lock);
 	u->stopping = true;
 	pthread_mutex_unlock(&u->lock);
-	curl_multi_wakeup(u->multi);
+	events_wake(u->events);
 	pthread_join(u->thread, NULL);
 	for (unsigned i = 0; i < u->n; i++) {
 		assert(atomic_load(&u->list[i].under_way) == 0);
 		token_free(&u->list[i].token);
+		while (u->list[i].n_spare > 0)
+			curl_easy_cleanup(u->list[i].spare[--u->list[i].n_spare]);
+		free(u->list[i].spare);
 	}
-	curl_multi_cleanup(u->multi);
+	events_free(&u->events);
 	curl_global_cleanup();
 	pthread_mutex_destroy(&u->lock);
 	free(u->list);
 	free(u);
 }
 
+/* Open breakers answer at once: no thread is woken to say no. */
+static bool upstreams_refuse(struct upstreams *u, struct call *call)
+{
+	struct upstream *up = upstreams_find(u, call->request.upstream);
+	int64_t wait;
+
+	if (up == NULL || up->guard == NULL || !guard_refuses(up->guard, &wait))
+		return false;
+	atomic_fetch_add(&up->outcomes[UPSTREAM_REFUSED], 1);
+	call->error.wait_ms = wait;
+	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM,
+		  "%s: calls are stopped for now by the breaker %s", up->config->name,
+		  guard_name(up->guard));
+	return true;
+}
+
 void upstreams_make(void *upstreams, struct call *call)
 {
 	struct upstreams *u = upstreams;
+	bool first;
 
+	if (upstreams_refuse(u, call))
+		return;
 	call->next = NULL;
 	pthread_mutex_lock(&u->lock);
 	assert(!u->stopping);
+	first = u->incoming == NULL;
 	*u->incoming_end = call;
 	u->incoming_end = &call->next;
 	pthread_mutex_unlock(&u->lock);
-	curl_multi_wakeup(u->multi);
+	if (first)
+		events_wake(u->events);
 }
 
 bool upstreams_counts(const struct upstreams *upstreams, unsigned i,

@@ -39,6 +39,7 @@ struct testhost {
 	struct gantry_message message;
 	bool impure;
 	struct testhost_told *told;		/* the newest first */
+	const char *called;		/* the last of them */
 	unsigned calls;				/* by the reader's thread alone */
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
@@ -207,6 +208,7 @@ static void testhost_route(struct testhost *t, unsigned n,
 				       .place = "test",
 				       .method = "POST",
 				       .queue = "test",
+				       .verbatim = inner->verbatim,
 				       .steps = &t->steps[n],
 				       .n_steps = 1 };
 }
@@ -242,30 +244,55 @@ static const struct testhost_upstream *testhost_find(const struct testhost *t,
 	return NULL;
 }
 
+static const char *testhost_write(struct testhost *t, const struct gantry_request *r)
+{
+	char *text = arena_format(&t->arena, "%s %s %s\n", r->method, r->upstream, r->path);
+
+	for (const char *const *h = r->headers; *h != NULL; h++)
+		text = arena_format(&t->arena, "%s%s\n", text, *h);
+	return arena_format(&t->arena, "%s\n%.*s", text, (int)r->body_len,
+			    r->body != NULL ? r->body : "");
+}
+
 static void testhost_call(void *maker, struct call *call)
 {
 	struct testhost *t = maker;
 	const struct gantry_request *r = &call->request;
 	const struct testhost_upstream *is = testhost_find(t, r);
-	bool fails = is == NULL || is->status == 0 || is->status == 408 ||
-		     is->status == 429 || is->status >= 500;
+	bool fails = is == NULL || is->status == 0 ||
+		     (!r->verbatim && (is->status == 408 || is->status == 429 ||
+				       is->status >= 500));
 
 	t->calls++;
-	if (!fails) {
+	t->called = testhost_write(t, r);
+	if (!fails && !r->verbatim) {
 		call->json = call_json(is->body, strlen(is->body));
 		fails = r->want_json && is->status < 300 && call->json == NULL;
 	}
 	if (fails) {
-		call_fail(call, NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
+		call_fail(call, r->verbatim ? "UPSTREAM_UNREACHABLE" : NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
 			  r->upstream, is != NULL ? "does not answer" : "nobody told what to answer to",
 			  r->path);
 		return;
 	}
 	call->answer = (struct gantry_answer){
 		.size = sizeof(call->answer), .status = is->status, .body = is->body,
-		.body_len = strlen(is->body), .json = call->json,
+		.body_len = strlen(is->body), .json = call->json, .headers = is->headers,
 	};
 	call->done(call);
+}
+
+static const char *const *testhost_lines(struct testhost *t, const char *const *from)
+{
+	const char **lines;
+	size_t n = 0;
+
+	while (from != NULL && from[n] != NULL)
+		n++;
+	lines = arena_zero(&t->arena, (n + 1) * sizeof(*lines));
+	for (size_t i = 0; i < n; i++)
+		lines[i] = arena_text(&t->arena, from[i]);
+	return lines;
 }
 
 void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream)
@@ -279,6 +306,7 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 	told->is.method = arena_text(&t->arena, method);
 	told->is.path = arena_text(&t->arena, upstream->path);
 	told->is.body = arena_text(&t->arena, body);
+	told->is.headers = testhost_lines(t, upstream->headers);
 	told->next = t->told;
 	t->told = told;
 }
@@ -286,6 +314,11 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 unsigned testhost_calls(const struct testhost *t)
 {
 	return t->calls;
+}
+
+const char *testhost_called(const struct testhost *t)
+{
+	return t->called != NULL ? t->called : "";
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)
@@ -377,6 +410,9 @@ static void testhost_fill(struct testhost *t, const struct testhost_message *in)
 	m->graph = &t->graph;
 	m->method = in->method != NULL ? in->method : "POST";
 	m->path = in->path != NULL ? in->path : "/";
+	m->raw_path = m->path;
+	m->raw_query = in->query;
+	m->peer = in->peer;
 	m->body = in->body != NULL ? in->body : "";
 	m->body_len = strlen(m->body);
 	m->id = in->id;

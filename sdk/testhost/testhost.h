@@ -57,6 +57,7 @@ struct testhost_message {
 	const char *idempotency_key;
 	const char *correlation_id;
 	const char *role;		/* of the sender */
+	const char *peer;		/* its address */
 	int64_t now_ms;			/* 0: the wall clock */
 	int attempts;			/* of an event, before this one */
 };
@@ -88,6 +89,7 @@ struct testhost_upstream {
 	const char *path;
 	int status;			/* as an answer; 0: it is away, as a 503 */
 	const char *body;		/* NULL: "" */
+	const char *const *headers;	/* "Name: value", NULL at the end; or NULL */
 };
 #define TESTHOST_UPSTREAM(...)                           \
 	((struct testhost_upstream){                     \
@@ -101,6 +103,12 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 
 /* How many requests to upstreams were made since the host was opened. */
 unsigned testhost_calls(const struct testhost *t);
+
+/*
+ * The last of them, as a handler made it: "GET orders /path", then its headers,
+ * a line each, an empty line, and the body. "" if there was none.
+ */
+const char *testhost_called(const struct testhost *t);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);

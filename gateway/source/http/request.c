@@ -165,6 +165,8 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 	c->request = r;
 	r->raw_target = uri;
 	r->target = arena_text(&r->m.arena, uri);
+	r->m.peer = arena_text(&r->m.arena, c->peer);
+	r->m.tls = c->tls != NULL;
 	if (c->watched.phase != WATCH_HEAD && !c->cut)
 		watch_move(&c->loop->watch, &c->watched, WATCH_HEAD);
 	if (c->tls != NULL && !tls_is_let_in(c->tls, c->session) && !c->cut)
