@@ -287,16 +287,23 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 	const struct gantry_request whole = call_whole(request);
 	struct message_ask *ask;
 
-	if (call_check(&whole, err) < 0)
+	if (whole.upstream == NULL || whole.path == NULL) {
+		call_check(&whole, err);
 		return NULL;
+	}
 	for (ask = m->asks; ask != NULL; ask = ask->next)
 		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &whole))
 			return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
+	/* one that is there was checked before */
+	if (call_check(&whole, err) < 0)
+		return NULL;
 	ask = ask_add(m, ASK_CALL, err);
 	if (ask == NULL)
 		return NULL;
 	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
 	ask->call->request = call_copy(m, &whole);
+	ask->call->arena = m->spare;
+	m->spare = (struct arena){ 0 };
 	message_name_order(m, request->order_id);
 	return NULL;
 }

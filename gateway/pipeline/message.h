@@ -137,6 +137,7 @@ struct gantry_message {
 	bool asking;			/* this run waits for an answer */
 	bool settling;
 	struct message_ask *asks;
+	struct arena spare;		/* for the answer to its first call */
 	const char *const *to_pass;	/* once asked for: gantry/pass.h */
 	const char **minted;
 	unsigned n_minted, next_minted;

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct events_socket {
 struct events {
 	CURLM *multi;
 	int epoll_fd, wake_fd;
+	_Atomic bool dozes;	/* a wake is of use */
 	int64_t due_ms;		/* steady; when curl wants to be called */
 	struct events_socket *sockets;	/* by file descriptor */
 	size_t n_sockets;
@@ -125,7 +127,7 @@ static int events_timer(CURLM *multi, long wait_ms, void *ctx)
 	return 0;
 }
 
-struct events *events_new(void)
+struct events *events_new(long connections)
 {
 	struct events *e = memory_new(sizeof(*e));
 	struct epoll_event event = { .events = EPOLLIN };
@@ -142,6 +144,8 @@ struct events *events_new(void)
 	curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e);
 	curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, events_timer);
 	curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
+	/* or it keeps four for each call under way, and in a lull closes the rest */
+	curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, connections);
 	return e;
 }
 
@@ -193,6 +197,11 @@ static void events_happened(struct events *e, const struct epoll_event *event)
 	curl_multi_socket_action(e->multi, fd, mask, &running);
 }
 
+void events_doze(struct events *e)
+{
+	atomic_store(&e->dozes, true);
+}
+
 void events_turn(struct events *e, int wait_ms)
 {
 	struct epoll_event events[EVENTS_AT_ONCE];
@@ -202,6 +211,7 @@ void events_turn(struct events *e, int wait_ms)
 	if (left > wait_ms)
 		left = wait_ms;
 	n = epoll_wait(e->epoll_fd, events, EVENTS_AT_ONCE, left > 0 ? (int)left : 0);
+	atomic_store(&e->dozes, false);
 	for (int i = 0; i < n; i++)
 		events_happened(e, &events[i]);
 	if (e->due_ms != EVENTS_NEVER && events_now() >= e->due_ms) {
@@ -216,6 +226,7 @@ void events_wake(struct events *e)
 	uint64_t one = 1;
 
 	/* full means that it is awake already */
-	if (write(e->wake_fd, &one, sizeof(one)) < 0)
+	if (atomic_exchange(&e->dozes, false) &&
+	    write(e->wake_fd, &one, sizeof(one)) < 0)
 		errno = 0;
 }

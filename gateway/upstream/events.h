@@ -13,8 +13,8 @@
 
 struct events;
 
-/* Never NULL. */
-struct events *events_new(void);
+/* Never NULL. As many connections are kept for the next call. */
+struct events *events_new(long connections);
 /* All handles have left. NULL is fine. */
 void events_free(struct events **events);
 
@@ -23,10 +23,17 @@ CURLM *events_multi(const struct events *events);
 /* Each handle needs this before it joins. */
 void events_prepare(struct events *events, CURL *curl);
 
+/*
+ * Say that the next turn may sleep: whoever has something to do from here on
+ * wakes it. So look for what is there already after this, and before the turn.
+ */
+void events_doze(struct events *events);
+
 /* Wait, at most so long, and let curl do what is to be done. */
 void events_turn(struct events *events, int wait_ms);
 
-/* The turn under way, or the next one, does not wait. */
+/* The turn under way, or the next one, does not wait; it costs nothing if the
+   thread is awake. */
 void events_wake(struct events *events);
 
 #endif

@@ -22,6 +22,11 @@ static size_t transfer_too_large(struct transfer *t)
 	return 0;
 }
 
+static bool transfer_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Each status line begins a head anew: 100 Continue comes before the answer. */
 static size_t transfer_take_line(char *bytes, size_t size, size_t n, void *ctx)
 {
@@ -33,7 +38,7 @@ static size_t transfer_take_line(char *bytes, size_t size, size_t n, void *ctx)
 		return transfer_too_large(t);
 	if (len > 5 && strncmp(bytes, "HTTP/", 5) == 0)
 		t->n_lines = 0;
-	while (cut > 0 && strchr(" \t\r\n", bytes[cut - 1]) != NULL)
+	while (cut > 0 && transfer_is_space(bytes[cut - 1]))
 		cut--;
 	/* behind the body come trailers, which nobody asked for */
 	if (cut == 0 || t->body != NULL || memchr(bytes, ':', cut) == NULL ||
@@ -111,6 +116,13 @@ static void transfer_own_header(struct transfer *t, const char *header)
 						header));
 }
 
+/* Also an empty one, with its length. */
+static bool transfer_sends_body(const struct gantry_request *r)
+{
+	return r->body != NULL || strcmp(r->method, "POST") == 0 ||
+	       strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
+}
+
 static void transfer_headers(struct transfer *t, const char *authorization)
 {
 	const struct call *call = t->call;
@@ -127,6 +139,8 @@ static void transfer_headers(struct transfer *t, const char *authorization)
 	/* libcurl has values of its own for what is not said */
 	if (!transfer_has_header(call, "Accept"))
 		transfer_header(t, verbatim ? "Accept:" : "Accept: application/json");
+	if (!transfer_sends_body(&call->request))
+		return;
 	if (!transfer_has_header(call, "Content-Type"))
 		transfer_header(t, call->request.body != NULL && !verbatim ?
 				"Content-Type: application/json" : "Content-Type:");
@@ -147,8 +161,7 @@ static void transfer_set_method(struct transfer *t)
 		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (r->body != NULL || strcmp(r->method, "POST") == 0 ||
-	    strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0) {
+	if (transfer_sends_body(r)) {
 		curl_easy_setopt(curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);

@@ -20,10 +20,12 @@
 
 #define UPSTREAM_NEVER INT64_MAX
 #define UPSTREAM_LONGEST_POLL_MS 60000
+#define UPSTREAM_UNUSED 256u
 
 /* A service; all but the counts belongs to the thread. */
 struct upstream {
 	const struct config_upstream *config;
+	struct upstreams *all;
 	struct guard *guard;		/* NULL: none */
 	struct token *token;		/* NULL: none is shown */
 	struct job *first, **end;	/* that wait for a connection */
@@ -60,6 +62,8 @@ struct upstreams {
 	bool stopping;
 	/* the thread's own */
 	struct job *sleepers;
+	struct job *unused;		/* for the calls to come */
+	unsigned n_unused;
 	int64_t next_ms;		/* when the first sleeper or deadline is due */
 };
 
@@ -78,10 +82,29 @@ static void upstream_due(struct upstreams *u, int64_t at_ms)
 static void job_finish(struct job *job, enum upstream_outcome outcome)
 {
 	struct upstream *up = job->up;
+	struct upstreams *u = up->all;
 
 	atomic_fetch_add(&up->outcomes[outcome], 1);
 	atomic_fetch_sub(&up->under_way, 1);
-	free(job);
+	if (u->n_unused == UPSTREAM_UNUSED) {
+		free(job);
+		return;
+	}
+	job->next = u->unused;
+	u->unused = job;
+	u->n_unused++;
+}
+
+static struct job *upstreams_job(struct upstreams *u)
+{
+	struct job *job = u->unused;
+
+	if (job == NULL)
+		return memory_new(sizeof(*job));
+	u->unused = job->next;
+	u->n_unused--;
+	*job = (struct job){ 0 };
+	return job;
 }
 
 /* Names the upstream and no address; the path goes to the log without its query. */
@@ -169,7 +192,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 			  "there is no upstream \"%s\"", call->request.upstream);
 		return;
 	}
-	job = memory_new(sizeof(*job));
+	job = upstreams_job(u);
 	job->up = up;
 	job->call = call;
 	job->begun_ms = now;
@@ -458,15 +481,29 @@ static int upstreams_wait_ms(const struct upstreams *u)
 	       left > 0 ? (int)left : 0;
 }
 
+static bool upstreams_has_more(struct upstreams *u)
+{
+	bool more;
+
+	pthread_mutex_lock(&u->lock);
+	more = u->incoming != NULL || u->stopping;
+	pthread_mutex_unlock(&u->lock);
+	return more;
+}
+
 static void *upstreams_main(void *arg)
 {
 	struct upstreams *u = arg;
 
 	while (upstreams_take(u, upstream_now())) {
+		int wait_ms;
+
 		upstreams_wake(u, upstream_now());
 		for (unsigned i = 0; i < u->n; i++)
 			upstream_pump(u, &u->list[i]);
-		events_turn(u->events, upstreams_wait_ms(u));
+		wait_ms = upstreams_wait_ms(u);
+		events_doze(u->events);
+		events_turn(u->events, upstreams_has_more(u) ? 0 : wait_ms);
 		upstreams_reap(u);
 	}
 	return NULL;
@@ -493,13 +530,17 @@ struct upstreams *upstreams_start(const struct config *config,
 				  struct breakers *breakers)
 {
 	struct upstreams *u = memory_new(sizeof(*u));
+	long connections = 0;
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	u->n = config->upstreams.n;
 	u->list = memory_new_array(u->n + 1, sizeof(*u->list));
-	for (unsigned i = 0; i < u->n; i++)
+	for (unsigned i = 0; i < u->n; i++) {
 		upstream_init(&u->list[i], &config->upstream[i], graph, breakers);
-	u->events = events_new();
+		u->list[i].all = u;
+		connections += (long)config->upstream[i].pool;
+	}
+	u->events = events_new(connections);
 	u->incoming_end = &u->incoming;
 	u->next_ms = UPSTREAM_NEVER;
 	pthread_mutex_init(&u->lock, NULL);
@@ -528,6 +569,12 @@ void upstreams_stop(struct upstreams **upstreams)
 		free(u->list[i].spare);
 	}
 	events_free(&u->events);
+	while (u->unused != NULL) {
+		struct job *job = u->unused;
+
+		u->unused = job->next;
+		free(job);
+	}
 	curl_global_cleanup();
 	pthread_mutex_destroy(&u->lock);
 	free(u->list);
@@ -553,19 +600,16 @@ static bool upstreams_refuse(struct upstreams *u, struct call *call)
 void upstreams_make(void *upstreams, struct call *call)
 {
 	struct upstreams *u = upstreams;
-	bool first;
 
 	if (upstreams_refuse(u, call))
 		return;
 	call->next = NULL;
 	pthread_mutex_lock(&u->lock);
 	assert(!u->stopping);
-	first = u->incoming == NULL;
 	*u->incoming_end = call;
 	u->incoming_end = &call->next;
 	pthread_mutex_unlock(&u->lock);
-	if (first)
-		events_wake(u->events);
+	events_wake(u->events);
 }
 
 bool upstreams_counts(const struct upstreams *upstreams, unsigned i,

@@ -86,7 +86,8 @@ static void request_wake(struct http_loop *loop)
 	uint64_t one = 1;
 
 	/* full means that it is awake already */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+	if (atomic_exchange(&loop->dozes, false) &&
+	    write(loop->wake_fd, &one, sizeof(one)) < 0)
 		errno = 0;
 }
 
