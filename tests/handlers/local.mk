@@ -15,6 +15,9 @@ endif
 if PLUGIN_PUBLISH
 HANDLER_TESTS += tests/handlers/publish
 endif
+if PLUGIN_PROXY
+HANDLER_TESTS += tests/handlers/proxy
+endif
 check_PROGRAMS += $(HANDLER_TESTS)
 TESTS += $(HANDLER_TESTS)
 endif
@@ -33,4 +36,7 @@ tests_handlers_journal_LDFLAGS = $(LDFLAGS_UNIT)
 tests_handlers_publish_SOURCES = tests/handlers/publish.c $(TEST_HOST)
 tests_handlers_publish_LDADD = $(LDADD_UNIT)
 tests_handlers_publish_LDFLAGS = $(LDFLAGS_UNIT)
+tests_handlers_proxy_SOURCES = tests/handlers/proxy.c $(TEST_HOST)
+tests_handlers_proxy_LDADD = $(LDADD_UNIT)
+tests_handlers_proxy_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/rate_limit.mk
