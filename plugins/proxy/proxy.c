@@ -23,8 +23,8 @@ static const char *const proxy_forwarded[] = {
 };
 
 static const struct gantry_option *const options[] = {
-	GANTRY_TEXT(struct proxy, upstream,
-		    .flags = GANTRY_OPTION_REQUIRED | GANTRY_OPTION_UPSTREAM,
+	GANTRY_TEXT(struct proxy, upstream, .fallback = "order-service",
+		    .flags = GANTRY_OPTION_UPSTREAM,
 		    .summary = "The upstream that requests are passed to"),
 	GANTRY_TEXT(struct proxy, strip_prefix, .min = 2, .max = 1024,
 		    .summary = "What the path begins with here, and not there"),
@@ -105,6 +105,11 @@ static enum gantry_verdict proxy_pass(void *self, struct gantry_message *m,
 	const struct gantry_answer *answer;
 	enum gantry_verdict verdict;
 
+	/* not said, and there is none: a preset's route to what is not used */
+	if (p->upstream == NULL) {
+		gantry_fail(err, "There is no upstream \"order-service\"");
+		return gantry_reject(err, "ROUTE_NOT_FOUND");
+	}
 	if (gantry_source(m) != GANTRY_SOURCE_HTTP) {
 		gantry_fail(err, "only what comes over http can be passed on");
 		return gantry_reject(err, "INTERNAL_ERROR");

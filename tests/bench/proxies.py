@@ -102,9 +102,17 @@ TOKEN = sign("inventory-service", "inventory-service")
 SERVICE = "Bearer " + sign("inventory-service", "order-service")
 
 
+def find(program):
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    if found is None:
+        raise SystemExit("%s is not there. This bench needs: apt-get install "
+                         "--no-install-recommends haproxy nginx-light nodejs npm wrk" % program)
+    return found
+
+
 def versions(node):
     """Of what is compared with, one line."""
-    found = [subprocess.run(["haproxy", "-v"], capture_output=True,
+    found = [subprocess.run([find("haproxy"), "-v"], capture_output=True,
                             text=True).stdout.split("\n")[0].split(" ")[2]]
     for name in ("fastify", "@fastify/http-proxy", "express-gateway"):
         with open(os.path.join(node, "node_modules", name, "package.json")) as f:
@@ -115,6 +123,8 @@ def versions(node):
 
 def install(folder):
     """The peers of npm, as the lock says; a second time there is nothing to do."""
+    for program in ("haproxy", "nginx", "node", "npm", "wrk"):
+        find(program)
     os.makedirs(folder, exist_ok=True)
     fresh = False
     for name in ("package.json", "package-lock.json", "npmrc", "fastify.js", "gateway.js"):
@@ -131,7 +141,7 @@ def install(folder):
             fresh |= name == "package-lock.json"
             shutil.copyfile(source, target)
     if fresh or not os.path.isdir(os.path.join(folder, "node_modules")):
-        ran = subprocess.run(["npm", "ci", "--omit=dev"], cwd=folder, text=True,
+        ran = subprocess.run([find("npm"), "ci", "--omit=dev"], cwd=folder, text=True,
                              capture_output=True, timeout=600)
         if ran.returncode != 0:
             raise SystemExit("npm ci: " + ran.stderr)
@@ -163,15 +173,13 @@ class Upstream(Proxy):
 
     def start(self):
         path = self.write("nginx.conf", UPSTREAM)
-        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
-        return self.run([nginx, "-p", self.folder, "-c", path])
+        return self.run([find("nginx"), "-p", self.folder, "-c", path])
 
 
 class HAProxy(Proxy):
     def start(self):
         path = self.write("haproxy.cfg", HAPROXY)
-        program = shutil.which("haproxy") or "/usr/sbin/haproxy"
-        return self.run([program, "-db", "-q", "-f", path])
+        return self.run([find("haproxy"), "-db", "-q", "-f", path])
 
 
 class Node(Proxy):
@@ -194,7 +202,7 @@ class Node(Proxy):
             shutil.copy(os.path.join(self.node, "node_modules/express-gateway/lib/config/"
                                      "models", model + ".json"),
                         os.path.join(self.folder, "models"))
-        return self.run(["node", self.script], cwd=self.node, env=environment)
+        return self.run([find("node"), self.script], cwd=self.node, env=environment)
 
 
 class Gantry(servers.Gateway):

@@ -255,7 +255,6 @@ static void test_only_over_http(void **state)
 static void test_options_that_are_wrong(void **state)
 {
 	(void)state;
-	host_refuses("proxy", NULL, "options:1:1: test.upstream: missing");
 	host_refuses("proxy", (const char *const[]){ UPSTREAM, "forwarded=yes", NULL },
 		     "options:3:12: test.forwarded: not one of set, add, off: \"yes\"");
 	host_refuses("proxy", (const char *const[]){ UPSTREAM, "strip_prefix=api", NULL },

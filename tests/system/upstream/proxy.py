@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Requests that are passed on (gantry-proxy(7)) to an Order Service which does
-what it should, and what it should not."""
+what it should, and what it should not: GET by the preset's routes, all else by
+routes of this file."""
 import json
 import os
 import re
@@ -20,8 +21,7 @@ ROLE = "inventory-service"
 LIMIT = 300_000
 ROUTES = "".join(
     "  - {http: \"%s %s\", auth: services, roles: [inventory-service],\n"
-    "     pipeline: [behind.pass]}\n" % route for route in (
-        ("GET", "/orders/{orderId}"), ("GET", "/orders/{orderId}/items"),
+    "     pipeline: [to-orders.pass]}\n" % route for route in (
         ("POST", "/orders/{orderId}"), ("PUT", "/orders/{orderId}"),
         ("PATCH", "/orders/{orderId}"), ("DELETE", "/orders/{orderId}")))
 EXTRA = (
@@ -29,8 +29,6 @@ EXTRA = (
     "  order-service: {url: \"http://127.0.0.1:%d\", auth: services, roles: [inventory-service],\n"
     "    breaker: calls-to-orders, timeout: 500ms, deadline: 2s, retries: 2,\n"
     "    backoff: 20ms, pool: 4, max_response: %d}\n"
-    "handlers:\n"
-    "  behind: {plugin: proxy, upstream: order-service}\n"
     "routes:\n%s" % (PORT, LIMIT, ROUTES))
 
 
