@@ -14,58 +14,13 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/upstream/events.h"
+#include "gateway/upstream/job.h"
 #include "gateway/upstream/retry.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/transfer.h"
 
 #define UPSTREAM_NEVER INT64_MAX
 #define UPSTREAM_LONGEST_POLL_MS 60000
-#define UPSTREAM_UNUSED 256u
-
-/* A service; all but the counts belongs to the thread. */
-struct upstream {
-	const struct config_upstream *config;
-	struct upstreams *all;
-	struct guard *guard;		/* NULL: none */
-	struct token *token;		/* NULL: none is shown */
-	struct job *first, **end;	/* that wait for a connection */
-	int64_t n_queued, running;
-	CURL **spare;			/* handles that nobody uses now */
-	unsigned n_spare;
-	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, under_way;
-};
-
-/* A call on its way. */
-struct job {
-	struct job *next;		/* in the queue, or among the sleepers */
-	struct upstream *up;
-	struct call *call;
-	int64_t begun_ms, deadline_ms;	/* steady */
-	int64_t wake_ms;		/* of a sleeper */
-	unsigned tries;			/* that have ended */
-	bool renewed;			/* the token, for this call */
-	int64_t try_ms;			/* when the present try began */
-	struct gantry_permit permit;
-	struct transfer transfer;
-	char last[256];			/* why the last try failed */
-	const char *code;		/* the same, for who passes it on */
-};
-
-struct upstreams {
-	struct upstream *list;
-	unsigned n;
-	struct events *events;
-	pthread_t thread;
-	pthread_mutex_t lock;		/* of what follows; taken alone */
-	struct call *incoming, **incoming_end;
-	bool stopping;
-	/* the thread's own */
-	struct job *sleepers;
-	struct job *unused;		/* for the calls to come */
-	unsigned n_unused;
-	int64_t next_ms;		/* when the first sleeper or deadline is due */
-};
 
 static int64_t upstream_now(void)
 {
@@ -76,91 +31,6 @@ static void upstream_due(struct upstreams *u, int64_t at_ms)
 {
 	if (at_ms < u->next_ms)
 		u->next_ms = at_ms;
-}
-
-/* The call is not ours any more after this. */
-static void job_finish(struct job *job, enum upstream_outcome outcome)
-{
-	struct upstream *up = job->up;
-	struct upstreams *u = up->all;
-
-	atomic_fetch_add(&up->outcomes[outcome], 1);
-	atomic_fetch_sub(&up->under_way, 1);
-	if (u->n_unused == UPSTREAM_UNUSED) {
-		free(job);
-		return;
-	}
-	job->next = u->unused;
-	u->unused = job;
-	u->n_unused++;
-}
-
-static struct job *upstreams_job(struct upstreams *u)
-{
-	struct job *job = u->unused;
-
-	if (job == NULL)
-		return memory_new(sizeof(*job));
-	u->unused = job->next;
-	u->n_unused--;
-	*job = (struct job){ 0 };
-	return job;
-}
-
-/* Names the upstream and no address; the path goes to the log without its query. */
-static void job_fail(struct job *job, enum upstream_outcome outcome,
-		     const char *code, const char *text)
-{
-	struct call *call = job->call;
-	const char *name = job->up->config->name, *path = call->request.path;
-
-	/* that the breaker opened was said; each call that it stops says no more */
-	log_line(outcome == UPSTREAM_REFUSED ? GANTRY_LOG_DEBUG : GANTRY_LOG_WARNING,
-		 call->correlation_id, call->traceparent,
-		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
-		 (int)strcspn(path, "?"), path, text, job->tries,
-		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
-	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
-	if (code != NULL)
-		gantry_retry(&call->error, code);
-	job_finish(job, outcome);
-	call->done(call);
-}
-
-static void job_answer(struct job *job, enum upstream_outcome outcome)
-{
-	struct call *call = job->call;
-
-	job_finish(job, outcome);
-	call->done(call);
-}
-
-/* No more tries. The last answer is one for who passes it on, whatever it says. */
-static void job_give_up(struct job *job)
-{
-	struct call *call = job->call;
-
-	if (call->request.verbatim && call->answer.status != 0) {
-		log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-			 "upstream %s: %s %.*s: %s (%u tries)", job->up->config->name,
-			 call->request.method, (int)strcspn(call->request.path, "?"),
-			 call->request.path, job->last, job->tries);
-		job_answer(job, UPSTREAM_FAILED);
-		return;
-	}
-	job_fail(job, UPSTREAM_FAILED, call->request.verbatim ? job->code : NULL,
-		 job->last);
-}
-
-/* It never came to a try, or to no other one. */
-static void job_too_late(struct job *job)
-{
-	if (job->tries > 0)
-		job_give_up(job);
-	else
-		job_fail(job, UPSTREAM_FAILED,
-			 job->call->request.verbatim ? "OVERLOADED" : NULL,
-			 "no connection became free in time");
 }
 
 static void job_queue(struct upstreams *u, struct job *job)
@@ -192,7 +62,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 			  "there is no upstream \"%s\"", call->request.upstream);
 		return;
 	}
-	job = upstreams_job(u);
+	job = job_new(u);
 	job->up = up;
 	job->call = call;
 	job->begun_ms = now;
@@ -214,21 +84,6 @@ static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
 	job->next = u->sleepers;
 	u->sleepers = job;
 	upstream_due(u, wake_ms);
-}
-
-/* Whatever stops a try that is not to be begun: the last one's reason counts. */
-static void job_refuse(struct job *job, int64_t wait_ms)
-{
-	char text[160];
-
-	if (job->tries > 0) {
-		job_give_up(job);
-		return;
-	}
-	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
-		 guard_name(job->up->guard));
-	job->call->error.wait_ms = wait_ms;
-	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", text);
 }
 
 /* A token that cannot be signed is nobody's fault but waits to be mended. */
