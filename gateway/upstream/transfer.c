@@ -174,6 +174,16 @@ static void transfer_set_method(struct transfer *t)
 		curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
+/* Before each time that it sends. */
+static int transfer_count(void *ctx, char *to, char *from, int to_port, int from_port)
+{
+	struct transfer *t = ctx;
+
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	t->sent++;
+	return CURL_PREREQFUNC_OK;
+}
+
 static void transfer_set_tls(CURL *curl, const struct config_upstream *u)
 {
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -207,6 +217,7 @@ CURL *transfer_handle(const struct config_upstream *u)
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "gantry/" VERSION_TEXT);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, transfer_take_line);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, transfer_take);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, transfer_count);
 	transfer_set_tls(curl, u);
 	return curl;
 }
@@ -227,6 +238,7 @@ static void transfer_set(struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->reason);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, t);
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
 }
 
@@ -244,6 +256,7 @@ void transfer_begin(struct transfer *t, CURL *curl, const char *authorization)
 	t->n_lines = 0;
 	t->head_len = t->len = t->room = 0;
 	t->body = NULL;
+	t->sent = 0;
 	t->too_large = false;
 	t->reason[0] = '\0';
 	t->headers = NULL;
@@ -308,6 +321,9 @@ void transfer_end(struct transfer *t, CURLcode code, struct transfer_end *end_ou
 	} else {
 		transfer_why(t, code, end_out);
 	}
+	/* libcurl counts how often a handle had to send again, ever, and gives up
+	   at the fifth time */
+	end_out->used_up = code != CURLE_OK || t->sent != 1;
 	curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
 	t->curl = NULL;

@@ -23,6 +23,7 @@ struct transfer {
 	size_t head_len;
 	char *body;			/* in the call's arena */
 	size_t len, room;
+	unsigned sent;			/* times that libcurl sent it */
 	bool too_large;
 	char reason[CURL_ERROR_SIZE];
 };
@@ -32,6 +33,7 @@ struct transfer_end {
 	bool transient;			/* no answer: the next try may have one */
 	int64_t after_ms;		/* Retry-After; 0: not said */
 	const char *code;		/* no answer: for who passes it on */
+	bool used_up;			/* the handle: get rid of it */
 	char text[256];			/* no answer: why */
 };
 
@@ -44,7 +46,7 @@ CURL *transfer_handle(const struct config_upstream *upstream);
  */
 void transfer_begin(struct transfer *transfer, CURL *curl, const char *authorization);
 
-/* What curl said of it. The handle has left its multi handle, and is free. */
+/* What curl said of it. The handle has left its multi handle. */
 void transfer_end(struct transfer *transfer, CURLcode code,
 		  struct transfer_end *end_out);
 

@@ -237,7 +237,10 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 	curl_multi_remove_handle(events_multi(u->events), curl);
 	transfer_end(&job->transfer, code, &end);
 	assert(up->n_spare < up->config->pool);
-	up->spare[up->n_spare++] = curl;
+	if (end.used_up)
+		curl_easy_cleanup(curl);
+	else
+		up->spare[up->n_spare++] = curl;
 	up->running--;
 	job->tries++;
 	answered = job_judge(job, &end);

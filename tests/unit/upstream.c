@@ -377,7 +377,7 @@ static void test_dead_connection(void **state)
 
 	(void)state;
 	start(", retries: 0");
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < 100; i++)
 		answers("/leave", 200);
 	web_reset(&w.web);
 	for (int i = 0; i < 5; i++) {
