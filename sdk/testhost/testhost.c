@@ -18,6 +18,7 @@
 #include "gateway/pipeline/engine.h"
 #include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
+#include "sdk/testhost/told.h"
 
 #define TESTHOST_MAX_HANDLERS 64
 #define TESTHOST_MAX_PAIRS 32
@@ -38,18 +39,10 @@ struct testhost {
 	struct engine *engine;
 	struct gantry_message message;
 	bool impure;
-	struct testhost_told *told;		/* the newest first */
-	const char *called;		/* the last of them */
-	unsigned calls;				/* by the reader's thread alone */
+	struct told told;
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
-};
-
-/* An answer of an upstream, as the test said. */
-struct testhost_told {
-	struct testhost_told *next;
-	struct testhost_upstream is;
 };
 
 /* The plugin's own instance behind the wrapper that calls it twice. */
@@ -240,92 +233,19 @@ static int testhost_wrap(struct testhost *t, struct gantry_error *err)
 	return 0;
 }
 
-static const struct testhost_upstream *testhost_find(const struct testhost *t,
-						     const struct gantry_request *r)
-{
-	for (const struct testhost_told *told = t->told; told != NULL; told = told->next)
-		if (strcmp(told->is.name, r->upstream) == 0 &&
-		    strcmp(told->is.method, r->method) == 0 &&
-		    strcmp(told->is.path, r->path) == 0)
-			return &told->is;
-	return NULL;
-}
-
-static const char *testhost_write(struct testhost *t, const struct gantry_request *r)
-{
-	char *text = arena_format(&t->arena, "%s %s %s\n", r->method, r->upstream, r->path);
-
-	for (const char *const *h = r->headers; *h != NULL; h++)
-		text = arena_format(&t->arena, "%s%s\n", text, *h);
-	return arena_format(&t->arena, "%s\n%.*s", text, (int)r->body_len,
-			    r->body != NULL ? r->body : "");
-}
-
-static void testhost_call(void *maker, struct call *call)
-{
-	struct testhost *t = maker;
-	const struct gantry_request *r = &call->request;
-	const struct testhost_upstream *is = testhost_find(t, r);
-	bool fails = is == NULL || is->status == 0 ||
-		     (!r->verbatim && (is->status == 408 || is->status == 429 ||
-				       is->status >= 500));
-
-	t->calls++;
-	t->called = testhost_write(t, r);
-	if (!fails && !r->verbatim) {
-		call->json = call_json(is->body, strlen(is->body));
-		fails = r->want_json && is->status < 300 && call->json == NULL;
-	}
-	if (fails) {
-		call_fail(call, r->verbatim ? "UPSTREAM_UNREACHABLE" : NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
-			  r->upstream, is != NULL ? "does not answer" : "nobody told what to answer to",
-			  r->path);
-		return;
-	}
-	call->answer = (struct gantry_answer){
-		.size = sizeof(call->answer), .status = is->status, .body = is->body,
-		.body_len = strlen(is->body), .json = call->json, .headers = is->headers,
-	};
-	call->done(call);
-}
-
-static const char *const *testhost_lines(struct testhost *t, const char *const *from)
-{
-	const char **lines;
-	size_t n = 0;
-
-	while (from != NULL && from[n] != NULL)
-		n++;
-	lines = arena_zero(&t->arena, (n + 1) * sizeof(*lines));
-	for (size_t i = 0; i < n; i++)
-		lines[i] = arena_text(&t->arena, from[i]);
-	return lines;
-}
-
 void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream)
 {
-	struct testhost_told *told = arena_zero(&t->arena, sizeof(*told));
-	const char *method = upstream->method != NULL ? upstream->method : "GET";
-	const char *body = upstream->body != NULL ? upstream->body : "";
-
-	told->is = *upstream;
-	told->is.name = arena_text(&t->arena, upstream->name);
-	told->is.method = arena_text(&t->arena, method);
-	told->is.path = arena_text(&t->arena, upstream->path);
-	told->is.body = arena_text(&t->arena, body);
-	told->is.headers = testhost_lines(t, upstream->headers);
-	told->next = t->told;
-	t->told = told;
+	told_add(&t->told, upstream);
 }
 
 unsigned testhost_calls(const struct testhost *t)
 {
-	return t->calls;
+	return t->told.calls;
 }
 
 const char *testhost_called(const struct testhost *t)
 {
-	return t->called != NULL ? t->called : "";
+	return t->told.called != NULL ? t->told.called : "";
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)
@@ -344,7 +264,7 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 			       &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
-	engine_set_calls(t->engine, &(struct call_maker){ testhost_call, t });
+	engine_set_calls(t->engine, &(struct call_maker){ told_call, &t->told });
 	return 0;
 }
 
@@ -379,6 +299,7 @@ void testhost_close(struct testhost **testhost)
 	instance_free(&t->memory);
 	plugins_free(&t->plugins);
 	message_fini(&t->message);
+	arena_fini(&t->told.arena);
 	arena_fini(&t->arena);
 	pthread_cond_destroy(&t->answered);
 	pthread_mutex_destroy(&t->lock);

@@ -57,9 +57,9 @@ struct testhost_message {
 	const char *idempotency_key;
 	const char *correlation_id;
 	const char *role;		/* of the sender */
-	const char *peer;		/* its address */
 	int64_t now_ms;			/* 0: the wall clock */
 	int attempts;			/* of an event, before this one */
+	const char *peer;		/* address of the sender, "192.0.2.1" */
 };
 #define TESTHOST_MESSAGE(...)                           \
 	((struct testhost_message){                     \
