@@ -134,7 +134,9 @@ bool calls_start(struct engine *engine, struct gantry_message *m)
 		next = ask->next;
 		if (ask->kind != ASK_CALL || ask->answered)
 			continue;
-		ask->call->correlation_id = m->correlation_id;
+		ask->call->correlation_id = ask->call->request.correlation_id;
+		if (ask->call->correlation_id == NULL)
+			ask->call->correlation_id = m->correlation_id;
 		ask->call->traceparent = m->traceparent;
 		ask->call->deadline_ms = m->deadline_ms;
 		calls_make(calls, ask->call);
@@ -201,6 +203,8 @@ static int call_check(const struct gantry_request *r, struct gantry_error *err)
 	if (r->body_len > CALL_MAX_BODY)
 		return gantry_fail(err, "the body of a call has at most %u bytes",
 				   CALL_MAX_BODY);
+	if (r->correlation_id != NULL && !message_is_correlation_id(r->correlation_id))
+		return gantry_fail(err, "a correlation id is 1 to 128 printable bytes");
 	for (; r->headers != NULL && r->headers[n] != NULL; n++) {
 		if (n == CALL_MAX_HEADERS)
 			return gantry_fail(err, "a call has at most %u headers",
@@ -223,6 +227,7 @@ static struct gantry_request call_copy(struct arena *arena,
 	to.method = arena_text(arena, from->method != NULL ? from->method : "GET");
 	to.path = arena_text(arena, from->path);
 	to.want_json = from->want_json;
+	to.correlation_id = arena_text(arena, from->correlation_id);
 	while (from->headers != NULL && from->headers[n] != NULL)
 		n++;
 	headers = arena_zero(arena, (n + 1) * sizeof(*headers));
@@ -244,9 +249,15 @@ static bool call_same_headers(const char *const *a, const char *const *b)
 	return *a == *b;
 }
 
+static bool call_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static bool call_same(const struct gantry_request *a, const struct gantry_request *b)
 {
-	return strcmp(a->upstream, b->upstream) == 0 &&
+	return call_same_text(a->correlation_id, b->correlation_id) &&
+	       strcmp(a->upstream, b->upstream) == 0 &&
 	       strcmp(a->method, b->method) == 0 && strcmp(a->path, b->path) == 0 &&
 	       a->want_json == b->want_json && a->body_len == b->body_len &&
 	       (a->body == NULL) == (b->body == NULL) &&
