@@ -39,7 +39,8 @@ struct testhost {
 	struct gantry_message message;
 	bool impure;
 	struct testhost_told *told;		/* the newest first */
-	unsigned calls;				/* by the reader's thread alone */
+	struct testhost_made *made;		/* the newest first; by the reader's */
+	unsigned calls;				/* thread alone */
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
@@ -49,6 +50,12 @@ struct testhost {
 struct testhost_told {
 	struct testhost_told *next;
 	struct testhost_upstream is;
+};
+
+/* A request to an upstream that was made. */
+struct testhost_made {
+	struct testhost_made *next;
+	struct gantry_request is;
 };
 
 /* The plugin's own instance behind the wrapper that calls it twice. */
@@ -237,9 +244,39 @@ static const struct testhost_upstream *testhost_find(const struct testhost *t,
 	for (const struct testhost_told *told = t->told; told != NULL; told = told->next)
 		if (strcmp(told->is.name, r->upstream) == 0 &&
 		    strcmp(told->is.method, r->method) == 0 &&
-		    strcmp(told->is.path, r->path) == 0)
+		    strcmp(told->is.path, r->path) == 0 &&
+		    (told->is.contains == NULL ||
+		     (r->body != NULL && strstr(r->body, told->is.contains) != NULL)))
 			return &told->is;
 	return NULL;
+}
+
+static void testhost_keep(struct testhost *t, const struct gantry_request *r,
+			  const char *correlation_id)
+{
+	struct testhost_made *made = arena_zero(&t->arena, sizeof(*made));
+	const char **headers;
+	unsigned n = 0;
+
+	while (r->headers[n] != NULL)
+		n++;
+	headers = arena_zero(&t->arena, (n + 1) * sizeof(*headers));
+	for (unsigned i = 0; i < n; i++)
+		headers[i] = arena_text(&t->arena, r->headers[i]);
+	made->is = (struct gantry_request){
+		.size = sizeof(made->is),
+		.upstream = arena_text(&t->arena, r->upstream),
+		.method = arena_text(&t->arena, r->method),
+		.path = arena_text(&t->arena, r->path),
+		.headers = headers, .body_len = r->body_len,
+		.want_json = r->want_json,
+		.correlation_id = arena_text(&t->arena, correlation_id),
+	};
+	if (r->body != NULL)
+		made->is.body = arena_text_n(&t->arena, r->body, r->body_len);
+	made->next = t->made;
+	t->made = made;
+	t->calls++;
 }
 
 static void testhost_call(void *maker, struct call *call)
@@ -250,7 +287,7 @@ static void testhost_call(void *maker, struct call *call)
 	bool fails = is == NULL || is->status == 0 || is->status == 408 ||
 		     is->status == 429 || is->status >= 500;
 
-	t->calls++;
+	testhost_keep(t, r, call->correlation_id);
 	if (!fails) {
 		call->json = call_json(is->body, strlen(is->body));
 		fails = r->want_json && is->status < 300 && call->json == NULL;
@@ -279,6 +316,7 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 	told->is.method = arena_text(&t->arena, method);
 	told->is.path = arena_text(&t->arena, upstream->path);
 	told->is.body = arena_text(&t->arena, body);
+	told->is.contains = arena_text(&t->arena, upstream->contains);
 	told->next = t->told;
 	t->told = told;
 }
@@ -286,6 +324,15 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 unsigned testhost_calls(const struct testhost *t)
 {
 	return t->calls;
+}
+
+const struct gantry_request *testhost_request(const struct testhost *t, unsigned n)
+{
+	const struct testhost_made *made = t->made;
+
+	for (unsigned i = t->calls; made != NULL && i > n + 1; i--)
+		made = made->next;
+	return n < t->calls ? &made->is : NULL;
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)

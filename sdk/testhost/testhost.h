@@ -88,6 +88,8 @@ struct testhost_upstream {
 	const char *path;
 	int status;			/* as an answer; 0: it is away, as a 503 */
 	const char *body;		/* NULL: "" */
+	const char *contains;		/* only to a request whose body has this
+					   text; NULL: to any */
 };
 #define TESTHOST_UPSTREAM(...)                           \
 	((struct testhost_upstream){                     \
@@ -101,6 +103,12 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 
 /* How many requests to upstreams were made since the host was opened. */
 unsigned testhost_calls(const struct testhost *t);
+
+/*
+ * The request that was made n-th, from 0 on; NULL: there were not so many. Lives
+ * until the close.
+ */
+const struct gantry_request *testhost_request(const struct testhost *t, unsigned n);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);
