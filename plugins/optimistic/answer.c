@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define ANSWER_CODE "INVENTORY_SERVICE_UNAVAILABLE"
-
 static bool answer_is_success(const struct gantry_answer *answer)
 {
 	return answer->status >= 200 && answer->status < 300 &&
@@ -83,27 +81,12 @@ enum gantry_verdict answer_pass(const struct optimistic *o, struct gantry_messag
 
 enum gantry_verdict answer_away(struct gantry_error *err)
 {
-	return gantry_retry(err, ANSWER_CODE);
+	return gantry_retry(err, "INVENTORY_SERVICE_UNAVAILABLE");
 }
 
 enum gantry_verdict answer_waits(struct gantry_message *m, struct gantry_error *err)
 {
-	struct gantry_writer *w = gantry_writer(m);
-	const char *text;
-	size_t len;
-
-	gantry_write_object(w, NULL);
-	gantry_write_bool(w, "success", false);
-	gantry_write_object(w, "error");
-	gantry_write_text(w, "code", "ALLOCATION_OPTIMISTIC");
-	gantry_write_text(w, "message", "The allocation waits for the inventory side");
-	gantry_write_bool(w, "retryable", true);
-	gantry_write_text(w, "correlationId", gantry_correlation_id(m));
-	gantry_write_end(w);
-	gantry_write_end(w);
-	text = gantry_written(w, &len);
-	if (gantry_header_always(m, "Retry-After", "1", err) < 0 ||
-	    gantry_reply_text(m, 409, text, len, err) < 0)
+	if (gantry_header_always(m, "Retry-After", "1", err) < 0)
 		return GANTRY_FAILED;
-	return GANTRY_DONE;
+	return gantry_reject(err, "ALLOCATION_OPTIMISTIC");
 }

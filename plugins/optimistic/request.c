@@ -19,14 +19,14 @@ static bool request_is_plain(const char *text, size_t max)
 }
 
 /* What concerns an order is correlated by it, if the caller said nothing (D14). */
-static const char *request_correlation(struct gantry_message *m, const char *order_id)
+static const char *request_correlation(struct gantry_message *m,
+				       const struct request *r)
 {
 	const char *said = gantry_header(m, "X-Correlation-ID");
 
 	if (request_is_plain(said, GANTRY_MAX_ID))
 		return said;
-	return request_is_plain(order_id, GANTRY_MAX_ID) ? order_id :
-							   gantry_correlation_id(m);
+	return request_is_plain(r->order_id, GANTRY_MAX_ID) ? r->order_id : r->id;
 }
 
 const char *request_key(struct gantry_message *m, const char *id,
@@ -88,7 +88,7 @@ enum gantry_verdict request_read(const struct optimistic *o, struct gantry_messa
 		gantry_problem(err, "", "must be an object");
 	if (gantry_problems(err) > 0)
 		return gantry_reject(err, "VALIDATION_ERROR");
-	request->correlation_id = request_correlation(m, request->order_id);
+	request->correlation_id = request_correlation(m, request);
 	return GANTRY_NEXT;
 }
 
