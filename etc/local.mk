@@ -2,5 +2,6 @@
 dist_pkgdata_DATA += etc/inventory.yaml
 dist_pkgdata_DATA += etc/order-edge.yaml
 EXTRA_DIST += etc/gantry.yaml
+EXTRA_DIST += etc/gantry-edge.yaml
 EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
 dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json

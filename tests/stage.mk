@@ -40,6 +40,8 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/orders.py tests/system/upstream/keys.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
+SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
+EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \

@@ -4,6 +4,7 @@
 accepted while the other is away, frozen or will not have our token, and that all
 of it is done there once and in its order."""
 import json
+import os
 import re
 import subprocess
 import time
@@ -14,6 +15,7 @@ from gantry import PROGRAM
 from side import Edge, breaker, freeze, thaw, verify
 
 EDGE = None
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 
 
 def prepare(g):
@@ -295,6 +297,8 @@ def test_check(g):
 
     whole = EDGE.configuration("")
     assert check(whole) == (0, "")
+    with open(os.path.join(TOP, "etc", "gantry-edge.yaml")) as f:
+        assert check(f.read()) == (0, "")
     without = re.sub(r"upstreams:\n(  .*\n)+", "", whole)
     assert check(without) == (
         2, "order-edge.yaml:14:3: handlers.edge: inventory_service: there is no "

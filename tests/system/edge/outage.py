@@ -5,7 +5,7 @@
 each is done there exactly once, those of an order item in their order, and each
 shortage is one InsufficientStock event of the inventory side.
 
-    GANTRY_OUTAGE   seconds that it is gone; frozen half as long (default 3)
+    GANTRY_OUTAGE   seconds that it is gone; frozen half as long (default 2)
 """
 import collections
 import http.client
@@ -22,7 +22,7 @@ import tap
 from gantry import Client, Gantry
 from side import Edge, freeze, thaw, verify
 
-SECONDS = float(os.environ.get("GANTRY_OUTAGE", "3"))
+SECONDS = float(os.environ.get("GANTRY_OUTAGE", "2"))
 BUYERS = 8
 PAUSE = 0.03
 SCARCE, ROW = 15, 3
