@@ -6,19 +6,33 @@
 #include "answer.h"
 #include "kept.h"
 
-/* Whether something waits that this would overtake. */
-static bool bulk_overtakes(const struct line *line, const json_t *body)
+static bool bulk_names(const json_t *items, const json_t *order_item_id)
 {
 	const json_t *item;
 	size_t i;
 
-	json_array_foreach(json_object_get(body, "items"), i, item) {
-		const char *id = json_string_value(json_object_get(item, "orderItemId"));
-
-		if (id != NULL && line_has_item(line, id))
+	json_array_foreach(items, i, item)
+		if (json_equal(json_object_get(item, "orderItemId"), order_item_id))
 			return true;
-	}
 	return false;
+}
+
+/* Whether something waits that this would overtake: 1, 0, or -1 as kept.h says. */
+static int bulk_overtakes(struct gantry_message *m, const json_t *body,
+			  const char *order_id, struct gantry_error *err)
+{
+	json_t *waiting;
+	const json_t *one;
+	int overtakes = 0;
+	size_t i;
+
+	if (kept_of_order(m, order_id, &waiting, err) < 0)
+		return -1;
+	json_array_foreach(waiting, i, one)
+		overtakes |= bulk_names(json_object_get(body, "items"),
+					json_object_get(one, "orderItemId"));
+	json_decref(waiting);
+	return overtakes;
 }
 
 static const struct gantry_answer *bulk_send(const struct optimistic *o,
@@ -45,7 +59,7 @@ static enum gantry_verdict bulk_handle(void *self, struct gantry_message *m,
 	const char *key = request_key(m, gantry_mint(m, OPTIMISTIC_PREFIX), err);
 	const struct gantry_answer *answer;
 	const char *order_id;
-	struct line line;
+	int overtakes;
 
 	if (body != NULL && !json_is_object(body))
 		gantry_problem(err, "", "must be an object");
@@ -54,9 +68,10 @@ static enum gantry_verdict bulk_handle(void *self, struct gantry_message *m,
 	order_id = gantry_member_text(body, "", "orderId", GANTRY_MAX_ID, 0, err);
 	if (order_id == NULL)
 		return gantry_reject(err, "VALIDATION_ERROR");
-	if (kept_line(m, order_id, &line, err) < 0)
+	overtakes = bulk_overtakes(m, body, order_id, err);
+	if (overtakes < 0)
 		return GANTRY_FAILED;
-	if (bulk_overtakes(&line, body)) {
+	if (overtakes > 0) {
 		gantry_fail(err, "An allocation of these order items waits for the inventory side");
 		return gantry_retry(err, "ALLOCATION_OPTIMISTIC");
 	}

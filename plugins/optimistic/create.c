@@ -3,7 +3,7 @@
 #include "answer.h"
 #include "kept.h"
 
-static json_t *create_record(struct gantry_message *m, const struct request *r)
+static json_t *create_shown(struct gantry_message *m, const struct request *r)
 {
 	struct gantry_writer *w = gantry_writer(m);
 	const char *shown;
@@ -11,18 +11,22 @@ static json_t *create_record(struct gantry_message *m, const struct request *r)
 
 	request_show(w, NULL, r, gantry_now_ms(m));
 	shown = gantry_written(w, &len);
-	return json_pack("{s:s, s:s, s:s, s:s%, s:o}", "order", r->order_id,
-			 "key", r->key, "correlation", r->correlation_id,
-			 "body", r->body, r->body_len,
-			 "data", json_loadb(shown, len, 0, NULL));
+	return json_loadb(shown, len, 0, NULL);
 }
 
+/* The request, and how it is shown: by itself, and among its order's. */
 static int create_put(struct gantry_message *m, const struct request *r,
 		      struct gantry_error *err)
 {
-	json_t *value = create_record(m, r);
+	json_t *shown = create_shown(m, r);
+	json_t *value = json_pack("{s:s, s:s, s:s, s:s%, s:o}", "order", r->order_id,
+				  "key", r->key, "correlation", r->correlation_id,
+				  "body", r->body, r->body_len, "data", shown);
 	int done = gantry_record_put(m, KEPT_WAITING, r->id, value, err);
 
+	if (done == 0)
+		done = gantry_record_put(m, kept_order_space(m, r->order_id), r->id,
+					 shown, err);
 	json_decref(value);
 	return done;
 }
@@ -57,6 +61,7 @@ static enum gantry_verdict create_keep(const struct optimistic *o,
 				       const struct request *r, struct line *line,
 				       struct gantry_error *err)
 {
+	const char *key = kept_line_key(m, r->order_id, r->order_item_id);
 	int64_t share = kept_share(o, r->order_id);
 	const struct line_place *place;
 	const json_t *count;
@@ -68,14 +73,14 @@ static enum gantry_verdict create_keep(const struct optimistic *o,
 	if (waiting >= kept_share_size(o))
 		return create_full(err, "");
 	place = line_join(line, &(const struct line_place){
-			.id = r->id, .item = r->order_item_id, .share = share,
-			.since_ms = gantry_now_ms(m) });
+			.id = r->id, .order = r->order_id, .item = r->order_item_id,
+			.share = share, .since_ms = gantry_now_ms(m) });
 	if (place == NULL)
-		return create_full(err, " of this order");
+		return create_full(err, " of this order item");
 	if (create_put(m, r, err) < 0 ||
 	    kept_put_share(m, share, waiting + 1, err) < 0 ||
-	    kept_put_turn(m, r->order_id, place, err) < 0 ||
-	    kept_put_line(m, r->order_id, line, err) < 0)
+	    kept_put_turn(m, key, place, err) < 0 ||
+	    kept_put_line(m, key, line, err) < 0)
 		return GANTRY_FAILED;
 	return create_accepted(m, r, err);
 }
@@ -96,9 +101,9 @@ static enum gantry_verdict create_handle(void *self, struct gantry_message *m,
 	verdict = request_read(o, m, &r, err);
 	if (verdict != GANTRY_NEXT)
 		return verdict;
-	if (kept_line(m, r.order_id, &line, err) < 0)
+	if (kept_line(m, kept_line_key(m, r.order_id, r.order_item_id), &line, err) < 0)
 		return GANTRY_FAILED;
-	if (line_has_item(&line, r.order_item_id))
+	if (line_has_item(&line, r.order_id, r.order_item_id))
 		return create_keep(o, m, &r, &line, err);
 	answer = request_send(o, m, &r, NULL);
 	if (gantry_asking(m))

@@ -2,9 +2,35 @@
 /* kept - see kept.h. */
 #include "kept.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define KEPT_LEAST_SHARE 100	/* or an uneven one would be full too soon */
+#define KEPT_PAGE 1000
+#define KEPT_MAX_PAGES 12	/* each is a run of the handler, of 16 */
+#define KEPT_BASIS UINT64_C(14695981039346656037)
+
+/* FNV-1a, the NUL included, so that two texts are not one longer one. */
+static uint64_t kept_hash(uint64_t hash, const char *text)
+{
+	do {
+		hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+	} while (*text++ != '\0');
+	return hash;
+}
+
+const char *kept_line_key(struct gantry_message *m, const char *order_id,
+			  const char *order_item_id)
+{
+	uint64_t hash = kept_hash(kept_hash(KEPT_BASIS, order_id), order_item_id);
+
+	return gantry_format(m, "%016" PRIx64, hash);
+}
+
+const char *kept_order_space(struct gantry_message *m, const char *order_id)
+{
+	return gantry_format(m, "of:%016" PRIx64, kept_hash(KEPT_BASIS, order_id));
+}
 
 int kept_get(struct gantry_message *m, const char *space, const char *key,
 	     const json_t **value_out, struct gantry_error *err)
@@ -13,40 +39,78 @@ int kept_get(struct gantry_message *m, const char *space, const char *key,
 	return gantry_asking(m) || gantry_failed(err) ? -1 : 0;
 }
 
-int kept_line(struct gantry_message *m, const char *order_id, struct line *line_out,
+int kept_line(struct gantry_message *m, const char *key, struct line *line_out,
 	      struct gantry_error *err)
 {
 	const json_t *value;
 
-	if (kept_get(m, KEPT_ORDER, order_id, &value, err) < 0)
+	if (kept_get(m, KEPT_LINE, key, &value, err) < 0)
 		return -1;
 	if (!line_read(line_out, value))
-		return gantry_fail(err, "the line of an order cannot be read");
+		return gantry_fail(err, "the line %s cannot be read", key);
 	return 0;
 }
 
-int kept_put_line(struct gantry_message *m, const char *order_id,
-		  const struct line *line, struct gantry_error *err)
+/* Two orders may have one space by chance. */
+static void kept_add_page(json_t *list, const json_t *rows, const char *order_id)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		json_t *shown = json_object_get(row, "value");
+		const char *order = json_string_value(json_object_get(shown, "orderId"));
+
+		if (order != NULL && strcmp(order, order_id) == 0)
+			json_array_append(list, shown);
+	}
+}
+
+int kept_of_order(struct gantry_message *m, const char *order_id, json_t **list_out,
+		  struct gantry_error *err)
+{
+	struct gantry_query query = GANTRY_QUERY(.name = "records", .limit = KEPT_PAGE,
+						 .key = kept_order_space(m, order_id));
+	const struct gantry_page *page;
+	json_t *list = json_array();
+
+	for (int i = 0; i < KEPT_MAX_PAGES; i++) {
+		page = gantry_find(m, &query, err);
+		if (page == NULL) {
+			json_decref(list);
+			return -1;
+		}
+		kept_add_page(list, page->rows, order_id);
+		query.after = page->after;
+		if (page->after == NULL)
+			break;
+	}
+	*list_out = list;
+	return 0;
+}
+
+int kept_put_line(struct gantry_message *m, const char *key, const struct line *line,
+		  struct gantry_error *err)
 {
 	json_t *value = line_write(line);
-	int done = gantry_record_put(m, KEPT_ORDER, order_id, value, err);
+	int done = gantry_record_put(m, KEPT_LINE, key, value, err);
 
 	json_decref(value);
 	return done;
 }
 
-int kept_put_turn(struct gantry_message *m, const char *order_id,
+int kept_put_turn(struct gantry_message *m, const char *key,
 		  const struct line_place *place, struct gantry_error *err)
 {
-	char key[LINE_TURN];
+	char turn[LINE_TURN];
 	json_t *value;
 	int done;
 
-	if (line_turn(place, key) == NULL)
+	if (line_turn(place, turn) == NULL)
 		return 0;
-	value = json_pack("{s:s, s:s, s:I}", "id", place->id, "order", order_id,
+	value = json_pack("{s:s, s:s, s:I}", "id", place->id, "line", key,
 			  "share", (json_int_t)place->share);
-	done = gantry_record_put(m, KEPT_TURN, key, value, err);
+	done = gantry_record_put(m, KEPT_TURN, turn, value, err);
 	json_decref(value);
 	return done;
 }
@@ -70,12 +134,9 @@ static int64_t kept_shares(const struct optimistic *o)
 
 int64_t kept_share(const struct optimistic *o, const char *order_id)
 {
-	uint32_t hash = 2166136261u;
+	uint64_t hash = kept_hash(KEPT_BASIS, order_id);
 
-	for (; *order_id != '\0'; order_id++)
-		hash = (hash ^ (unsigned char)*order_id) * 16777619u;
-	hash ^= hash >> 15;
-	return (int64_t)(hash % (uint32_t)kept_shares(o));
+	return (int64_t)((hash ^ hash >> 32) % (uint64_t)kept_shares(o));
 }
 
 int64_t kept_share_size(const struct optimistic *o)

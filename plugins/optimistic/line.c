@@ -14,13 +14,15 @@ static bool line_read_place(struct line_place *place, const json_t *kept)
 {
 	*place = (struct line_place){
 		.id = json_string_value(json_object_get(kept, "id")),
+		.order = json_string_value(json_object_get(kept, "order")),
 		.item = json_string_value(json_object_get(kept, "item")),
 		.since_ms = json_integer_value(json_object_get(kept, "since")),
 		.turn_ms = json_integer_value(json_object_get(kept, "turn")),
 		.tries = json_integer_value(json_object_get(kept, "tries")),
 		.share = json_integer_value(json_object_get(kept, "share")),
 	};
-	return place->id != NULL && place->item != NULL && place->since_ms > 0;
+	return place->id != NULL && place->order != NULL && place->item != NULL &&
+	       place->since_ms > 0;
 }
 
 bool line_read(struct line *line, const json_t *kept)
@@ -47,26 +49,28 @@ json_t *line_write(const struct line *line)
 		const struct line_place *p = &line->places[i];
 
 		json_array_append_new(kept, json_pack(
-			"{s:s, s:s, s:I, s:I, s:I, s:I}", "id", p->id, "item", p->item,
+			"{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", p->id,
+			"order", p->order, "item", p->item,
 			"since", (json_int_t)p->since_ms, "turn", (json_int_t)p->turn_ms,
 			"tries", (json_int_t)p->tries, "share", (json_int_t)p->share));
 	}
 	return kept;
 }
 
-/* The first of its order item, from a place on. */
+/* The first of an order item, from a place on. */
 static struct line_place *line_first(struct line *line, unsigned from,
-				     const char *item)
+				     const char *order, const char *item)
 {
 	for (unsigned i = from; i < line->n; i++)
-		if (strcmp(line->places[i].item, item) == 0)
+		if (strcmp(line->places[i].item, item) == 0 &&
+		    strcmp(line->places[i].order, order) == 0)
 			return &line->places[i];
 	return NULL;
 }
 
-bool line_has_item(const struct line *line, const char *item)
+bool line_has_item(const struct line *line, const char *order, const char *item)
 {
-	return line_first((struct line *)line, 0, item) != NULL;
+	return line_first((struct line *)line, 0, order, item) != NULL;
 }
 
 struct line_place *line_find(struct line *line, const char *id)
@@ -86,7 +90,7 @@ struct line_place *line_join(struct line *line, const struct line_place *place)
 		return NULL;
 	*p = *place;
 	p->tries = 0;
-	p->turn_ms = line_has_item(line, place->item) ? 0 : place->since_ms;
+	p->turn_ms = line_has_item(line, place->order, place->item) ? 0 : place->since_ms;
 	line->n++;
 	return p;
 }
@@ -94,15 +98,16 @@ struct line_place *line_join(struct line *line, const struct line_place *place)
 struct line_place *line_leave(struct line *line, const char *id)
 {
 	struct line_place *gone = line_find(line, id), *next;
-	const char *item;
+	const char *order, *item;
 	unsigned at;
 
 	assert(gone != NULL && gone->turn_ms != 0);
+	order = gone->order;
 	item = gone->item;
 	at = (unsigned)(gone - line->places);
 	line->n--;
 	memmove(gone, gone + 1, (line->n - at) * sizeof(*gone));
-	next = line_first(line, at, item);
+	next = line_first(line, at, order, item);
 	if (next != NULL)
 		next->turn_ms = next->since_ms;
 	return next;

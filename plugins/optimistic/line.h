@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * line - the requests of one order that wait for the inventory side, in the
- * order in which they came. Of each order item the first has its turn; the
- * others have none until it has left.
+ * line - the requests for an order item that wait for the inventory side, in the
+ * order in which they came. The first has its turn; the others have none until
+ * it has left. A line is found by a hash, so two order items may share one by
+ * chance; each of them has its own first then.
  *
  * Pure: time is an argument, chance comes from the request's id. Knows no
  * message and no storage but the JSON that a line is kept as. Texts belong to
@@ -15,12 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define LINE_MAX_PLACES 32	/* requests of one order that wait */
+#define LINE_MAX_PLACES 32
 #define LINE_TURN 64		/* bytes of a turn's key */
 
 struct line_place {
 	const char *id;		/* of the request */
-	const char *item;	/* its order item */
+	const char *order, *item;	/* of the order item */
 	int64_t since_ms;	/* when it was accepted */
 	int64_t turn_ms;	/* when it is to be sent; 0: one is before it */
 	int64_t tries;		/* in vain */
@@ -43,7 +44,7 @@ bool line_read(struct line *line, const json_t *kept);
 json_t *line_write(const struct line *line);
 
 /* Whether a request of that order item waits. */
-bool line_has_item(const struct line *line, const char *item);
+bool line_has_item(const struct line *line, const char *order, const char *item);
 /* Its place, or NULL. */
 struct line_place *line_find(struct line *line, const char *id);
 

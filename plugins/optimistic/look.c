@@ -161,26 +161,34 @@ static void look_write_list(struct gantry_writer *w, const json_t *list)
 
 /* The inventory side's list, and what waits behind it. */
 static enum gantry_verdict look_join(struct gantry_message *m, const json_t *list,
-				     const struct line *line, struct gantry_error *err)
+				     const json_t *waiting, struct gantry_error *err)
 {
-	const json_t *waiting[LINE_MAX_PLACES];
-	struct gantry_writer *w;
+	struct gantry_writer *w = look_begin(m);
+	const json_t *shown;
+	size_t i;
 
-	for (unsigned i = 0; i < line->n; i++)
-		waiting[i] = gantry_record_get(m, KEPT_WAITING, line->places[i].id, err);
-	if (gantry_asking(m) || gantry_failed(err))
-		return GANTRY_FAILED;
-	w = look_begin(m);
 	gantry_write_array(w, "data");
 	look_write_list(w, list);
-	for (unsigned i = 0; i < line->n; i++) {
-		const json_t *shown = json_object_get(waiting[i], "data");
-
-		if (shown != NULL && !look_is_there(list, shown))
+	json_array_foreach(waiting, i, shown)
+		if (!look_is_there(list, shown))
 			gantry_write_json(w, NULL, shown);
-	}
 	gantry_write_end(w);
 	return look_end(m, w, err);
+}
+
+/* A page that has another one behind it is passed on as it is. */
+static enum gantry_verdict look_list_of(const struct optimistic *o,
+					struct gantry_message *m,
+					const struct gantry_answer *answer,
+					const json_t *waiting, struct gantry_error *err)
+{
+	const json_t *list = json_object_get(answer->json, "data");
+
+	if (answer->status != 200 || !json_is_array(list) ||
+	    json_array_size(waiting) == 0 ||
+	    json_object_get(answer->json, "next") != NULL)
+		return answer_pass(o, m, answer, err);
+	return look_join(m, list, waiting, err);
 }
 
 static enum gantry_verdict look_order(void *self, struct gantry_message *m,
@@ -188,26 +196,25 @@ static enum gantry_verdict look_order(void *self, struct gantry_message *m,
 {
 	const char *order_id = look_param(m, "orderId", err), *path;
 	const struct gantry_answer *answer;
-	const json_t *list, *kept;
-	struct line line;
+	enum gantry_verdict verdict;
+	json_t *waiting = NULL;
 
 	if (order_id == NULL)
 		return gantry_reject(err, "VALIDATION_ERROR");
 	path = gantry_format(m, "/allocations/by-order/%s%s", gantry_escape(m, order_id),
 			     look_page(m));
-	kept = gantry_record_get(m, KEPT_ORDER, order_id, err);
+	/* what waits is looked at first: what leaves there meanwhile is in the list */
+	if (kept_of_order(m, order_id, &waiting, err) < 0)
+		return GANTRY_FAILED;
 	answer = look_ask(self, m, path, order_id, err);
 	if (gantry_asking(m))
-		return GANTRY_FAILED;
-	if (answer == NULL)
-		return answer_away(err);
-	if (gantry_failed(err) || !line_read(&line, kept))
-		return GANTRY_FAILED;
-	list = json_object_get(answer->json, "data");
-	if (answer->status != 200 || !json_is_array(list) || line.n == 0 ||
-	    json_object_get(answer->json, "next") != NULL)
-		return answer_pass(self, m, answer, err);
-	return look_join(m, list, &line, err);
+		verdict = GANTRY_FAILED;
+	else if (answer == NULL)
+		verdict = answer_away(err);
+	else
+		verdict = look_list_of(self, m, answer, waiting, err);
+	json_decref(waiting);
+	return verdict;
 }
 
 static int look_limits(struct gantry_message *m, struct gantry_query *query,

@@ -25,7 +25,7 @@ static const struct gantry_option *const options[] = {
 			.summary = "The longest pause after a request was first tried in vain; doubles each time"),
 	GANTRY_DURATION(struct optimistic, max_backoff, .fallback = "30s",
 			.min = 10, .max = DAY, .summary = "The longest pause at all"),
-	GANTRY_INTEGER(struct optimistic, batch, .fallback = "10", .min = 1,
+	GANTRY_INTEGER(struct optimistic, batch, .fallback = "8", .min = 1,
 		       .max = OPTIMISTIC_MAX_BATCH,
 		       .summary = "Requests that one tick sends, at once"),
 	GANTRY_DURATION(struct optimistic, keep, .fallback = "30d", .min = 1000,

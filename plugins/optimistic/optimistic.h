@@ -9,7 +9,7 @@
 #include <gantry/plugin.h>
 
 #define OPTIMISTIC_PREFIX "opt_"
-#define OPTIMISTIC_MAX_BATCH 10	/* tried by one tick: six records each, of 64 */
+#define OPTIMISTIC_MAX_BATCH 8	/* sent by one tick: seven records each, of 64 */
 
 struct optimistic {
 	const char *inventory_service;

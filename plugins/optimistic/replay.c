@@ -13,9 +13,9 @@
 
 #define REPLAY_PAGE 32
 
-/* An order of this tick; several of its items may have their turn. */
-struct replay_order {
-	const char *id;
+/* A line of this tick; two order items may share it. */
+struct replay_line {
+	const char *key;
 	struct line line;
 	bool moved;
 };
@@ -24,7 +24,7 @@ struct replay_job {
 	const char *id;			/* of the request */
 	const char *turn;		/* its key */
 	int64_t share;
-	struct replay_order *order;
+	struct replay_line *line;
 	const json_t *waiting;		/* its record */
 	const struct gantry_answer *answer;
 	enum answer_is is;
@@ -35,24 +35,24 @@ struct replay {
 	struct gantry_message *m;
 	struct gantry_error *err;
 	struct replay_job jobs[OPTIMISTIC_MAX_BATCH];
-	struct replay_order orders[OPTIMISTIC_MAX_BATCH];
+	struct replay_line lines[OPTIMISTIC_MAX_BATCH];
 	int64_t n_share[KEPT_MAX_SHARES];	/* of each that wait */
 	bool share_moved[KEPT_MAX_SHARES];
-	unsigned n_jobs, n_orders;
+	unsigned n_jobs, n_lines;
 	unsigned allocated, refused, delayed;
 	bool more;			/* whose turn it is, beyond our jobs */
 };
 
-static struct replay_order *replay_order(struct replay *r, const char *id)
+static struct replay_line *replay_line(struct replay *r, const char *key)
 {
-	struct replay_order *order;
+	struct replay_line *line;
 
-	for (unsigned i = 0; i < r->n_orders; i++)
-		if (strcmp(r->orders[i].id, id) == 0)
-			return &r->orders[i];
-	order = &r->orders[r->n_orders++];
-	order->id = id;
-	return order;
+	for (unsigned i = 0; i < r->n_lines; i++)
+		if (strcmp(r->lines[i].key, key) == 0)
+			return &r->lines[i];
+	line = &r->lines[r->n_lines++];
+	line->key = key;
+	return line;
 }
 
 /* A clock that was set back must not keep anybody waiting for long. */
@@ -68,12 +68,12 @@ static void replay_add(struct replay *r, const json_t *row)
 	const char *turn = json_string_value(json_object_get(row, "key"));
 	const json_t *value = json_object_get(row, "value");
 	const char *id = json_string_value(json_object_get(value, "id"));
-	const char *order = json_string_value(json_object_get(value, "order"));
+	const char *line = json_string_value(json_object_get(value, "line"));
 	int64_t share = json_integer_value(json_object_get(value, "share"));
 
 	if (!replay_is_due(r, line_turn_ms(turn)))
 		return;
-	if (id == NULL || order == NULL || share < 0 || share >= KEPT_MAX_SHARES) {
+	if (id == NULL || line == NULL || share < 0 || share >= KEPT_MAX_SHARES) {
 		gantry_log(r->m, GANTRY_LOG_ERROR, "a turn cannot be read: %s", turn);
 		return;
 	}
@@ -83,7 +83,7 @@ static void replay_add(struct replay *r, const json_t *row)
 	}
 	r->jobs[r->n_jobs++] = (struct replay_job){
 		.id = id, .turn = turn, .share = share,
-		.order = replay_order(r, order),
+		.line = replay_line(r, line),
 	};
 }
 
@@ -103,36 +103,51 @@ static int replay_turns(struct replay *r)
 }
 
 /* One that cannot be read holds up nobody else. */
-static void replay_line(struct replay *r, struct replay_order *order)
+static void replay_read(struct replay *r, struct replay_line *line)
 {
-	const json_t *kept = gantry_record_get(r->m, KEPT_ORDER, order->id, r->err);
+	const json_t *kept = gantry_record_get(r->m, KEPT_LINE, line->key, r->err);
 
-	if (line_read(&order->line, kept))
+	if (line_read(&line->line, kept))
 		return;
-	gantry_log(r->m, GANTRY_LOG_ERROR, "the line of order %s cannot be read", order->id);
-	order->line.n = 0;
+	gantry_log(r->m, GANTRY_LOG_ERROR, "the line %s cannot be read", line->key);
+	line->line.n = 0;
 }
 
-/* All records of all jobs, asked for together. */
+static int replay_asked(const struct replay *r)
+{
+	return gantry_asking(r->m) || gantry_failed(r->err) ? -1 : 0;
+}
+
+/* The records of all jobs, asked for together. */
 static int replay_records(struct replay *r)
 {
-	for (unsigned i = 0; i < r->n_orders; i++)
-		replay_line(r, &r->orders[i]);
-	for (unsigned i = 0; i < r->n_jobs; i++) {
-		struct replay_job *job = &r->jobs[i];
+	for (unsigned i = 0; i < r->n_lines; i++)
+		replay_read(r, &r->lines[i]);
+	for (unsigned i = 0; i < r->n_jobs; i++)
+		r->jobs[i].waiting = gantry_record_get(r->m, KEPT_WAITING, r->jobs[i].id,
+						       r->err);
+	return replay_asked(r);
+}
 
-		job->waiting = gantry_record_get(r->m, KEPT_WAITING, job->id, r->err);
-		r->n_share[job->share] = json_integer_value(
-			gantry_record_get(r->m, KEPT_SHARE,
-					  kept_share_key(r->m, job->share), r->err));
+/* After the calls: whoever joins moves them, and then we would have to begin
+   again. */
+static int replay_shares(struct replay *r)
+{
+	for (unsigned i = 0; i < r->n_jobs; i++) {
+		int64_t share = r->jobs[i].share;
+
+		if (r->jobs[i].is != ANSWER_AWAY)
+			r->n_share[share] = json_integer_value(
+				gantry_record_get(r->m, KEPT_SHARE,
+						  kept_share_key(r->m, share), r->err));
 	}
-	return gantry_asking(r->m) || gantry_failed(r->err) ? -1 : 0;
+	return replay_asked(r);
 }
 
 /* Another replica was faster, since the turns were read. */
 static bool replay_is_ours(struct replay_job *job)
 {
-	const struct line_place *place = line_find(&job->order->line, job->id);
+	const struct line_place *place = line_find(&job->line->line, job->id);
 	char key[LINE_TURN];
 	const char *turn = place != NULL ? line_turn(place, key) : NULL;
 
@@ -152,7 +167,8 @@ static const struct gantry_answer *replay_send(struct replay *r,
 		.body_len = json_string_length(body),
 	};
 
-	return request.key == NULL || request.body == NULL ? NULL :
+	return request.key == NULL || request.body == NULL ||
+	       !json_is_string(json_object_get(job->waiting, "order")) ? NULL :
 		request_send(r->o, r->m, &request, NULL);
 }
 
@@ -187,6 +203,17 @@ static json_t *replay_ended(const struct replay *r, const struct replay_job *job
 	return ended;
 }
 
+/* Nobody waits for it any more. */
+static int replay_take_away(struct replay *r, const struct replay_job *job)
+{
+	const char *order = json_string_value(json_object_get(job->waiting, "order"));
+
+	if (gantry_record_put(r->m, KEPT_WAITING, job->id, NULL, r->err) < 0)
+		return -1;
+	return gantry_record_put(r->m, kept_order_space(r->m, order), job->id, NULL,
+				 r->err);
+}
+
 static int replay_end(struct replay *r, struct replay_job *job)
 {
 	json_t *ended = replay_ended(r, job);
@@ -194,24 +221,24 @@ static int replay_end(struct replay *r, struct replay_job *job)
 	const struct line_place *next;
 
 	json_decref(ended);
-	if (done < 0 || gantry_record_put(r->m, KEPT_WAITING, job->id, NULL, r->err) < 0)
+	if (done < 0 || replay_take_away(r, job) < 0)
 		return -1;
 	r->n_share[job->share]--;
 	r->share_moved[job->share] = true;
-	next = line_leave(&job->order->line, job->id);
+	next = line_leave(&job->line->line, job->id);
 	if (next == NULL)
 		return 0;
 	r->more = true;
-	return kept_put_turn(r->m, job->order->id, next, r->err);
+	return kept_put_turn(r->m, job->line->key, next, r->err);
 }
 
 static int replay_delay(struct replay *r, struct replay_job *job)
 {
-	struct line_place *place = line_find(&job->order->line, job->id);
+	struct line_place *place = line_find(&job->line->line, job->id);
 
 	line_delay(place, gantry_now_ms(r->m), &(const struct line_backoff){
 			r->o->backoff, r->o->max_backoff });
-	return kept_put_turn(r->m, job->order->id, place, r->err);
+	return kept_put_turn(r->m, job->line->key, place, r->err);
 }
 
 static void replay_tell(struct replay *r, const struct replay_job *job)
@@ -220,8 +247,8 @@ static void replay_tell(struct replay *r, const struct replay_job *job)
 		r->allocated++;
 	} else if (job->is == ANSWER_REFUSED) {
 		r->refused++;
-		gantry_log(r->m, GANTRY_LOG_INFO, "%s of order %s was refused: %s",
-			   job->id, job->order->id, answer_code(job->answer));
+		gantry_log(r->m, GANTRY_LOG_INFO, "%s was refused: %s", job->id,
+			   answer_code(job->answer));
 	} else {
 		r->delayed++;
 		if (job->answer != NULL)
@@ -236,17 +263,16 @@ static int replay_move(struct replay *r)
 	for (unsigned i = 0; i < r->n_jobs; i++) {
 		struct replay_job *job = &r->jobs[i];
 
-		job->order->moved = true;
+		job->line->moved = true;
 		if (gantry_record_put(r->m, KEPT_TURN, job->turn, NULL, r->err) < 0)
 			return -1;
 		if ((job->is == ANSWER_AWAY ? replay_delay(r, job) : replay_end(r, job)) < 0)
 			return -1;
 		replay_tell(r, job);
 	}
-	for (unsigned i = 0; i < r->n_orders; i++)
-		if (r->orders[i].moved &&
-		    kept_put_line(r->m, r->orders[i].id, &r->orders[i].line,
-				  r->err) < 0)
+	for (unsigned i = 0; i < r->n_lines; i++)
+		if (r->lines[i].moved &&
+		    kept_put_line(r->m, r->lines[i].key, &r->lines[i].line, r->err) < 0)
 			return -1;
 	for (int64_t i = 0; i < KEPT_MAX_SHARES; i++)
 		if (r->share_moved[i] &&
@@ -279,6 +305,8 @@ static enum gantry_verdict replay_handle(void *self, struct gantry_message *m,
 		return GANTRY_FAILED;
 	if (r->n_jobs == 0)
 		return GANTRY_DONE;
+	if (replay_shares(r) < 0)
+		return GANTRY_FAILED;
 	return replay_move(r) < 0 || replay_again(r) < 0 ? GANTRY_FAILED : GANTRY_DONE;
 }
 

@@ -109,7 +109,7 @@ static unsigned records(const char *space)
 static void nothing_waits(unsigned ended)
 {
 	assert_int_equal(records("waiting"), 0);
-	assert_int_equal(records("order"), 0);
+	assert_int_equal(records("line"), 0);
 	assert_int_equal(records("turn"), 0);
 	assert_int_equal(records("share"), 0);
 	assert_int_equal(records("ended"), ended);
@@ -193,7 +193,7 @@ static void test_kept_while_away(void **state)
 	assert_string_equal(h.answer.text, expected);
 	assert_memory_equal(testhost_header(h.t, "Location"), "/allocations/opt_", 17);
 	assert_string_equal(key_of(0), id);
-	assert_int_equal(testhost_count(h.t, "records"), 4);
+	assert_int_equal(testhost_count(h.t, "records"), 5);
 	ask("get", "GET", 200, id);
 	assert_string_equal(h.answer.text, expected);
 	ask("confirm", "PUT", 409, id);
@@ -439,7 +439,9 @@ static void test_correlation(void **state)
 		.body = BODY("ord_1", "l1", 1), .correlation_id = "cor_x",
 		.headers = "X-Correlation-ID=cor_x", .now_ms = now));
 	assert_string_equal(request(0)->correlation_id, "cor_x");
+	now++;
 	free(kept(BODY("ord_2", "l1", 1)));
+	now++;
 	free(kept(BODY("\xc3\xa4", "l1", 1)));
 	told("POST", "/allocations", 201, MADE("alloc_1"));
 	tick("replay");
@@ -505,49 +507,74 @@ static void test_bounds(void **state)
 	post(503, BODY("ord_2", "l1", 1));
 }
 
-static void test_one_order_has_its_bound(void **state)
+static void test_one_order_item_has_its_bound(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 32; i++)
 		free(kept(BODY("ord_1", "l1", 1)));
-	post(503, BODY("ord_1", "l2", 1));
-	assert_string_equal(h.answer.message,
-			    "As many requests of this order wait for the inventory side as may");
-	free(kept(BODY("ord_2", "l1", 1)));
+	post(503, BODY("ord_1", "l1", 1));
+	assert_string_equal(h.answer.message, "As many requests of this order item wait for "
+					      "the inventory side as may");
+	free(kept(BODY("ord_1", "l2", 1)));
 }
 
-/* Many orders: ten at once, each tick, and all of them in the end. */
+/* An order may have as many items as it likes. */
+static void test_a_large_order(void **state)
+{
+	static const char none[] = "{\"success\":true,\"data\":[]}";
+	const json_t *data;
+	json_t *answer;
+	char body[256];
+
+	(void)state;
+	for (int i = 0; i < 1100; i++) {
+		snprintf(body, sizeof(body), "{\"orderId\":\"ord_1\",\"orderItemId\":\"l%d\","
+			 "\"inventoryItemId\":\"i\",\"quantity\":1}", i);
+		free(kept(body));
+	}
+	told("GET", "/allocations/by-order/ord_1", 200, none);
+	ask("by_order", "GET", 200, "ord_1");
+	answer = json_loads(h.answer.text, 0, NULL);
+	data = json_object_get(answer, "data");
+	assert_int_equal(json_array_size(data), 1100);
+	json_decref(answer);
+	told("GET", "/allocations/by-order/ord_2", 200, none);
+	ask("by_order", "GET", 200, "ord_2");
+	assert_string_equal(h.answer.text, none);
+}
+
+/* Many orders: eight at once, each tick, and all of them in the end. */
 static void test_many_orders(void **state)
 {
 	char body[256];
 	unsigned calls;
 
 	(void)state;
-	for (int i = 0; i < 25; i++) {
+	for (int i = 0; i < 20; i++) {
 		snprintf(body, sizeof(body), "{\"orderId\":\"o%d\",\"orderItemId\":\"l%d\","
 			 "\"inventoryItemId\":\"i\",\"quantity\":1}", i / 2, i % 2);
 		free(kept(body));
 		now++;
 	}
-	assert_int_equal(records("turn"), 25);
+	assert_int_equal(records("turn"), 20);
 	calls = testhost_calls(h.t);
 	told("POST", "/allocations", 201, MADE("alloc_1"));
 	told_of("\"o3\"", 0, NULL);
 	tick("replay");
 	assert_true(h.answer.again);
-	assert_int_equal(testhost_calls(h.t), calls + 10);
-	assert_int_equal(records("waiting"), 17);
+	assert_int_equal(testhost_calls(h.t), calls + 8);
+	assert_int_equal(records("waiting"), 14);
 	tick("replay");
 	assert_true(h.answer.again);
 	tick("replay");
 	assert_false(h.answer.again);
-	assert_int_equal(testhost_calls(h.t), calls + 25);
+	assert_int_equal(testhost_calls(h.t), calls + 20);
 	assert_int_equal(records("waiting"), 2);
-	assert_int_equal(records("order"), 1);
+	assert_int_equal(records("line"), 2);
 	told_of("\"o3\"", 409, SHORT);
 	now += 2000;
 	tick("replay");
-	nothing_waits(25);
+	nothing_waits(20);
 }
 
 #define LIST_OF(a)                                                          \
@@ -697,7 +724,8 @@ int main(void)
 		TEST(test_correlation),
 		TEST(test_what_is_not_valid),
 		TEST(test_bounds),
-		TEST(test_one_order_has_its_bound),
+		TEST(test_one_order_item_has_its_bound),
+		TEST(test_a_large_order),
 		TEST(test_many_orders),
 		TEST(test_the_list_of_an_order),
 		TEST(test_the_list_of_what_waits),

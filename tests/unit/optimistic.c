@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * optimistic - the line of an order: who has a turn, when, and that nobody is
+ * optimistic - the line of an order item: who has a turn, when, and that nobody is
  * lost, overtaken or asked twice, over random histories beside a plain model in
  * which the process may die between what it does there and what it keeps here.
  */
@@ -24,7 +24,7 @@ static struct line_place *join(struct line *line, const char *id, const char *it
 			       int64_t now)
 {
 	return line_join(line, &(const struct line_place){
-			.id = id, .item = item, .since_ms = now });
+			.id = id, .order = "o", .item = item, .since_ms = now });
 }
 
 static void test_the_first_of_each_item_has_a_turn(void **state)
@@ -36,17 +36,32 @@ static void test_the_first_of_each_item_has_a_turn(void **state)
 	assert_int_equal(join(&line, "b", "x", NOW + 1)->turn_ms, 0);
 	assert_int_equal(join(&line, "c", "y", NOW + 2)->turn_ms, NOW + 2);
 	assert_int_equal(join(&line, "d", "x", NOW + 3)->turn_ms, 0);
-	assert_true(line_has_item(&line, "x"));
-	assert_false(line_has_item(&line, "z"));
+	assert_true(line_has_item(&line, "o", "x"));
+	assert_false(line_has_item(&line, "o", "z"));
 	assert_null(line_find(&line, "e"));
 	assert_string_equal(line_leave(&line, "a")->id, "b");
 	assert_int_equal(line_find(&line, "b")->turn_ms, NOW + 1);
 	assert_null(line_leave(&line, "c"));
-	assert_false(line_has_item(&line, "y"));
+	assert_false(line_has_item(&line, "o", "y"));
 	assert_string_equal(line_leave(&line, "b")->id, "d");
 	assert_null(line_leave(&line, "d"));
 	assert_int_equal(line.n, 0);
 	assert_null(line_write(&line));
+}
+
+/* By chance: two orders, which know nothing of each other. */
+static void test_two_may_share_a_line(void **state)
+{
+	struct line line = { 0 };
+	struct line_place other = { .id = "b", .order = "p", .item = "x", .since_ms = NOW };
+
+	(void)state;
+	join(&line, "a", "x", NOW);
+	assert_false(line_has_item(&line, "p", "x"));
+	assert_int_equal(line_join(&line, &other)->turn_ms, NOW);
+	assert_int_equal(join(&line, "c", "x", NOW)->turn_ms, 0);
+	assert_null(line_leave(&line, "b"));
+	assert_string_equal(line_leave(&line, "a")->id, "c");
 }
 
 static void test_a_line_has_an_end(void **state)
@@ -68,7 +83,7 @@ static void test_a_line_has_an_end(void **state)
 static void test_backoff(void **state)
 {
 	static const int64_t most[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
-	struct line_place place = { .id = "opt_1", .item = "x", .since_ms = NOW,
+	struct line_place place = { .id = "opt_1", .order = "o", .item = "x", .since_ms = NOW,
 				    .turn_ms = NOW };
 	struct line_place other = place;
 	int differ = 0;
@@ -116,6 +131,7 @@ static void assert_same(const struct line *a, const struct line *b)
 	assert_int_equal(a->n, b->n);
 	for (unsigned i = 0; i < a->n; i++) {
 		assert_string_equal(a->places[i].id, b->places[i].id);
+		assert_string_equal(a->places[i].order, b->places[i].order);
 		assert_string_equal(a->places[i].item, b->places[i].item);
 		assert_int_equal(a->places[i].since_ms, b->places[i].since_ms);
 		assert_int_equal(a->places[i].turn_ms, b->places[i].turn_ms);
@@ -154,13 +170,14 @@ static void test_it_is_kept_as_it_is(void **state)
 	refuse("{}");
 	refuse("null");
 	refuse("[1]");
-	refuse("[{\"id\":\"a\",\"item\":\"x\"}]");
-	refuse("[{\"id\":\"a\",\"since\":5}]");
-	refuse("[{\"item\":\"a\",\"since\":5}]");
+	refuse("[{\"id\":\"a\",\"order\":\"o\",\"item\":\"x\"}]");
+	refuse("[{\"id\":\"a\",\"item\":\"x\",\"since\":5}]");
+	refuse("[{\"id\":\"a\",\"order\":\"o\",\"since\":5}]");
+	refuse("[{\"order\":\"o\",\"item\":\"a\",\"since\":5}]");
 }
 
 /*
- * A world: one order, three order items. Here: the line, as it was kept last,
+ * A world: one line, three order items. Here: the line, as it was kept last,
  * and the turns beside it. There: what was made, by key, once each. A request is
  * a number; what was accepted for an item is in accepted[] in its order.
  */
@@ -316,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_first_of_each_item_has_a_turn),
+		cmocka_unit_test(test_two_may_share_a_line),
 		cmocka_unit_test(test_a_line_has_an_end),
 		cmocka_unit_test(test_backoff),
 		cmocka_unit_test(test_turns_are_in_order),

@@ -125,7 +125,7 @@ def test_away_and_back(g):
                 if r["aggregate_id"] == made["id"]]
     assert event["body"]["metadata"]["correlationId"] == "ord_away", event
     # of its own record nothing is left but what it has become
-    assert [k for s in ("waiting", "order", "turn", "share")
+    assert [k for s in ("waiting", "line", "turn", "share")
             for k in EDGE.records(s)] == []
     (ended,) = EDGE.records("ended")
     assert json.loads(ended["value"])["allocation"] == made["id"], ended
@@ -301,7 +301,7 @@ def test_check(g):
         assert check(f.read()) == (0, "")
     without = re.sub(r"upstreams:\n(  .*\n)+", "", whole)
     assert check(without) == (
-        2, "order-edge.yaml:14:3: handlers.edge: inventory_service: there is no "
+        2, "order-edge.yaml:10:3: handlers.edge: inventory_service: there is no "
            "upstream \"inventory-service\"\n"), check(without)
 
 

@@ -20,7 +20,7 @@ import time
 import _path    # noqa: F401
 import tap
 from gantry import Client, Gantry
-from side import Edge, freeze, thaw, verify
+from side import BREAKER, Edge, freeze, thaw, verify
 
 SECONDS = float(os.environ.get("GANTRY_OUTAGE", "2"))
 BUYERS = 8
@@ -120,6 +120,19 @@ class Crowd:
         return sum(a.status == status for a in self.asked)
 
 
+def sent(edge):
+    (row,) = edge.rows("select count(*) as n from records where key like ?",
+                       "edge\x1fended\x1f%")
+    return row["n"]
+
+
+def wait_for_sent(edge, n):
+    begin, end = sent(edge), time.monotonic() + DRAIN_SECONDS
+    while sent(edge) < begin + n:
+        assert time.monotonic() < end, "nothing is sent"
+        time.sleep(0.02)
+
+
 def test_outage(fixture):
     g, edge = fixture
     with Crowd(g, edge) as crowd:
@@ -131,8 +144,8 @@ def test_outage(fixture):
         time.sleep(SECONDS / 2)
         crowd.wait_for(202, 10)
         g.start()
-        crowd.wait_for(201, 20, DRAIN_SECONDS)
-        freeze(g)
+        wait_for_sent(edge, 20)
+        freeze(g)           # while it is sent what had waited
         try:
             crowd.wait_for(202, 10)
             time.sleep(SECONDS / 4)
@@ -141,15 +154,16 @@ def test_outage(fixture):
             crowd.wait_for(202, 10)
         finally:
             thaw(g)
+        wait_for_sent(edge, 20)
+        edge.restart()      # while it sends that
         crowd.wait_for(201, 20, DRAIN_SECONDS)
-        edge.restart()      # while it sends what had waited
-        crowd.wait_for(201, 20, DRAIN_SECONDS)
-    began, left = time.monotonic(), len(edge.waiting())
+    began, left, before = time.monotonic(), len(edge.waiting()), sent(edge)
     edge.wait_until_through(DRAIN_SECONDS)
     print("# %d requests, %d of them 202, %d asked without an answer; the last %d took "
           "%.1f s to be sent" % (
               len(crowd.asked), crowd.count(202), sum(b.gone for b in crowd.buyers), left,
               time.monotonic() - began), flush=True)
+    print("# %d were sent in between" % before, flush=True)
     assert sum(b.gone for b in crowd.buyers) > 0
     check(g, edge, crowd)
 
@@ -197,7 +211,7 @@ def check_shortages(g, crowd, refused):
 
 
 def check_nothing_is_left(edge):
-    left = [s for s in ("waiting", "order", "turn", "share") if edge.records(s)]
+    left = [s for s in ("waiting", "line", "turn", "share") if edge.records(s)]
     assert left == [], left
     kept = [json.loads(r["value"]) for r in edge.records("ended")]
     assert all("allocation" in k or "answer" in k for k in kept)
@@ -212,7 +226,7 @@ def test_both_are_in_order(fixture):
 
 
 if __name__ == "__main__":
-    with Gantry(name="outage") as inventory, Edge(inventory) as other:
+    with Gantry(name="outage") as inventory, Edge(inventory, BREAKER) as other:
         code = tap.run_all((inventory, other))
         if code != 0:
             inventory.show_log()

@@ -7,23 +7,25 @@ import time
 
 from gantry import PROGRAM, Gantry
 
-# A second in the preset is long for a test.
-QUICK = (
-    "breakers:\n"
-    "  calls-to-inventory: {plugin: breaker, failure_threshold: 3, reset_timeout: 300ms}\n"
+# The preset's pauses are long for a test.
+BREAKER = ("breakers:\n"
+           "  calls-to-inventory: {plugin: breaker, failure_threshold: 3,\n"
+           "                       reset_timeout: 300ms}\n")
+QUICK = BREAKER + (
     "handlers:\n"
-    "  edge: {plugin: optimistic, backoff: 100ms, max_backoff: 1s%s}\n"
+    "  edge: {plugin: optimistic, backoff: 100ms, max_backoff: 1s}\n"
     "routes:\n"
     "  - {every: 100ms, pipeline: [edge.replay]}\n")
 AUDIENCE = "order-edge"
 
 
 class Edge(Gantry):
-    """inventory: the gateway that it calls; more: options of the handler."""
+    """inventory: the gateway that it calls. With QUICK two schedules tick, each
+    with a lease of its own, as two replicas might for a moment."""
 
-    def __init__(self, inventory, more=""):
+    def __init__(self, inventory, extra=QUICK):
         self.inventory = inventory
-        super().__init__(QUICK % more, "edge")
+        super().__init__(extra, "edge")
         self.key = inventory.key
         self.write("jwt.key", self.key, 0o600)
 
