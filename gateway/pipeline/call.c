@@ -269,12 +269,17 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 					const struct gantry_request *request,
 					struct gantry_error *err)
 {
-	struct gantry_request copy;
+	struct gantry_request copy = { 0 };
+	size_t n = request->size < sizeof(copy) ? request->size : sizeof(copy);
 	struct message_ask *ask;
+	const char *order_id;
 
-	if (call_check(request, err) < 0)
+	/* an older plugin's ends sooner */
+	memcpy(&copy, request, n);
+	if (call_check(&copy, err) < 0)
 		return NULL;
-	copy = call_copy(&m->arena, request);
+	order_id = copy.order_id;
+	copy = call_copy(&m->arena, &copy);
 	for (ask = m->asks; ask != NULL; ask = ask->next)
 		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &copy))
 			return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
@@ -283,7 +288,7 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 		return NULL;
 	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
 	ask->call->request = copy;
-	message_name_order(m, request->order_id);
+	message_name_order(m, order_id);
 	return NULL;
 }
 

@@ -18,6 +18,7 @@
 #include "gateway/pipeline/engine.h"
 #include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
+#include "told.h"
 
 #define TESTHOST_MAX_HANDLERS 64
 #define TESTHOST_MAX_PAIRS 32
@@ -38,24 +39,10 @@ struct testhost {
 	struct engine *engine;
 	struct gantry_message message;
 	bool impure;
-	struct testhost_told *told;		/* the newest first */
-	struct testhost_made *made;		/* the newest first; by the reader's */
-	unsigned calls;				/* thread alone */
+	struct told told;			/* by the reader's thread alone */
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
-};
-
-/* An answer of an upstream, as the test said. */
-struct testhost_told {
-	struct testhost_told *next;
-	struct testhost_upstream is;
-};
-
-/* A request to an upstream that was made. */
-struct testhost_made {
-	struct testhost_made *next;
-	struct gantry_request is;
 };
 
 /* The plugin's own instance behind the wrapper that calls it twice. */
@@ -245,101 +232,19 @@ static int testhost_wrap(struct testhost *t, struct gantry_error *err)
 	return 0;
 }
 
-static const struct testhost_upstream *testhost_find(const struct testhost *t,
-						     const struct gantry_request *r)
-{
-	for (const struct testhost_told *told = t->told; told != NULL; told = told->next)
-		if (strcmp(told->is.name, r->upstream) == 0 &&
-		    strcmp(told->is.method, r->method) == 0 &&
-		    strcmp(told->is.path, r->path) == 0 &&
-		    (told->is.contains == NULL ||
-		     (r->body != NULL && strstr(r->body, told->is.contains) != NULL)))
-			return &told->is;
-	return NULL;
-}
-
-static void testhost_keep(struct testhost *t, const struct gantry_request *r,
-			  const char *correlation_id)
-{
-	struct testhost_made *made = arena_zero(&t->arena, sizeof(*made));
-	const char **headers;
-	unsigned n = 0;
-
-	while (r->headers[n] != NULL)
-		n++;
-	headers = arena_zero(&t->arena, (n + 1) * sizeof(*headers));
-	for (unsigned i = 0; i < n; i++)
-		headers[i] = arena_text(&t->arena, r->headers[i]);
-	made->is = (struct gantry_request){
-		.size = sizeof(made->is),
-		.upstream = arena_text(&t->arena, r->upstream),
-		.method = arena_text(&t->arena, r->method),
-		.path = arena_text(&t->arena, r->path),
-		.headers = headers, .body_len = r->body_len,
-		.want_json = r->want_json,
-		.correlation_id = arena_text(&t->arena, correlation_id),
-	};
-	if (r->body != NULL)
-		made->is.body = arena_text_n(&t->arena, r->body, r->body_len);
-	made->next = t->made;
-	t->made = made;
-	t->calls++;
-}
-
-static void testhost_call(void *maker, struct call *call)
-{
-	struct testhost *t = maker;
-	const struct gantry_request *r = &call->request;
-	const struct testhost_upstream *is = testhost_find(t, r);
-	bool fails = is == NULL || is->status == 0 || is->status == 408 ||
-		     is->status == 429 || is->status >= 500;
-
-	testhost_keep(t, r, call->correlation_id);
-	if (!fails) {
-		call->json = call_json(is->body, strlen(is->body));
-		fails = r->want_json && is->status < 300 && call->json == NULL;
-	}
-	if (fails) {
-		call_fail(call, NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
-			  r->upstream, is != NULL ? "does not answer" : "nobody told what to answer to",
-			  r->path);
-		return;
-	}
-	call->answer = (struct gantry_answer){
-		.size = sizeof(call->answer), .status = is->status, .body = is->body,
-		.body_len = strlen(is->body), .json = call->json,
-	};
-	call->done(call);
-}
-
 void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream)
 {
-	struct testhost_told *told = arena_zero(&t->arena, sizeof(*told));
-	const char *method = upstream->method != NULL ? upstream->method : "GET";
-	const char *body = upstream->body != NULL ? upstream->body : "";
-
-	told->is = *upstream;
-	told->is.name = arena_text(&t->arena, upstream->name);
-	told->is.method = arena_text(&t->arena, method);
-	told->is.path = arena_text(&t->arena, upstream->path);
-	told->is.body = arena_text(&t->arena, body);
-	told->is.contains = arena_text(&t->arena, upstream->contains);
-	told->next = t->told;
-	t->told = told;
+	told_add(&t->told, upstream);
 }
 
 unsigned testhost_calls(const struct testhost *t)
 {
-	return t->calls;
+	return t->told.n_requests;
 }
 
 const struct gantry_request *testhost_request(const struct testhost *t, unsigned n)
 {
-	const struct testhost_made *made = t->made;
-
-	for (unsigned i = t->calls; made != NULL && i > n + 1; i--)
-		made = made->next;
-	return n < t->calls ? &made->is : NULL;
+	return told_request(&t->told, n);
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)
@@ -358,7 +263,7 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 			       &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
-	engine_set_calls(t->engine, &(struct call_maker){ testhost_call, t });
+	engine_set_calls(t->engine, &(struct call_maker){ told_call, &t->told });
 	return 0;
 }
 
@@ -368,6 +273,7 @@ struct testhost *testhost_open(const struct testhost_setup *setup,
 	struct gantry_error own = ERROR_INIT, *to = err != NULL ? err : &own;
 	struct testhost *t = memory_new(sizeof(*t));
 
+	t->told.arena = &t->arena;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->answered, NULL);
 	message_init(&t->message, GANTRY_SOURCE_HTTP, &testhost_home);

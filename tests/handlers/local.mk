@@ -20,7 +20,7 @@ TESTS += $(HANDLER_TESTS)
 endif
 endif
 
-TEST_HOST = sdk/testhost/testhost.c sdk/testhost/testhost.h tests/handlers/host.h
+TEST_HOST = $(TESTHOST_SOURCES) tests/handlers/host.h
 tests_handlers_allocations_SOURCES = tests/handlers/allocations.c $(TEST_HOST)
 tests_handlers_allocations_LDADD = $(LDADD_UNIT)
 tests_handlers_allocations_LDFLAGS = $(LDFLAGS_UNIT)

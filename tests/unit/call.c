@@ -293,9 +293,14 @@ static enum gantry_verdict do_correlated(struct shot *s, struct gantry_message *
 					 struct gantry_error *err)
 {
 	(void)s;
-	for (int i = 0; i < 3; i++)
-		gantry_call(m, &GANTRY_REQUEST(.upstream = "up", .path = "/1",
-				.correlation_id = i == 0 ? NULL : "cor_other"), err);
+	for (int i = 0; i < 4; i++) {
+		struct gantry_request r = GANTRY_REQUEST(.upstream = "up", .path = "/1",
+				.correlation_id = i == 0 ? NULL : "cor_other");
+
+		if (i == 3)	/* of a plugin that does not know of it */
+			r.size = offsetof(struct gantry_request, correlation_id);
+		gantry_call(m, &r, err);
+	}
 	return gantry_asking(m) ? GANTRY_FAILED : GANTRY_DONE;
 }
 
