@@ -227,6 +227,7 @@ static struct gantry_request call_copy(struct arena *arena,
 	to.method = arena_text(arena, from->method != NULL ? from->method : "GET");
 	to.path = arena_text(arena, from->path);
 	to.want_json = from->want_json;
+	to.order_id = arena_text(arena, from->order_id);
 	to.correlation_id = arena_text(arena, from->correlation_id);
 	while (from->headers != NULL && from->headers[n] != NULL)
 		n++;
@@ -272,13 +273,11 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 	struct gantry_request copy = { 0 };
 	size_t n = request->size < sizeof(copy) ? request->size : sizeof(copy);
 	struct message_ask *ask;
-	const char *order_id;
 
 	/* an older plugin's ends sooner */
 	memcpy(&copy, request, n);
 	if (call_check(&copy, err) < 0)
 		return NULL;
-	order_id = copy.order_id;
 	copy = call_copy(&m->arena, &copy);
 	for (ask = m->asks; ask != NULL; ask = ask->next)
 		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &copy))
@@ -288,7 +287,7 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 		return NULL;
 	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
 	ask->call->request = copy;
-	message_name_order(m, order_id);
+	message_name_order(m, copy.order_id);
 	return NULL;
 }
 

@@ -12,7 +12,7 @@ import time
 import _path    # noqa: F401
 import tap
 from gantry import PROGRAM
-from side import Edge, breaker, freeze, thaw, verify
+from side import QUICK, Edge, breaker, freeze, thaw, verify
 
 EDGE = None
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
@@ -286,6 +286,26 @@ def test_bounds(g):
     g.start()
     ready(g)
     assert e.post("/allocations", g.request(item, 1)).status == 201
+
+
+def test_in_a_process_of_its_own(g):
+    ready(g)
+    EDGE.stop()
+    EDGE.write("gantry.yaml", EDGE.configuration(QUICK.replace(
+        "max_backoff: 1s", "max_backoff: 1s, isolation: process")).encode())
+    EDGE.start()
+    item = g.item(10)
+    got = EDGE.orders.post("/allocations", g.request(item, 1, orderId="ord_apart"))
+    assert (got.status, got.header("X-Correlation-ID")) == (201, "ord_apart"), got
+    g.kill()
+    id = kept(g.request(item, 1, orderId="ord_apart", orderItemId="l2"))
+    g.start()
+    ready(g)
+    made = allocations(g, "ord_apart")[-1]
+    assert EDGE.orders.get("/allocations/" + id).data["id"] == made["id"]
+    (event,) = [r for r in events(g, "AllocationCreated")
+                if r["aggregate_id"] == made["id"]]
+    assert event["body"]["metadata"]["correlationId"] == "ord_apart", event
 
 
 def test_check(g):
