@@ -15,6 +15,7 @@ from gantry import PROGRAM
 from side import QUICK, Edge, breaker, freeze, thaw, verify
 
 EDGE = None
+PAUSES = "backoff: 100ms, max_backoff: 1s"
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..")
 
 
@@ -33,6 +34,14 @@ def ready(g):
     breaker(EDGE, "reset")
     EDGE.wait_until_through()
     return EDGE.orders
+
+
+def configure(old="", new=""):
+    """The edge anew, with other options."""
+    assert old in QUICK
+    EDGE.stop()
+    EDGE.write("gantry.yaml", EDGE.configuration(QUICK.replace(old, new)).encode())
+    EDGE.start()
 
 
 def kept(body, **more):
@@ -243,38 +252,31 @@ def test_the_list_of_an_order(g):
     item = g.item(10)
     assert e.post("/allocations", g.request(item, 1, orderId="ord_list",
                                             orderItemId="l0")).status == 201
-    breaker(EDGE, "open", "--for", "60s")
-    id = kept(g.request(item, 1, orderId="ord_list", orderItemId="l1"))
-    assert e.get("/allocations/by-order/ord_list").status == 503
-    # the turn is not yet: the way is free
-    EDGE.stop()
-    EDGE.write("gantry.yaml", EDGE.configuration(
-        "handlers: {edge: {plugin: optimistic, backoff: 60s, max_backoff: 60s}}\n").encode())
     g.kill()
-    EDGE.start()
-    time.sleep(1.5)      # it is tried in vain
+    configure(PAUSES, "backoff: 60s, max_backoff: 60s")
+    id = kept(g.request(item, 1, orderId="ord_list", orderItemId="l1"))
+    assert EDGE.orders.get("/allocations/by-order/ord_list").status == 503
+    end = time.monotonic() + 20
+    while not json.loads(EDGE.records("line")[0]["value"])[0]["tries"]:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    # its turn is in a while: the way is free before
     g.start()
     breaker(EDGE, "reset")
     got = EDGE.orders.get("/allocations/by-order/ord_list")
     assert [(a["orderItemId"], a["status"]) for a in got.data] == [
         ("l0", "PENDING"), ("l1", "OPTIMISTIC")], got
     assert got.data[1]["id"] == id
-    EDGE.stop()
-    for row in EDGE.records("turn"):
-        assert row["key"].endswith(id)
-    EDGE.write("gantry.yaml", EDGE.configuration(
-        "handlers: {edge: {plugin: optimistic, backoff: 100ms, max_backoff: 1s}}\n").encode())
-    EDGE.start()
+    (turn,) = EDGE.records("turn")
+    assert turn["key"].endswith(id)
+    configure()     # a turn that is too far away is one of another clock
     ready(g)
     assert len(allocations(g, "ord_list")) == 2
 
 
 def test_bounds(g):
     e = ready(g)
-    EDGE.stop()
-    EDGE.write("gantry.yaml", EDGE.configuration(
-        "handlers: {edge: {plugin: optimistic, max_waiting: 2, keep: 1s}}\n").encode())
-    EDGE.start()
+    configure(PAUSES, PAUSES + ", max_waiting: 2")
     item = g.item(10)
     g.kill()
     for n in range(2):
@@ -290,10 +292,7 @@ def test_bounds(g):
 
 def test_in_a_process_of_its_own(g):
     ready(g)
-    EDGE.stop()
-    EDGE.write("gantry.yaml", EDGE.configuration(QUICK.replace(
-        "max_backoff: 1s", "max_backoff: 1s, isolation: process")).encode())
-    EDGE.start()
+    configure(PAUSES, PAUSES + ", isolation: process")
     item = g.item(10)
     got = EDGE.orders.post("/allocations", g.request(item, 1, orderId="ord_apart"))
     assert (got.status, got.header("X-Correlation-ID")) == (201, "ord_apart"), got
