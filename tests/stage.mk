@@ -112,6 +112,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
+	tests/handlers/optimistic tests/handlers/records \
 	tests/system/http_guard.py tests/system/http_guard_tls.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
