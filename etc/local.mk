@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_pkgdata_DATA += etc/inventory.yaml
+dist_pkgdata_DATA += etc/order-edge.yaml
 EXTRA_DIST += etc/gantry.yaml
+EXTRA_DIST += etc/gantry-edge.yaml
 EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
 dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json
