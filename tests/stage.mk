@@ -20,7 +20,7 @@ staged: all
 .PHONY: staged
 
 clean-local:
-	rm -rf stage
+	rm -rf stage screenshots tests/page/node_modules
 
 # Each file starts a daemon of its own and says its cases (TAP); those in amqp/ a
 # RabbitMQ, too: storms are short here, "make torture" has the whole of them.
@@ -50,6 +50,13 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
+# This one starts a browser, and what npm brings: once is enough.
+PAGE_TESTS = tests/system/admin/page.py
+PAGE_RUN = $(PAGE_TESTS)
+TESTS += $(PAGE_RUN)
+EXTRA_DIST += $(PAGE_TESTS) tests/page/package.json tests/page/package-lock.json \
+	tests/page/run.mjs
+SYSTEM_TESTS += tests/system/admin/login.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // audit - what operators did, and how much is logged.
-import { h, badge, nothing, problem, say, table, time } from "./dom.js";
+import { h, put, badge, nothing, problem, say, table, time } from "./dom.js";
 import { get, post, query } from "./api.js";
 
 const PAGES = 10, PAGE = 1000, SHOWN = 200;
@@ -37,11 +37,17 @@ async function newest(signal) {
 	return { rows: rows.slice(-SHOWN).reverse(), all: rows.length, cut: Boolean(after) };
 }
 
+// "dead-letter 17" is one that can be looked at.
+function object(row) {
+	const [, ref] = /^dead-letter (\d+)$/.exec(row.object || "") || [];
+	return ref ? h("a", { href: `#/dead-letters/${ref}` }, `letter ${ref}`) : row.object || "–";
+}
+
 const GOOD = ["applied", "discarded", "refused"];
 
 export async function show(root, { signal, can }) {
 	const [now, audit] = await Promise.all([get("/log-level", signal), newest(signal)]);
-	root.replaceChildren(level(now.data.level, can),
+	put(root, level(now.data.level, can),
 		h("section", { class: "card" }, h("h2", {}, "Audit"),
 			audit.rows.length === 0 ? nothing("Nobody has done anything yet.",
 				"Each retry, edit and discard of a dead letter is kept here.") : [
@@ -51,7 +57,8 @@ export async function show(root, { signal, can }) {
 				table("Audit", [
 					["At", row => time(row.at)],
 					["Who", row => row.actor],
-					["What", row => `${row.action}: ${row.object}`],
+					["What", row => row.action],
+					["To", object],
 					["Result", row => badge(GOOD.includes(row.result) ? "pass" : "warn",
 						row.result)],
 					["Reason or error", row => row.text || "–"],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // breakers - their states, and what an operator tells them.
-import { h, badge, button, nothing, problem, say, span } from "./dom.js";
+import { h, put, badge, button, nothing, problem, say, span } from "./dom.js";
 import { get, post } from "./api.js";
 
 const EVERY_MS = 2000;
@@ -66,7 +66,7 @@ export async function show(root, { signal, can }) {
 	}
 	await look();
 	if (cards.size === 0)
-		root.replaceChildren(nothing("There are no breakers.",
+		put(root, nothing("There are no breakers.",
 			"The configuration names them under \"breakers:\"."));
 	const again = setInterval(() => look().catch(() => {}), EVERY_MS);
 	signal.addEventListener("abort", () => clearInterval(again));

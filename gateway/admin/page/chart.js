@@ -2,7 +2,7 @@
 // chart - lines over the last minutes, with what they say as text and as a table.
 import { h, s } from "./dom.js";
 
-const HEIGHT = 150, LEFT = 44, RIGHT = 8, TOP = 10, BOTTOM = 22;
+const HEIGHT = 150, LEFT = 54, RIGHT = 8, TOP = 10, BOTTOM = 22;
 const DASHES = ["", "6 4", "2 3"];
 const ROWS = 12;
 

@@ -24,6 +24,12 @@ export function h(name, properties, ...children) {
 	return fill(document.createElement(name), properties, children);
 }
 
+// Instead of what is in it; null is nothing.
+export function put(element, ...children) {
+	element.replaceChildren();
+	return fill(element, {}, children);
+}
+
 export function s(name, properties, ...children) {
 	return fill(document.createElementNS(SVG, name), properties, children);
 }
@@ -38,14 +44,17 @@ export function button(text, onclick, more = {}) {
 
 // columns: [title, row => cell, class]
 export function table(caption, columns, rows) {
+	// the roles say what it is where a phone shows its rows as cards
 	return h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
-		h("table", {},
+		h("table", { class: "rows", role: "table" },
 			h("caption", { class: "hidden" }, caption),
-			h("thead", {}, h("tr", {}, columns.map(([title, , kind]) =>
-				h("th", { scope: "col", class: kind }, title)))),
-			h("tbody", {}, rows.map(row => h("tr", {}, columns.map(
-				([title, cell, kind]) => h("td", { class: kind, "data-title": title },
-					cell(row))))))));
+			h("thead", { role: "rowgroup" }, h("tr", { role: "row" },
+				columns.map(([title, , kind]) =>
+					h("th", { scope: "col", role: "columnheader", class: kind }, title)))),
+			h("tbody", { role: "rowgroup" }, rows.map(row => h("tr", { role: "row" },
+				columns.map(([title, cell, kind]) =>
+					h("td", { role: "cell", class: kind, "data-title": title },
+						cell(row))))))));
 }
 
 // What there is to see when there is nothing.

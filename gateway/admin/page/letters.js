@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // letters - dead letters: their groups, the letters of one, one of them; and the
 // retry of a whole group, which goes on while other views are shown.
-import { h, age, ask, badge, button, count, nothing, problem, say, table, time } from "./dom.js";
+import { h, put, age, ask, badge, button, count, nothing, problem, say, table, time } from "./dom.js";
 import { get, post, query } from "./api.js";
 
 const PAGE = 50, FREEZE = 1000, MAX_ERRORS = 10;
@@ -26,11 +26,11 @@ function jobText() {
 function drawJob() {
 	place.hidden = job === null;
 	if (job === null) {
-		place.replaceChildren();
+		put(place);
 		return;
 	}
 	const name = `${job.cause} from ${job.queue}`;
-	place.replaceChildren(h("div", { class: "card job" },
+	put(place, h("div", { class: "card job" },
 		h("h2", {}, job.freezing ? `Counting ${name} …` : job.done ?
 			`Retried ${name}` : `Retrying ${name} …`),
 		h("progress", { max: String(Math.max(1, job.refs.length)), value: job.tried,
@@ -141,13 +141,12 @@ async function askGroup(group, after) {
 async function showGroups(root, { signal, can, show }) {
 	const groups = (await get("/dead-letters/causes", signal)).data;
 	if (groups.length === 0) {
-		root.replaceChildren(nothing("No dead letters.",
+		put(root, nothing("No dead letters.",
 			"Events that cannot be handled come here with their cause, after their retries."));
 		return;
 	}
 	const many = groups.reduce((n, group) => n + group.count, 0);
-	root.replaceChildren(
-		h("p", {}, `${count(many, "letter")} open, in ${count(groups.length, "group")} by cause.`),
+	put(root, h("p", {}, `${count(many, "letter")} open, in ${count(groups.length, "group")} by cause.`),
 		table("Dead letters by cause", [
 			["Cause", g => h("a", { href: `#/dead-letters${query({ cause: g.cause,
 				queue: g.queue })}` }, g.cause)],
@@ -155,8 +154,8 @@ async function showGroups(root, { signal, can, show }) {
 			["Letters", g => g.count.toLocaleString(), "number"],
 			["Oldest", g => time(g.oldest)],
 			["Newest", g => time(g.newest)],
-			["", g => can("retry") ? button("Retry all", () => askGroup(g, show),
-				{ "aria-label": `Retry all: ${g.cause} from ${g.queue}` }) : null, "act"],
+			["Do", g => can("retry") ? button("Retry all", () => askGroup(g, show),
+				{ class: "quiet", "aria-label": `Retry all: ${g.cause} from ${g.queue}` }) : null, "act"],
 		], groups));
 }
 
@@ -169,8 +168,7 @@ async function showList(root, context) {
 		after: params.get("after") }), signal);
 	const next = page.next ? h("p", {}, h("a", { class: "button", href: "#/dead-letters" +
 		query({ cause, queue, after: page.next }) }, "The next ones")) : null;
-	root.replaceChildren(
-		h("p", {}, h("a", { href: "#/dead-letters" }, "All groups")),
+	put(root, h("p", {}, h("a", { href: "#/dead-letters" }, "All groups")),
 		h("h2", {}, cause || "All causes", queue ? [" from ", h("code", {}, queue)] : null),
 		can("retry") && cause && queue && page.data.length > 0 && !params.get("after") ?
 			h("p", {}, button("Retry the group", async () => {
@@ -300,8 +298,7 @@ async function showOne(root, context, told = null) {
 	const letter = (await get(`/dead-letters/${encodeURIComponent(ref)}`, signal)).data;
 	const open = letter.state === "open";
 	const edit = open && can("edit") ? editor(letter, root, context) : null;
-	root.replaceChildren(
-		h("p", {}, h("a", { href: "#/dead-letters" }, "All groups"), " · ",
+	put(root, h("p", {}, h("a", { href: "#/dead-letters" }, "All groups"), " · ",
 			h("a", { href: `#/dead-letters${query({ cause: letter.cause,
 				queue: letter.queue })}` }, "its group")),
 		told, h("section", { class: "card" },

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // outbox - what waits to be published: how much, for how long, and why.
-import { h, age, badge, count, nothing, table, time } from "./dom.js";
+import { h, put, age, badge, count, nothing, table, time } from "./dom.js";
 import { get, query } from "./api.js";
 
-const PAGE = 50;
+const PAGE = 25;
 
 function tile(title, text, more) {
 	return h("li", { class: "card tile" }, h("div", { class: "tile-head" }, h("h2", {}, title),
@@ -15,8 +15,7 @@ export async function show(root, { signal, params }) {
 	const { data } = page;
 	const bound = data.full ? badge("fail", "full") : data.warn ? badge("warn", "near a bound") :
 		badge("pass", "within bounds");
-	root.replaceChildren(
-		h("ul", { class: "tiles" },
+	put(root, h("ul", { class: "tiles" },
 			tile("Depth", count(data.rows, "event"), bound),
 			tile("Oldest", data.oldestAt ? age(data.oldestAt) : "nothing waits"),
 			data.dropped > 0 ? tile("Dropped", count(data.dropped, "event"),

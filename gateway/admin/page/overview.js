@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // overview - how the gateway is, and its traffic since this page was opened: the
 // metrics page is read every two seconds, and one reading taken from the next.
-import { h, badge, table, nothing, count, age } from "./dom.js";
+import { h, put, badge, table, nothing, count, age } from "./dom.js";
 import { get, metrics } from "./api.js";
 import { Chart } from "./chart.js";
 
@@ -109,7 +109,7 @@ const latency = share => series((a, b) => {
 
 const few = value => value >= 100 ? Math.round(value).toLocaleString() :
 	value >= 10 ? value.toFixed(1) : value.toFixed(value === 0 ? 0 : 2);
-const ms = value => value >= 1000 ? `${(value / 1000).toFixed(1)} s` :
+const ms = value => value === 0 ? "0 ms" : value >= 1000 ? `${(value / 1000).toFixed(1)} s` :
 	`${value >= 10 ? Math.round(value) : value.toFixed(1)} ms`;
 
 const CHARTS = [
@@ -162,7 +162,7 @@ function words(name, check) {
 }
 
 function drawHealth(root, data) {
-	root.replaceChildren(...Object.entries(data.checks).map(([name, check]) =>
+	put(root, ...Object.entries(data.checks).map(([name, check]) =>
 		h("li", { class: "card tile" }, h("div", { class: "tile-head" },
 			h("h3", {}, TITLES[name] || name), badge(check.status)),
 		h("p", {}, words(name, check)))),
@@ -182,10 +182,10 @@ function drawRoutes(root) {
 			slow: quantile(first.byRoute.get(route) || new Map(),
 				now.byRoute.get(route), 0.95) };
 	}).filter(row => row.all > 0) : [];
-	root.replaceChildren(rows.length === 0 ?
+	put(root, rows.length === 0 ?
 		nothing("No request has come yet.", "What is seen here is the API's listener.") :
 		table("Requests by route", [
-			["Route", row => h("code", {}, row.route)],
+			["Route", row => row.route === "none" ? "no route" : h("code", {}, row.route)],
 			["Per second", row => few(row.n / seconds), "number"],
 			["Failed", row => row.failed.toLocaleString(), "number"],
 			["95 % below", row => row.slow === null ? "–" : ms(row.slow * 1000), "number"],
@@ -206,7 +206,7 @@ export async function show(root, { signal }) {
 			`Since this page was opened, ${age(new Date(samples[0].at).toISOString())} ago; ` +
 			"read every 2 s." : "The first reading comes in 2 s.";
 	};
-	root.replaceChildren(h("h2", { class: "hidden" }, "Health"), tiles,
+	put(root, h("h2", { class: "hidden" }, "Health"), tiles,
 		h("h2", {}, "Traffic"), since,
 		h("div", { class: "charts" }, charts.map(([chart]) => chart.element)),
 		h("section", { class: "card" }, h("h2", {}, "By route"), routes));

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // plugins - the instances that run, with their versions and what they were told.
-import { h, badge, table } from "./dom.js";
+import { h, put, badge, table } from "./dom.js";
 import { get } from "./api.js";
 
 function value(option) {
@@ -27,5 +27,5 @@ function card(one) {
 
 export async function show(root, { signal }) {
 	const { data } = await get("/plugins", signal);
-	root.replaceChildren(...data.map(card));
+	put(root, ...data.map(card));
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // routes - where messages come in, what they pass, and where they end, as a picture
 // and as a table.
-import { h, s, nothing, table } from "./dom.js";
+import { h, put, s, nothing, table } from "./dom.js";
 import { get } from "./api.js";
 
 const ROW = 40, BOX = 28, GAP = 30, LETTER = 7.3, PAD = 20;
@@ -32,7 +32,7 @@ function arrow(x1, x2, y) {
 }
 
 // Columns: address, who may, as many handlers as the longest pipeline has.
-function picture(routes, data) {
+function picture(title, routes, data) {
 	const auth = route => route.source === "http" ?
 		route.auth.length ? route.auth.join(", ") : "open to all" : "";
 	const width = texts => Math.max(0, ...texts.filter(Boolean).map(wide));
@@ -64,7 +64,7 @@ function picture(routes, data) {
 		return [...parts, arrow(at, end, mid)];
 	});
 	return h("div", { class: "scroll picture", tabindex: "0", role: "region",
-		"aria-label": "The picture; it can be scrolled" },
+		"aria-label": `${title}, as a picture` },
 	s("svg", { role: "img", width: total, height: tall + 8, viewBox: `0 0 ${total} ${tall + 8}`,
 		"aria-label": `${routes.length} routes and their handlers; the table below says the same` },
 	rows, s("rect", { class: "box store", x: end, y: 4, width: wide(store), height: tall - 8,
@@ -78,7 +78,7 @@ function picture(routes, data) {
 
 function section(source, routes, data) {
 	return h("section", { class: "card" }, h("h2", {}, TITLES[source] || source),
-		picture(routes, data),
+		picture(TITLES[source] || source, routes, data),
 		h("details", {}, h("summary", {}, "As a table"), table(TITLES[source] || source, [
 			["Address", r => h("code", {}, r.address)],
 			["Comes from", r => r.source === "amqp" ? address(r) : "–"],
@@ -93,8 +93,7 @@ export async function show(root, { signal }) {
 	const { data } = await get("/routes", signal);
 	const sources = Object.keys(TITLES).filter(source =>
 		data.routes.some(route => route.source === source));
-	root.replaceChildren(
-		h("p", { class: "muted" }, "From left to right: where a message comes in, who may " +
+	put(root, h("p", { class: "muted" }, "From left to right: where a message comes in, who may " +
 			"send it, the handlers that it passes; all that it does is committed at once, " +
 			"and its events leave by the outbox."),
 		sources.length === 0 ? nothing("There are no routes.") : sources.map(source =>
