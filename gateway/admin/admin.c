@@ -20,6 +20,7 @@
 #define ADMIN_QUEUE 256		/* requests that may wait */
 #define ADMIN_LETTERS "/admin/api/dead-letters"
 #define ADMIN_BREAKERS "/admin/api/breakers"
+#define ADMIN_API "/admin/api/"
 
 struct admin {
 	struct admin_options options;
@@ -138,7 +139,7 @@ static const struct admin_path *admin_find(struct gantry_message *m,
 	return NULL;
 }
 
-static void admin_wrong_method(struct gantry_message *m, const char *allowed)
+void admin_wrong_method(struct gantry_message *m, const char *allowed)
 {
 	struct message_pair *header = arena_alloc(&m->arena, sizeof(*header));
 
@@ -174,9 +175,13 @@ void admin_handle(void *ctx, struct gantry_message *m)
 	const struct admin_path *path;
 	struct admin_job *job = arena_zero(&m->arena, sizeof(*job));
 
-	if (strncmp(m->path, "/admin/api/", 11) != 0) {
+	if (strncmp(m->path, ADMIN_API, strlen(ADMIN_API)) != 0) {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
 		admin_refuse(m);
+		return;
+	}
+	if (action_find(admin, m, job)) {
+		action_run(admin, admin->group, m, job);
 		return;
 	}
 	path = admin_find(m, job);

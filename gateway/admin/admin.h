@@ -13,6 +13,10 @@
  *	POST /admin/api/breakers/NAME/open	{"for": "5m"}, or no body
  *	POST /admin/api/breakers/NAME/close	the same
  *	POST /admin/api/breakers/NAME/reset
+ *	POST /admin/api/actions/NAME	the route {admin: NAME, ...}; body and
+ *					answer are its pipeline's
+ *	GET  /admin/api/A/B		the action A.B if its right is view, such as
+ *					reconcile/runs, see gantry-reconcile(7)
  *
  * Over TCP a token with the role gantry-admin is needed, or with one that has
  * this right alone: gantry-admin:view, :retry, :edit, :discard,

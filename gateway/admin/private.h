@@ -6,6 +6,7 @@
  *	access.c	who may
  *	look.c		what only looks: lists, one letter, the audit
  *	guards.c	breakers: their states, and orders to them
+ *	action.c	actions of the configuration: a message of the source admin
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  */
 #ifndef ADMIN_PRIVATE_H
@@ -28,6 +29,7 @@ struct admin_job {
 	int64_t ref;			/* of a letter, 0: none */
 	const char *name;		/* of a breaker, or NULL */
 	const char *actor;		/* "uid 0", or the token's subject */
+	const struct route *route;	/* of an action, or NULL */
 };
 
 const struct admin_options *admin_options(const struct admin *admin);
@@ -42,6 +44,17 @@ void admin_refuse(struct gantry_message *m);
  */
 const char *access_check(const struct admin_options *options, gid_t group,
 			 struct gantry_message *m, const char *right);
+
+void admin_wrong_method(struct gantry_message *m, const char *allowed);
+
+/*
+ * action.c: whether the path is an action's, job->route then; and carry it, or
+ * answer why not. On the loop: nothing of it waits.
+ */
+bool action_find(const struct admin *admin, const struct gantry_message *m,
+		 struct admin_job *job);
+void action_run(struct admin *admin, gid_t group, struct gantry_message *m,
+		struct admin_job *job);
 
 /* look.c */
 admin_work look_list, look_causes, look_one, look_audit;
