@@ -16,6 +16,7 @@
 #include "gateway/cli/dead-letters.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
+#include "gateway/cli/reconcile.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
@@ -39,6 +40,7 @@ static const struct main_command main_commands[] = {
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
+	{ "reconcile", reconcile_main, "find and mend what differs from the Order Service" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };

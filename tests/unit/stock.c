@@ -303,12 +303,12 @@ static void test_reconciled(void **state)
 	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1",
 				    .order_item_id = "b", .item_id = "inv", .quantity = 6,
 				    .allocation_id = "alloc_2", .if_version = 1),
-			    "APPLIED alloc_3:PENDING | AllocationCancelled alloc_2 "
+			    "APPLIED alloc_3:PENDING | AllocationCancelled alloc_2, "
 			    "AllocationCreated alloc_3");
 	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ORDER_CONFIRM, .order_id = "o1",
 				    .if_version = 3, .if_allocations = 3),
 			    "APPLIED alloc_1:CONFIRMED alloc_3:CONFIRMED | "
-			    "AllocationConfirmed alloc_1 AllocationConfirmed alloc_3");
+			    "AllocationConfirmed alloc_1, AllocationConfirmed alloc_3");
 	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
 				    .quantity = 11), "REFUSED INSUFFICIENT_STOCK");
 	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
