@@ -10,7 +10,7 @@
 #include "gateway/config/config.h"
 #include "gateway/upstream/local.h"
 
-#define RECONCILE_TRIES 5	/* pauses of 1, 2, 4 and 8 s between them */
+#define RECONCILE_TRIES 4	/* pauses of 1, 2 and 4 s between them */
 
 struct reconcile_daemon {
 	struct local *local;

@@ -25,17 +25,17 @@ static const struct gantry_answer *orders_ask(struct pass *pass, const char *id,
 	struct gantry_message *m = pass->m;
 
 	return gantry_call(m, &GANTRY_REQUEST(
-		.upstream = pass->r->order_service, .order_id = id, .want_json = true,
+		.upstream = pass->r->order_service, .want_json = true,
 		.path = gantry_format(m, "/orders/%s%s", gantry_escape(m, id), what)), err);
 }
 
 /*
  * One that has no answer is passed over: an order that the Order Service stumbles
- * over must not hold up all others. If none has, it is away.
+ * over must not hold up all others. If more than half have none, it is away.
  */
 static int orders_fetch(struct pass *pass, struct orders *o, struct gantry_error *err)
 {
-	size_t answered = 0;
+	size_t first = 0, failed = 0;
 
 	for (size_t i = 0; i < o->n; i++)
 		o->order[i] = orders_ask(pass, o->ids[i], "", NULL);
@@ -46,11 +46,15 @@ static int orders_fetch(struct pass *pass, struct orders *o, struct gantry_error
 			o->items[i] = orders_ask(pass, o->ids[i], "/items", NULL);
 	if (gantry_asking(pass->m))
 		return -1;
-	for (size_t i = 0; i < o->n; i++)
-		answered += o->order[i] != NULL;
-	if (o->n == 0 || answered > 0)
+	for (size_t i = o->n; i-- > 0;) {
+		if (o->order[i] != NULL)
+			continue;
+		first = i;
+		failed++;
+	}
+	if (failed <= o->n / 2)
 		return 0;
-	orders_ask(pass, o->ids[0], "", err);	/* why not */
+	orders_ask(pass, o->ids[first], "", err);	/* why not */
 	return -1;
 }
 
@@ -75,6 +79,17 @@ static void orders_judge(struct pass *pass, const struct orders *o)
 	}
 }
 
+/* Those that came since the pass began are the next one's: it must end. */
+static bool orders_is_new(const struct pass *pass, const json_t *row)
+{
+	const json_t *at = json_object_get(row, "createdAt");
+	int64_t ms = 0;
+
+	return row != NULL && gantry_parse_time(json_string_value(at),
+						json_string_length(at), &ms) &&
+	       ms > pass->started_ms;
+}
+
 int orders_step(struct pass *pass, struct gantry_error *err)
 {
 	const struct gantry_page *page = gantry_find(pass->m, &GANTRY_QUERY(
@@ -91,7 +106,7 @@ int orders_step(struct pass *pass, struct gantry_error *err)
 		return -1;
 	orders_judge(pass, &o);
 	pass->after = page->after;
-	if (page->after == NULL)
+	if (page->after == NULL || orders_is_new(pass, o.rows[o.n - 1]))
 		pass_enter(pass, "counters");
 	return 0;
 }
