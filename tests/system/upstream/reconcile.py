@@ -95,7 +95,7 @@ class Shop:
         self.name = name
         self.random = random.Random(random_seed)
         self.items = [g.item(1000000, id="%s_inv_%d" % (name, i)) for i in range(STOCK)]
-        self.n = 0
+        self.n = self.made = 0
         self.client = g.client("order-service")
         self.publisher = g.client("event-publisher")
 
@@ -111,8 +111,8 @@ class Shop:
     def make(self, status, lines=None, said=True, ago=3600):
         """An order: what the Order Service has of it is what is held. Its lines as
         allocations."""
-        self.n += 1
-        id = "%s_%d" % (self.name, self.n)
+        self.made += 1
+        id = "%s_%d" % (self.name, self.made)
         lines = lines or [
             {"orderItemId": "l%d" % i, "quantity": self.random.randint(1, 5),
              "inventoryItemId": self.random.choice(self.items)}
@@ -257,7 +257,7 @@ def test_every_drift(g):
     shop = Shop(g, "ord")
     statements = []
     expected = expected_of(shop, statements)
-    for i in range(max(0, ORDERS - shop.n)):
+    for i in range(max(0, ORDERS - shop.made)):
         shop.make(("CREATED", "CONFIRMED", "CANCELLED", "FULFILLED")[i % 4])
     refs = g.rows("select ref from outbox order by ref limit 5")
     for row in refs:
@@ -271,11 +271,11 @@ def test_every_drift(g):
         began = time.monotonic()
         plan = planned(g)
         seconds = time.monotonic() - began
-        made = traffic.shop.n
+        made = traffic.shop.made
         check_found(plan, expected)
         began = time.monotonic()
         result = applied(g)
-        print("# %d orders: planned in %.1f s, applied in %.1f s, %d messages of traffic "
+        print("# %d orders: planned in %.1f s, applied in %.1f s, %d orders of traffic "
               "meanwhile" % (plan["run"]["looked"], seconds, time.monotonic() - began, made))
     assert traffic.failures == [], traffic.failures
     assert made > 0
