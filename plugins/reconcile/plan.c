@@ -130,13 +130,17 @@ static int run_keep(struct pass *pass, struct gantry_error *err)
 static enum gantry_verdict run_handle(void *self, struct gantry_message *m,
 				      struct gantry_error *err)
 {
-	const json_t *cursor = gantry_record_get(m, "pass", "cursor", err);
+	const struct reconcile *r = self;
+	const json_t *cursor = NULL;
 	struct pass pass;
 	size_t len;
 
+	if (r->order_service == NULL)
+		return GANTRY_DONE;	/* nothing to compare with */
+	cursor = gantry_record_get(m, "pass", "cursor", err);
 	if (gantry_asking(m))
 		return GANTRY_FAILED;
-	pass_begin(&pass, self, m, cursor, err);
+	pass_begin(&pass, r, m, cursor, err);
 	pass.applies = true;
 	if (plan_step(&pass, err) < 0 || pass.failed)
 		return GANTRY_FAILED;

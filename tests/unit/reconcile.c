@@ -46,6 +46,8 @@ static void tell(void *ctx, const struct drift *d)
 	n = strlen(text);
 	snprintf(text + n, ROOM - n, " %s", verbs[c->kind]);
 	n = strlen(text);
+	if (c->kind == 0)
+		return;
 	if (c->quantity != 0)
 		snprintf(text + n, ROOM - n, " %lld", (long long)c->quantity);
 	n = strlen(text);

@@ -18,7 +18,7 @@ from order_service import OrderService
 
 ORDERS = int(os.environ.get("GANTRY_ORDERS", "600"))
 OUTAGE = float(os.environ.get("GANTRY_OUTAGE", "8"))
-EACH = 6                    # drifts of a kind
+EACH = max(6, ORDERS // 200)    # drifts of a kind
 PORT = free_port()
 SERVICE = OrderService(b"", PORT)
 STOCK = 40                  # items that the orders are of
@@ -151,7 +151,7 @@ def expected_of(shop, statements):
         expected.append((kind, id, line, a, item, said, held, do))
 
     for i in range(EACH):
-        item = shop.items[i]
+        item = shop.items[i % STOCK]
         one[0]["inventoryItemId"] = item
         status = "CONFIRMED" if i % 2 else "CREATED"
         state = "CONFIRMED" if i % 2 else "PENDING"
@@ -237,10 +237,6 @@ class Traffic:
     def __exit__(self, *error):
         self.over.set()
         self.thread.join(60)
-
-
-def settled(rows):
-    return {r["id"]: r for r in rows}
 
 
 def snapshot(g, but):
@@ -434,7 +430,7 @@ def test_what_is_shown(g):
     shown = run(g, "report", "--json")
     runs = json.loads(shown.stdout)["runs"]
     assert runs[0]["kind"] == "plan" and runs[0]["looked"] > 0, runs[0]
-    assert {r["kind"] for r in runs} == {"plan", "apply"}, runs
+    assert {r["kind"] for r in runs} >= {"plan", "apply"}, runs
     done = run(g, "report", "--html", g.path("page.html"))
     assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), done
     with open(g.path("page.html"), encoding="utf-8") as f:
