@@ -57,8 +57,7 @@ static bool access_authenticate(const struct graph *graph, struct gantry_message
 	return false;
 }
 
-const char *access_check(const struct admin_options *options, gid_t group,
-			 struct gantry_message *m, const char *right)
+const char *access_check(gid_t group, struct gantry_message *m, const char *right)
 {
 	const char *challenge = NULL;
 	uid_t uid;
@@ -66,7 +65,7 @@ const char *access_check(const struct admin_options *options, gid_t group,
 
 	if (http_peer(m, &uid, &gid))
 		return access_peer(group, m, uid, gid);
-	if (!access_authenticate(options->graph, m, &challenge)) {
+	if (!access_authenticate(m->graph, m, &challenge)) {
 		access_unauthenticated(m, challenge);
 		return NULL;
 	}

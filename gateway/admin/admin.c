@@ -14,6 +14,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/envelope.h"
 
 #define ADMIN_GROUP "gantry"
@@ -59,6 +60,7 @@ static const struct admin_path admin_paths[] = {
 	{ "/open", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_open },
 	{ "/close", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_close },
 	{ "/reset", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_reset },
+	{ "/admin/api/reload", ADMIN_AT_ONCE, "POST", "gantry-admin:reload", reload_ask },
 };
 
 const struct admin_options *admin_options(const struct admin *admin)
@@ -174,13 +176,15 @@ void admin_handle(void *ctx, struct gantry_message *m)
 	const struct admin_path *path;
 	struct admin_job *job = arena_zero(&m->arena, sizeof(*job));
 
+	/* held until the request is cleared, with all that it begins */
+	m->graph = current_take(admin->options.graphs);
 	if (strncmp(m->path, "/admin/api/", 11) != 0) {
 		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
 		admin_refuse(m);
 		return;
 	}
 	path = admin_find(m, job);
-	job->actor = access_check(&admin->options, admin->group, m,
+	job->actor = access_check(admin->group, m,
 				  path != NULL ? path->right : admin_paths[0].right);
 	if (job->actor == NULL)
 		return;

@@ -13,10 +13,11 @@
  *	POST /admin/api/breakers/NAME/open	{"for": "5m"}, or no body
  *	POST /admin/api/breakers/NAME/close	the same
  *	POST /admin/api/breakers/NAME/reset
+ *	POST /admin/api/reload
  *
  * Over TCP a token with the role gantry-admin is needed, or with one that has
  * this right alone: gantry-admin:view, :retry, :edit, :discard,
- * :breakers (D36). Over the
+ * :breakers, :reload (D36). Over the
  * unix socket a peer that is root, this user or in the group gantry. Knows
  * nothing of sockets and libmicrohttpd: source/http hands it complete requests.
  */
@@ -32,9 +33,12 @@ struct admin;
 /* All of it must outlive the admin. */
 struct admin_options {
 	struct engine *engine;
-	const struct graph *graph;
+	struct current *graphs;
 	struct query_store store;
-	struct breakers *breakers;
+	/* For POST /admin/api/reload: read the configuration anew, and answer by
+	   admin_reloaded() or admin_refused(). Never blocks. NULL: there is none. */
+	void (*reload)(void *ctx, struct gantry_message *m, const char *actor);
+	void *ctx;
 };
 
 /* Starts the thread that reads the storage. Main thread. */
@@ -45,6 +49,11 @@ struct admin *admin_new(const struct admin_options *options);
  * is fine. Main thread.
  */
 void admin_free(struct admin **admin);
+
+/* What became of a reload, by whoever was asked for it: data is freed. */
+void admin_reloaded(struct gantry_message *m, json_t *data);
+/* The same when it failed; m->error says why. */
+void admin_refused(struct gantry_message *m);
 
 /* For struct http_ops. On a loop thread; never blocks. */
 void admin_handle(void *admin, struct gantry_message *m);

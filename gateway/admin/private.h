@@ -7,6 +7,7 @@
  *	look.c		what only looks: lists, one letter, the audit
  *	guards.c	breakers: their states, and orders to them
  *	resolve.c	retry, edit, discard: a letter becomes a message again
+ *	reload.c	the configuration anew
  */
 #ifndef ADMIN_PRIVATE_H
 #define ADMIN_PRIVATE_H
@@ -40,14 +41,16 @@ void admin_refuse(struct gantry_message *m);
  * access.c: the actor, in m's arena; NULL with m answered. right is the role
  * that suffices for this alone.
  */
-const char *access_check(const struct admin_options *options, gid_t group,
-			 struct gantry_message *m, const char *right);
+const char *access_check(gid_t group, struct gantry_message *m, const char *right);
 
 /* look.c */
 admin_work look_list, look_causes, look_one, look_audit;
 
 /* resolve.c */
 admin_work resolve_retry, resolve_edit, resolve_discard;
+
+/* reload.c, at once; answered when it is done */
+admin_work reload_ask;
 
 /* guards.c, at once */
 admin_work guards_list, guards_open, guards_close, guards_reset;
