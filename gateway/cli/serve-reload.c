@@ -213,6 +213,7 @@ static void reload_change_sources(struct serve *s)
 	struct gantry_error err = ERROR_INIT;
 
 	schedule_change(s->schedule, s->graph);
+	publisher_change(s->publisher, s->graph);
 	if (s->consumer != NULL)
 		consumer_change(s->consumer);
 	else if (serve_start_consumer(s, &err) < 0)
