@@ -225,7 +225,7 @@ static int intakes_leave(struct intakes *all, struct intake *in, int64_t now_ms,
 		return intake_pause(in, now_ms, err);
 	if (ring_open(&in->ring) > in->left || in->coming != NULL)
 		return 0;
-	if (!in->leaving)
+	if (in->met_suspect)
 		log_warning("amqp: queue %s: %u events were held when a process died, "
 			    "and go one by one", in->source, in->left);
 	if (intake_ack(in, now_ms, err) < 0)
