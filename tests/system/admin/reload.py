@@ -418,6 +418,12 @@ def memory(g):
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+def is_sanitized(g):
+    """Then what was freed is kept for a while, and what leaks is told at the end."""
+    with open("/proc/%d/maps" % g.process.pid, encoding="ascii") as f:
+        return re.search(r"lib[at]san", f.read()) is not None
+
+
 class Load:
     """Clients that allocate and look until they are stopped."""
 
@@ -475,7 +481,9 @@ def test_many_under_load(g):
     assert not load.wrong, load.wrong[:3]
     assert load.done > RELOADS // 2, load.done
     assert reload(g)["reloads"] >= before + RELOADS
-    assert sizes[1] - sizes[0] < GROWTH, sizes
+    print("# %d reloads took %.1f MB" % (RELOADS - RELOADS // 5,
+                                        (sizes[1] - sizes[0]) / 2**20))
+    assert is_sanitized(g) or sizes[1] - sizes[0] < GROWTH, sizes
     wait_for("all but the last are closed", lambda: sum(
         n.startswith("opened") for n in g.notes()) == 1 + sum(
         n.startswith("closed") for n in g.notes()))
