@@ -27,7 +27,8 @@ struct problems;
 
 /*
  * An instance of plugin as the entry says, its options filled in and looked at
- * by the plugin's own check. It is used by nobody yet. NULL with problems added. Free with instance_free().
+ * by the plugin's own check. It is used by nobody yet. NULL with problems added.
+ * Free with instance_free().
  */
 struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
 				     const struct config_entry *entry,
