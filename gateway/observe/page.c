@@ -14,6 +14,8 @@
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
+#include "gateway/pipeline/current.h"
+#include "gateway/pipeline/route.h"
 
 static void page_build(struct exposition *x)
 {
@@ -110,11 +112,12 @@ static void page_publisher(const struct status *s, struct exposition *x)
 
 static void page_consumer(const struct status *s, struct exposition *x)
 {
+	const struct consumer *consumer = atomic_load(&((struct status *)s)->consumer);
 	struct consumer_counts c;
 
-	if (s->consumer == NULL)
+	if (consumer == NULL)
 		return;
-	c = consumer_counts(s->consumer);
+	c = consumer_counts(consumer);
 	exposition_gauge(x, "gantry_consumer_connected",
 			 "Whether the consumer has its broker.", c.connected, 0);
 	exposition_gauge(x, "gantry_consumer_paused",
@@ -138,6 +141,14 @@ static void page_letters(const struct status *s, struct exposition *x)
 	page_by(x, "cause", "other", counts.others);
 }
 
+static void page_called(const struct status *s, struct exposition *x)
+{
+	const struct graph *graph = current_take(s->graphs);
+
+	called_write(graph->breakers, graph->upstreams, x);
+	current_release(graph);
+}
+
 void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 		 const char **text, size_t *len)
 {
@@ -156,7 +167,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
-	called_write(s->breakers, s->upstreams, &x);
+	page_called(s, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);
