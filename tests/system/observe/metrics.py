@@ -230,19 +230,22 @@ def test_dead_letters_by_cause(g):
 def test_schedule(g):
     def ran():
         page = scrape(g)
-        return page if page.of("gantry_schedule_runs_total") > 0 else None
+        return page if all(page.of("gantry_schedule_runs_total", schedule=name) > 0
+                           for name in names) else None
 
-    page = wait_for("a tick", 30, ran)
-    name = "every 10s allocate.expire"
-    assert page.values("gantry_schedule_runs_total", "schedule") == [name]
-    assert page.of("gantry_schedule_runs_total", schedule=name, verdict="done") >= 1
-    assert page.of("gantry_schedule_duration_seconds_count", schedule=name) == \
-        page.of("gantry_schedule_runs_total", schedule=name)
+    names = ["every 10s allocate.expire", "every 1h reconcile.run"]
+    page = wait_for("a tick of each", 30, ran)
+    assert sorted(page.values("gantry_schedule_runs_total", "schedule")) == names
+    for name in names:
+        assert page.of("gantry_schedule_runs_total", schedule=name, verdict="done") >= 1
+        assert page.of("gantry_schedule_duration_seconds_count", schedule=name) == \
+            page.of("gantry_schedule_runs_total", schedule=name)
     # no lease, and nothing else that is the gateway's own
     assert page.of("gantry_messages_total", source="schedule") == \
         page.of("gantry_schedule_runs_total")
-    assert page.of("gantry_handler_runs_total", handler="allocate.expire") == \
-        page.of("gantry_schedule_runs_total")
+    for handler, name in (("allocate.expire", names[0]), ("reconcile.run", names[1])):
+        assert page.of("gantry_handler_runs_total", handler=handler) == \
+            page.of("gantry_schedule_runs_total", schedule=name)
 
 
 def test_connections(g):
