@@ -230,7 +230,6 @@ static void reload_swap(struct reload *r)
 	if (s->config != s->first)
 		config_free(&s->config);
 	s->config = r->config;
-	s->reloads++;
 	reload_bounds(s);
 	reload_change_sources(s);
 	serve_reap(s);
@@ -280,7 +279,7 @@ static void reload_answer(struct reload *r, struct gantry_message *m, bool good)
 		admin_reloaded(m, json_pack("{si si si si si si}",
 			"routes", (int)r->graph->n_routes, "kept", (int)r->kept,
 			"opened", (int)r->opened, "closed", (int)r->closed,
-			"reloads", (int)r->serve->reloads,
+			"reloads", (int)atomic_load(&r->serve->status.reloads.done),
 			"replacedPlugins", (int)plugins_replaced(r->serve->plugins)));
 		return;
 	}
@@ -301,6 +300,15 @@ static void reload_announce(const struct reload *r)
 	notify_send(text);
 }
 
+static void reload_count(struct serve *s, bool good)
+{
+	struct status_reloads *reloads = &s->status.reloads;
+
+	atomic_fetch_add(good ? &reloads->done : &reloads->refused, 1);
+	atomic_store(&reloads->last_refused, !good);
+	atomic_store(&reloads->replaced, plugins_replaced(s->plugins));
+}
+
 void serve_reload(struct serve *s)
 {
 	struct reload r = { .serve = s, .began_ns = clock_steady_ns() };
@@ -309,12 +317,13 @@ void serve_reload(struct serve *s)
 
 	reload_announce(&r);
 	good = reload_prepare(&r) == 0;
-	if (good) {
+	if (good)
 		reload_swap(&r);
+	reload_count(s, good);
+	if (good)
 		reload_say(&r);
-	} else {
+	else
 		reload_say_failed(&r);
-	}
 	for (; m != NULL; m = next) {
 		next = m->next;
 		reload_answer(&r, m, good);

@@ -54,7 +54,6 @@ struct serve {
 	struct notify_sockets sockets;
 	struct replica number;
 	struct serve_asked asked;
-	unsigned reloads;		/* that succeeded */
 	char replica[256];
 };
 

@@ -141,6 +141,21 @@ static void page_letters(const struct status *s, struct exposition *x)
 	page_by(x, "cause", "other", counts.others);
 }
 
+static void page_reloads(const struct status *status, struct exposition *x)
+{
+	struct status_reloads *r = &((struct status *)status)->reloads;
+
+	exposition_family(x, "gantry_reloads_total", EXPOSITION_COUNTER,
+			  "Times that the configuration was read again.");
+	page_by(x, "result", "done", atomic_load(&r->done));
+	page_by(x, "result", "refused", atomic_load(&r->refused));
+	exposition_gauge(x, "gantry_reload_refused", "Whether the last time was in vain.",
+			 atomic_load(&r->last_refused), 0);
+	exposition_gauge(x, "gantry_plugin_files_replaced",
+			 "Files of plugins that were replaced, and whose code is still there.",
+			 atomic_load(&r->replaced), 0);
+}
+
 static void page_called(const struct status *s, struct exposition *x)
 {
 	const struct graph *graph = current_take(s->graphs);
@@ -167,6 +182,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
+	page_reloads(s, &x);
 	page_called(s, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;

@@ -25,6 +25,11 @@ struct status {
 	struct census *census;		/* NULL: nobody counts dead letters */
 	struct current *graphs;		/* with their breakers and upstreams */
 	_Atomic int stopping;
+	struct status_reloads {
+		_Atomic unsigned done, refused;
+		_Atomic unsigned replaced;	/* files of plugins that still run */
+		_Atomic bool last_refused;
+	} reloads;
 };
 
 #define STATUS_PAGES 3

@@ -274,6 +274,28 @@ def test_a_new_version_of_a_file(g):
     assert g.version() == {"version": 2, "text": "file", "calls": 2}
 
 
+def metric(g, name):
+    client = Client(g.admin_port)
+    text = client.get("/metrics").body.decode()
+    client.close()
+    return int(re.search("^%s (\\d+)$" % re.escape(name), text, re.M).group(1))
+
+
+def test_what_the_metrics_say(g):
+    def told():
+        return [metric(g, name) for name in (
+            'gantry_reloads_total{result="done"}',
+            'gantry_reloads_total{result="refused"}', "gantry_reload_refused",
+            "gantry_plugin_files_replaced")]
+    done, refusals, _, _ = told()
+    g.replace(("text: file", "text: 1, 2"))
+    assert local(g, "POST", "/reload").status == 422
+    assert told() == [done, refusals + 1, 1, 1], told()
+    g.change()
+    assert reload(g)["reloads"] == done + 1
+    assert told() == [done + 1, refusals + 1, 0, 1], told()
+
+
 def test_a_file_that_was_overwritten(g):
     with open(g.path("version.so"), "ab") as f:
         f.write(b"\0")
