@@ -244,20 +244,27 @@ async function everything(browser, theme) {
 	});
 
 	await named("a group is stopped half-way", async () => {
+		let sent = 0, goOn;
+		const stopped = new Promise(done => {
+			goOn = done;
+		});
+		// the fourth is under way when it is stopped, however slow anybody is
 		await page.route("**/retry", async route => {
-			await new Promise(done => setTimeout(done, 60));
+			if (++sent > 3)
+				await stopped;
 			await route.continue();
 		});
 		await page.getByRole("button", { name: `Retry all: ${mine.many.cause}` }).click();
 		await page.getByRole("dialog").getByRole("button", { name: /^Retry \d/ }).click();
-		await page.getByText(/^[3-9] of /).waitFor();
+		await page.getByText(/^3 of /).waitFor();
 		await go(page, "Outbox", "outbox");
 		await page.getByRole("button", { name: "Stop" }).click();
+		await page.getByRole("button", { name: "Stopping …" }).waitFor();
+		goOn();
 		await page.getByRole("heading", { name: `Retried ${mine.many.cause}` }).waitFor();
-		const [, tried, left] = /^(\d+) of .*; (\d+) not tried$/.exec(
-			await page.locator(".job-text").textContent());
-		assert.ok(Number(tried) >= 3 && Number(left) > 0, `${tried}, ${left}`);
-		assert.equal(Number(tried) + Number(left), mine.many.n);
+		const left = String(mine.many.n - 4);
+		assert.equal(await page.locator(".job-text").textContent(),
+			`4 of ${mine.many.n} letters: 4 applied; ${left} not tried`);
 		await picture(page, theme, "stopped-group");
 		await page.unroute("**/retry");
 		await page.getByRole("button", { name: "Close" }).click();

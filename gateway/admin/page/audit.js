@@ -3,7 +3,7 @@
 import { h, put, badge, nothing, problem, say, table, time } from "./dom.js";
 import { get, post, query } from "./api.js";
 
-const PAGES = 10, PAGE = 1000, SHOWN = 200;
+const PAGES = 10, PAGE = 1000, SHOWN = 100;
 
 function level(now, can) {
 	const told = h("div", {});

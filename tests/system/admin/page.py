@@ -51,7 +51,7 @@ def seed(g, theme):
     group += [{"event": dict(created(g), payload={}), "cause": "GROUP_" + theme.upper()}
               for _ in range(2)]
     many = [{"event": created(g, item=item), "cause": "MANY_" + theme.upper()}
-            for _ in range(60)]
+            for _ in range(20)]
     bad = dict(created(g), payload={})
     refs = put(g, {"event": created(g, item=item), "headers": '{"x-a": "b"}'},
                {"event": bad}, {"event": created(g)},
@@ -60,7 +60,7 @@ def seed(g, theme):
             "left": str(refs[3]), "payload": payload,
             "group": {"cause": "GROUP_" + theme.upper(), "n": 10, "applied": 7,
                       "refused": 1, "failed": 2},
-            "many": {"cause": "MANY_" + theme.upper(), "n": 60}}
+            "many": {"cause": "MANY_" + theme.upper(), "n": 20}}
 
 
 def drift(g):
