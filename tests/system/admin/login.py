@@ -98,6 +98,13 @@ def is_guarded(got):
     assert "Access-Control-Allow-Origin" not in got.headers, got.headers
 
 
+def wait_for(what):
+    end = time.monotonic() + 30
+    while not what():
+        assert time.monotonic() < end, "it does not come to that"
+        time.sleep(0.05)
+
+
 def test_the_table_is_whole(g):
     """Each path of the program's table is in the one of this test."""
     with open(_path.__file__.rsplit("/tests/", 1)[0] + "/gateway/admin/paths.c") as f:
@@ -364,6 +371,7 @@ def test_what_runs_here(g):
     assert got.data["storage"] in ("sqlite", "postgres"), got
     item = g.item(5)
     made = g.allocate(item, 1)
+    wait_for(lambda: local(g, "GET", "/outbox").data["rows"] >= 1)
     got = local(g, "GET", "/outbox?limit=1000")
     assert got.data["events"][-1]["aggregateId"] == made["id"], got
     assert "body" not in got.data["events"][-1]
@@ -395,6 +403,8 @@ def test_health(g):
     """For anyone the status, for who may look what it rests on."""
     path = "/health/integration/order-service"
     anyone = Client(g.port)
+    g.allocate(g.item(5), 1)
+    wait_for(lambda: local(g, "GET", "/overview").data["outbox"]["rows"] >= 1)
     for token in (None, g.token("order-service"), g.token("gantry-admin:retry"), "x.y.z"):
         got = anyone.get(path, token=token)
         assert (got.status, got.json) == (200, {"status": "pass"}), got
@@ -420,13 +430,6 @@ def test_health(g):
     assert local(g, "POST", "/breakers/calls-to-orders/reset").status == 200
     assert anyone.get(path).json == {"status": "pass"}
     anyone.close()
-
-
-def wait_for(what):
-    end = time.monotonic() + 30
-    while not what():
-        assert time.monotonic() < end, "it does not come to that"
-        time.sleep(0.05)
 
 
 def test_health_without_a_broker_and_without_storage(g):

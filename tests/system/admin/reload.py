@@ -121,9 +121,9 @@ def hup(g):
 def test_nothing_new(g):
     got = run(g)
     assert (got.returncode, got.stderr) == (0, ""), got
-    assert got.stdout == ("reloaded: 20 routes; 6 instances kept, 0 opened, "
+    assert got.stdout == ("reloaded: 24 routes; 7 instances kept, 0 opened, "
                           "0 closed\n"), got
-    assert reload(g) == {"routes": 20, "kept": 6, "opened": 0, "closed": 0,
+    assert reload(g) == {"routes": 24, "kept": 7, "opened": 0, "closed": 0,
                          "reloads": 2, "replacedPlugins": 0}
     got = run(g, "--json")
     assert got.returncode == 0 and '"reloads": 3' in got.stdout, got
