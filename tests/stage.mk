@@ -41,7 +41,8 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/orders.py tests/system/upstream/keys.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
-SYSTEM_TESTS += tests/system/upstream/reconcile.py
+SYSTEM_TESTS += tests/system/upstream/reconcile.py \
+	tests/system/upstream/reconcile_outage.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
@@ -76,6 +77,7 @@ TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
 if PLUGIN_POSTGRES
 TESTS += $(POSTGRES_RUN)
 endif
+EXTRA_DIST += tests/system/upstream/drifts.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \

@@ -78,6 +78,8 @@ static const char *check_access(struct check *c, const struct route *r)
 {
 	const char *text = "";
 
+	if (r->source == GANTRY_SOURCE_ADMIN)
+		return r->looks ? "[gantry-admin:view]" : "[gantry-admin:edit]";
 	if (r->source != GANTRY_SOURCE_HTTP)
 		return "";
 	if (r->n_auth == 0)
