@@ -125,6 +125,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
 	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/unit/reload tests/system/admin/reload.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -21,7 +21,7 @@
 #include "gateway/upstream/upstream.h"
 
 #define READERS 4
-#define SWAPS 3000
+#define SWAPS 20000
 
 /* --- which graph is the current one --- */
 
