@@ -25,10 +25,10 @@ export async function show(root, { signal, params }) {
 				"Events come here with the change that causes them, and leave when the " +
 				"broker has confirmed them.") :
 			table("Events that wait, the oldest first", [
-				["Event", e => h("code", {}, e.eventId)],
-				["Type", e => e.type],
+				["Event", e => h("div", {}, h("strong", {}, e.type), h("br"),
+					h("code", {}, e.eventId))],
 				["Of", e => h("code", {}, e.aggregateId)],
-				["To", e => `${e.exchange} · ${e.routingKey}`],
+				["To", e => h("div", {}, e.exchange, h("br"), e.routingKey)],
 				["Since", e => time(e.createdAt)],
 				["Why", e => e.cause || "waits for its turn"],
 			], data.events),
