@@ -281,6 +281,31 @@ def metric(g, name):
     return int(re.search("^%s (\\d+)$" % re.escape(name), text, re.M).group(1))
 
 
+def children(g):
+    with open("/proc/%d/task/%d/children" % (g.process.pid, g.process.pid),
+              encoding="ascii") as f:
+        return f.read().split()
+
+
+def test_a_process_of_its_own(g):
+    g.change(options="text: apart, isolation: process")
+    reload(g)
+    assert g.version() == {"version": 2, "text": "apart", "calls": 1}
+    before = children(g)
+    assert len(before) == 1, before
+    assert reload(g)["kept"] == 6
+    assert g.version()["calls"] == 2 and children(g) == before
+    g.change(options="text: apart, isolation: process, isolation_timeout: 3s")
+    assert reload(g)["opened"] == 1
+    assert g.version()["calls"] == 1
+    wait_for("the old process is gone", lambda: len(children(g)) == 1)
+    assert children(g) != before
+    g.change(options="text: file")
+    reload(g)
+    assert g.version() == {"version": 2, "text": "file", "calls": 1}
+    wait_for("none is left", lambda: not children(g))
+
+
 def test_what_the_metrics_say(g):
     def told():
         return [metric(g, name) for name in (
