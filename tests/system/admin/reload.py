@@ -532,8 +532,8 @@ def test_many_under_load(g):
                                         (sizes[1] - sizes[0]) / 2**20))
     assert is_sanitized(g) or sizes[1] - sizes[0] < GROWTH, sizes
     wait_for("all but the last are closed", lambda: sum(
-        n.startswith("opened") for n in g.notes()) == 1 + sum(
-        n.startswith("closed") for n in g.notes()))
+        n.startswith("opened load-") for n in g.notes()) == 1 + sum(
+        n.startswith("closed load-") for n in g.notes()))
     assert all(n.endswith(" main") for n in g.notes())
     g.change(more="")
     reload(g)
