@@ -23,6 +23,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/cli/check.h"
 #include "gateway/config/restart.h"
+#include "gateway/isolate/isolate.h"
 #include "gateway/pipeline/current.h"
 
 #define RELOAD_STATUS 200	/* bytes of the first problem, for the status */
@@ -144,7 +145,10 @@ static int reload_read(struct reload *r)
 		return -1;
 	restart_check(s->first, r->config, &r->problems);
 	check_listeners(r->config, &r->problems);
-	return graph_build_next(r->config, s->plugins, &r->problems, s->graphs, &r->graph);
+	if (graph_build_next(r->config, s->plugins, &r->problems, s->graphs, &r->graph) < 0)
+		return -1;
+	isolate_graph(r->graph, s->plugins);
+	return 0;
 }
 
 static int reload_open(struct reload *r)

@@ -17,6 +17,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
 #include "gateway/cli/serving.h"
+#include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
 #include "gateway/pipeline/current.h"
 
@@ -60,6 +61,8 @@ static int serve_configure(struct serve *s)
 						s->options.presets, &problems);
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
+	if (s->graph != NULL)
+		isolate_graph(s->graph, s->plugins);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
 		status = COMMON_USAGE;

@@ -16,8 +16,10 @@
 
 struct instance_memory {
 	struct arena arena;
-	const struct values_files *files;	/* that options name */
-	const char *beside;		/* what its entry says beside options */
+	const struct gantry_plugin *plugin;	/* what was asked for: the plugin, */
+	void *told;			/* its options, of which only they are filled in, */
+	const struct values_files *files;	/* the files that they name, */
+	const char *beside;		/* what its entry says beside them */
 	bool opening;
 	struct gantry_document document;	/* size 0: none is kept */
 	_Atomic bool wanted;
@@ -64,28 +66,84 @@ bool instance_wants_document(const struct gantry_instance *i)
 	return atomic_exchange(&i->memory->wanted, false);
 }
 
+static const char *const instance_where[] = { "none", "process", NULL };
+/* What an entry of handlers may say beside the plugin's own. */
+static const struct gantry_option *const instance_options[] = {
+	GANTRY_CHOICE(struct instance_isolation, isolation, .fallback = "none",
+		      .choices = instance_where,
+		      .summary = "Where its handlers run"),
+	GANTRY_DURATION(struct instance_isolation, isolation_timeout, .fallback = "5s",
+			.min = 10, .max = 300000,
+			.summary = "process: how long one call of a handler may take"),
+	GANTRY_SIZE(struct instance_isolation, isolation_memory, .fallback = "256M",
+		    .min = 16 << 20, .max = INT64_C(64) << 30,
+		    .summary = "process: how much memory it may take"),
+	NULL
+};
+
+static int instance_isolate(struct gantry_instance *i, const struct config_entry *entry,
+			    struct problems *problems)
+{
+	struct arena *arena = &i->memory->arena;
+	struct option_job job = { .options = instance_options, .path = entry->path,
+				  .partial = true, .memory = arena, .problems = problems };
+	int result = option_fill(&job, entry->node, &i->isolation);
+
+	if (i->isolation.isolation != 0) {
+		i->isolation.entry = node_json(entry->node, instance_options, arena);
+		i->isolation.folder = arena_text(arena, entry->node->file->folder);
+	}
+	return result;
+}
+
 static int instance_fill(struct gantry_instance *i,
 			 const struct config_entry *entry,
 			 struct problems *problems)
 {
-	static const char *const others[] = { "plugin", NULL };
-	struct instance_memory *memory = i->memory;
+	static const char *const alone[] = { "plugin", NULL };
+	static const char *const handlers[] = { "plugin", "isolation",
+						"isolation_timeout",
+						"isolation_memory", NULL };
+	const char *const *others = i->plugin->handlers != NULL &&
+		i->plugin->handlers[0] != NULL ? handlers : alone;
 	struct option_job job = { i->plugin->options, entry->path, others,
-				  &memory->arena, problems };
+				  &i->memory->arena, problems, false };
 
-	if (option_fill(&job, entry->node, i->self) < 0)
-		return -1;
-	memory->files = values_look(i->plugin->options, i->self, &memory->arena);
-	memory->beside = values_beside(i->plugin->options, entry->node, &memory->arena);
-	return 0;
+	int isolated = others == handlers ? instance_isolate(i, entry, problems) : 0;
+
+	return option_fill(&job, entry->node, i->self) < 0 ? -1 : isolated;
+}
+
+/* self may become something else's later, and plugin with it (gateway/isolate). */
+static void instance_remember(struct gantry_instance *i, const struct config_entry *entry)
+{
+	const struct gantry_option *const *o = i->plugin->options;
+	struct instance_memory *memory = i->memory;
+	size_t size = 0;
+
+	memory->plugin = i->plugin;
+	memory->files = values_look(o, i->self, &memory->arena);
+	memory->beside = values_beside(o, entry->node, &memory->arena);
+	for (; o != NULL && *o != NULL; o++)
+		if ((*o)->offset + sizeof(int64_t) > size)
+			size = (*o)->offset + sizeof(int64_t);
+	memory->told = arena_zero(&memory->arena, size + 1);
+	values_copy(i->plugin->options, &memory->arena, i->self, memory->told);
 }
 
 bool instance_is_same(const struct gantry_instance *a, const struct gantry_instance *b)
 {
-	return a->plugin == b->plugin &&
-	       values_differ(a->plugin->options, a->self, b->self) == NULL &&
-	       values_same_files(a->memory->files, b->memory->files) &&
-	       strcmp(a->memory->beside, b->memory->beside) == 0;
+	const struct instance_memory *x = a->memory, *y = b->memory;
+
+	return x->plugin == y->plugin &&
+	       values_differ(x->plugin->options, x->told, y->told) == NULL &&
+	       values_same_files(x->files, y->files) &&
+	       strcmp(x->beside, y->beside) == 0;
+}
+
+struct arena *instance_arena(const struct gantry_instance *i)
+{
+	return &i->memory->arena;
 }
 
 /* The name of an upstream: what is said must be one, what is not said may. */
@@ -167,6 +225,8 @@ struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
 	    instance_check_upstreams(i, entry, upstreams, problems) < 0 ||
 	    instance_check(i, entry, problems) < 0)
 		instance_free(&i);
+	else
+		instance_remember(i, entry);
 	return i;
 }
 

@@ -9,6 +9,15 @@
 
 #include <gantry/plugin.h>
 
+/* Where its handlers run, as its entry says; see gateway/isolate. */
+struct instance_isolation {
+	int64_t isolation;		/* 0: in this process */
+	int64_t isolation_timeout;	/* ms, for one call of a handler */
+	int64_t isolation_memory;	/* bytes */
+	const char *entry;		/* its options as JSON */
+	const char *folder;		/* from which their paths count */
+};
+
 struct gantry_instance {
 	const char *name;		/* "allocate" */
 	const char *service;		/* "inventory-service" */
@@ -19,8 +28,10 @@ struct gantry_instance {
 	unsigned users;			/* graphs that have it; main thread */
 	bool open;
 	struct instance_memory *memory;	/* texts and lists of the options */
+	struct instance_isolation isolation;	/* of handlers */
 };
 
+struct arena;
 struct config_entry;
 struct config_list;
 struct problems;
@@ -47,6 +58,8 @@ struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
  * when it was made.
  */
 bool instance_is_same(const struct gantry_instance *a, const struct gantry_instance *b);
+/* What lives as long as the instance. Main thread. */
+struct arena *instance_arena(const struct gantry_instance *instance);
 /* Closes it if it is open. */
 void instance_free(struct gantry_instance **instance);
 

@@ -281,6 +281,31 @@ def metric(g, name):
     return int(re.search("^%s (\\d+)$" % re.escape(name), text, re.M).group(1))
 
 
+def children(g):
+    with open("/proc/%d/task/%d/children" % (g.process.pid, g.process.pid),
+              encoding="ascii") as f:
+        return f.read().split()
+
+
+def test_a_process_of_its_own(g):
+    g.change(options="text: apart, isolation: process")
+    reload(g)
+    assert g.version() == {"version": 2, "text": "apart", "calls": 1}
+    before = children(g)
+    assert len(before) == 1, before
+    assert reload(g)["kept"] == 6
+    assert g.version()["calls"] == 2 and children(g) == before
+    g.change(options="text: apart, isolation: process, isolation_timeout: 3s")
+    assert reload(g)["opened"] == 1
+    assert g.version()["calls"] == 1
+    wait_for("the old process is gone", lambda: len(children(g)) == 1)
+    assert children(g) != before
+    g.change(options="text: file")
+    reload(g)
+    assert g.version() == {"version": 2, "text": "file", "calls": 1}
+    wait_for("none is left", lambda: not children(g))
+
+
 def test_what_the_metrics_say(g):
     def told():
         return [metric(g, name) for name in (
@@ -507,8 +532,8 @@ def test_many_under_load(g):
                                         (sizes[1] - sizes[0]) / 2**20))
     assert is_sanitized(g) or sizes[1] - sizes[0] < GROWTH, sizes
     wait_for("all but the last are closed", lambda: sum(
-        n.startswith("opened") for n in g.notes()) == 1 + sum(
-        n.startswith("closed") for n in g.notes()))
+        n.startswith("opened load-") for n in g.notes()) == 1 + sum(
+        n.startswith("closed load-") for n in g.notes()))
     assert all(n.endswith(" main") for n in g.notes())
     g.change(more="")
     reload(g)
