@@ -31,7 +31,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/api/api_key.py tests/system/api/rate_limit.py \
-	tests/system/api/tls.py \
+	tests/system/api/tls.py tests/system/api/isolation.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py \
 	tests/system/admin/kit.py \

@@ -21,6 +21,7 @@
 #include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
+#include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/graph.h"
@@ -96,6 +97,8 @@ static int serve_configure(struct serve *s)
 				    &problems);
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
+	if (s->graph != NULL)
+		isolate_graph(s->graph, s->plugins);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
 		status = COMMON_USAGE;

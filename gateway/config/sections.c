@@ -263,8 +263,8 @@ static void section_fill_one(struct config *config, const struct section *s,
 			     struct problems *problems)
 {
 	struct config_entry *entry = config_find(&config->sections, s->name);
-	struct option_job job = { s->options, s->name, NULL, &config->arena,
-				  problems };
+	struct option_job job = { s->options, s->name, NULL,
+				  &config->arena, problems, false };
 
 	if (s->shape == SECTION_TEXT && entry != NULL)
 		section_fill_text(config, s, entry, problems);

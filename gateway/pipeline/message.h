@@ -19,6 +19,8 @@
 
 #define MESSAGE_MAX_ROLES 16
 #define MESSAGE_MAX_RUNS 16
+#define MESSAGE_MAX_MINTED 1024
+#define MESSAGE_MAX_LOGS 64
 #define MESSAGE_JSON_DEPTH 32
 
 /* What the source is told in the end. */
@@ -62,9 +64,15 @@ struct message_dead_letter {
 	int64_t died_at_ms;		/* wall clock; 0: now */
 };
 
+/* The newest first. */
+struct message_log {
+	struct message_log *next;
+	enum gantry_level level;
+	const char *text;
+};
+
 struct message_ask;
 struct message_claim;
-struct message_log;
 struct engine;
 
 struct gantry_message {
