@@ -88,6 +88,8 @@ def test_every_drift(g):
     assert sorted(map(repr, map(brief, again["drifts"]))) == sorted(
         repr(e) for e in expected if not e[7])
     g.check_invariants()
+    assert g.rows("select name from leases where name like '%allocate.expire' and "
+                  "owner <> 'nobody'") == []
     verified(g)
 
 
