@@ -62,6 +62,9 @@ TESTS += $(PAGE_RUN)
 EXTRA_DIST += $(PAGE_TESTS) tests/page/package.json tests/page/package-lock.json \
 	tests/page/run.mjs
 SYSTEM_TESTS += tests/system/admin/login.py
+SYSTEM_TESTS += tests/system/observe/traces.py
+BROKER_TESTS += tests/system/observe/trace_events.py
+EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
 ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
@@ -126,6 +129,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
 THREADED_TESTS += tests/unit/reload tests/system/admin/reload.py
+THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -17,7 +17,8 @@ bool log_wants(enum gantry_level level);
 void log_set_level(enum gantry_level level);
 enum gantry_level log_level_now(void);
 
-/* correlation_id and traceparent may be NULL. */
+/* correlation_id and traceparent may be NULL; of the latter the trace's id is
+   shown. */
 void log_line(enum gantry_level level, const char *correlation_id,
 	      const char *traceparent, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -94,6 +94,7 @@ static void serve_start_engine(struct serve *s)
 		.readers = (unsigned)s->config->engine.readers,
 		.queue = (unsigned)s->config->engine.queue,
 		.metrics = s->status.metrics,
+		.spans = traces_spans(s->traces),
 	};
 	const struct engine_reads reads = { storage, self, &commit_schema,
 					    COMMIT_RECORDS, RECORDS_VALUE };
@@ -127,6 +128,7 @@ static void serve_start_publisher(struct serve *s)
 		.storage = s->graph->storage->plugin->storage,
 		.storage_self = s->graph->storage->self,
 		.metrics = s->status.metrics,
+		.spans = traces_spans(s->traces),
 	};
 
 	if (s->config->amqp == NULL)
@@ -177,6 +179,7 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.tls = { http->cert_file, http->key_file, http->client_ca_file },
 		.ops = { .answered = serve_answered, .ctx = &s->status,
 			 .pages = &serve_health, .n_pages = 1 },
+		.spans = traces_spans(s->traces),
 	};
 
 	if (http_start(&options, s->engine, s->graphs, &s->api, err) < 0)
@@ -230,6 +233,7 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 		.max_connections = 64,
 		.max_body = serve_admin_body(s),
 		.ops = { .handle = admin_handle, .ctx = s->operator },
+		.spans = traces_spans(s->traces),
 	};
 
 	if (http_start(&options, NULL, NULL, &s->local, err) == 0)
@@ -256,6 +260,7 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
 			 .pages = status_pages, .n_pages = STATUS_PAGES,
 			 .headers = admin_headers, .n_headers = ADMIN_HEADERS },
+		.spans = traces_spans(s->traces),
 	};
 
 	s->status.engine = s->engine;
@@ -284,6 +289,9 @@ int serve_start(struct serve *s, struct gantry_error *err)
 	if (serve_start_storage(s, err) < 0)
 		return -1;
 	s->status.metrics = metrics_new(meters, METER_COUNT);
+	if (traces_start(s->config, serve_replica(s), &s->traces, err) < 0)
+		return -1;
+	s->status.traces = s->traces;
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||

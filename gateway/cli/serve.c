@@ -20,6 +20,7 @@
 #include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
 #include "gateway/pipeline/current.h"
+#include "gateway/observe/traces.h"
 
 /* What requests under way get to finish before the daemon stops anyway. */
 #define SERVE_DRAIN_S 25
@@ -131,6 +132,7 @@ static void serve_stop(struct serve *s)
 	/* no message is left, so all of them come back */
 	current_end(s->graphs);
 	serve_reap(s);
+	traces_stop(&s->traces);
 	if (!s->in_use)
 		graph_free(&s->graph);
 }

@@ -18,6 +18,7 @@
 #include "gateway/cli/notify.h"
 #include "gateway/commit/committer.h"
 #include "gateway/observe/status.h"
+#include "gateway/observe/traces.h"
 #include "gateway/pipeline/graph.h"
 #include "gateway/source/amqp/consumer.h"
 #include "gateway/source/amqp/publisher.h"
@@ -50,6 +51,7 @@ struct serve {
 	struct schedule *schedule;
 	struct http *api, *admin, *local;
 	struct admin *operator;
+	struct traces *traces;
 	struct status status;
 	struct notify_sockets sockets;
 	struct replica number;

@@ -15,3 +15,4 @@ gateway_libcore_a_SOURCES += \
 gateway_libcore_a_SOURCES += gateway/config/upstreams.c gateway/config/upstreams.h
 gateway_libcore_a_SOURCES += gateway/config/values.c gateway/config/values.h
 gateway_libcore_a_SOURCES += gateway/config/restart.c gateway/config/restart.h
+gateway_libcore_a_SOURCES += gateway/config/traces.c gateway/config/traces.h

@@ -16,6 +16,7 @@
 #include "gateway/observe/status.h"
 #include "gateway/pipeline/current.h"
 #include "gateway/pipeline/route.h"
+#include "gateway/observe/traces.h"
 
 static void page_build(struct exposition *x)
 {
@@ -184,6 +185,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_letters(s, &x);
 	page_reloads(s, &x);
 	page_called(s, &x);
+	traces_write(s->traces, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

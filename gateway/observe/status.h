@@ -14,6 +14,7 @@
 
 struct census;
 struct metrics;
+struct traces;
 
 struct status {
 	struct metrics *metrics;	/* of meters.h */
@@ -24,6 +25,7 @@ struct status {
 	_Atomic(struct http *) api;	/* NULL: it does not listen yet */
 	struct census *census;		/* NULL: nobody counts dead letters */
 	struct current *graphs;		/* with their breakers and upstreams */
+	const struct traces *traces;	/* NULL: tracing is off */
 	_Atomic int stopping;
 	struct status_reloads {
 		_Atomic unsigned done, refused;

@@ -32,4 +32,5 @@ include tests/unit/metrics.mk
 include tests/unit/upstream.mk
 include tests/unit/admin.mk
 include tests/unit/reload.mk
+include tests/unit/traces.mk
 include tests/unit/isolate.mk
