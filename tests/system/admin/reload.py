@@ -293,7 +293,7 @@ def test_a_process_of_its_own(g):
     assert g.version() == {"version": 2, "text": "apart", "calls": 1}
     before = children(g)
     assert len(before) == 1, before
-    assert reload(g)["kept"] == 6
+    assert reload(g)["kept"] == 7
     assert g.version()["calls"] == 2 and children(g) == before
     g.change(options="text: apart, isolation: process, isolation_timeout: 3s")
     assert reload(g)["opened"] == 1
