@@ -53,6 +53,9 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
+SYSTEM_TESTS += tests/system/observe/traces.py
+BROKER_TESTS += tests/system/observe/trace_events.py
+EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
 ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
@@ -116,6 +119,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
 	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -30,4 +30,5 @@ include tests/unit/copy.mk
 include tests/unit/api_key.mk
 include tests/unit/metrics.mk
 include tests/unit/upstream.mk
+include tests/unit/traces.mk
 include tests/unit/isolate.mk
