@@ -12,3 +12,4 @@ include plugins/rate-limit/local.mk
 include plugins/breaker/local.mk
 include plugins/proxy/local.mk
 include plugins/optimistic/local.mk
+include plugins/reconcile/local.mk

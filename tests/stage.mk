@@ -21,7 +21,7 @@ staged: all
 .PHONY: staged
 
 clean-local:
-	rm -rf stage
+	rm -rf stage screenshots tests/page/node_modules
 
 # Each file starts a daemon of its own and says its cases (TAP); those in amqp/ a
 # RabbitMQ, too: storms are short here, "make torture" has the whole of them.
@@ -44,16 +44,27 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 SYSTEM_TESTS += tests/system/upstream/proxy.py
 SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
 EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
+SYSTEM_TESTS += tests/system/upstream/reconcile.py \
+	tests/system/upstream/reconcile_outage.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
 	tests/system/observe/events.py tests/system/upstream/events.py
+SYSTEM_TESTS += tests/system/admin/reload.py
+BROKER_TESTS += tests/system/amqp/reload.py
 # These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
+# This one starts a browser, and what npm brings: once is enough.
+PAGE_TESTS = tests/system/admin/page.py
+PAGE_RUN = $(PAGE_TESTS)
+TESTS += $(PAGE_RUN)
+EXTRA_DIST += $(PAGE_TESTS) tests/page/package.json tests/page/package-lock.json \
+	tests/page/run.mjs
+SYSTEM_TESTS += tests/system/admin/login.py
 SYSTEM_TESTS += tests/system/observe/traces.py
 BROKER_TESTS += tests/system/observe/trace_events.py
 EXTRA_DIST += tests/system/observe/receiver.py
@@ -72,6 +83,7 @@ TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
 if PLUGIN_POSTGRES
 TESTS += $(POSTGRES_RUN)
 endif
+EXTRA_DIST += tests/system/upstream/drifts.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
@@ -114,11 +126,13 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
 	tests/handlers/optimistic tests/handlers/records \
+	tests/handlers/reconcile \
 	tests/system/http_guard.py tests/system/http_guard_tls.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
 	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/unit/reload tests/system/admin/reload.py
 THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.

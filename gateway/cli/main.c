@@ -14,8 +14,11 @@
 #include "gateway/cli/check.h"
 #include "gateway/cli/common.h"
 #include "gateway/cli/dead-letters.h"
+#include "gateway/cli/operate.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
+#include "gateway/cli/reconcile.h"
+#include "gateway/cli/reload.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/storage.h"
@@ -31,6 +34,7 @@ struct main_command {
 
 static const struct main_command main_commands[] = {
 	{ "serve", serve_main, "run the gateway" },
+	{ "reload", reload_main, "have the running gateway read its configuration again" },
 	{ "check", check_main, "check a configuration without starting anything" },
 	{ "routes", routes_main, "list the routes and their pipelines" },
 	{ "plugins", plugins_main, "list and describe plugins, test a storage" },
@@ -40,6 +44,8 @@ static const struct main_command main_commands[] = {
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
+	{ "admin", operate_main, "open the admin page, see how the gateway is, log more" },
+	{ "reconcile", reconcile_main, "find and mend what differs from the Order Service" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };

@@ -33,6 +33,7 @@ struct config_admin {
 	const char *listen;
 	const char *cert_file, *key_file, *client_ca_file;	/* as above */
 	const char *socket;		/* path */
+	const char *const *hosts;	/* names of ours for browsers; or NULL */
 };
 
 struct config_commit {
@@ -144,6 +145,7 @@ struct config_route {
 	unsigned n_bindings;
 	int64_t every_ms;		/* schedule */
 	const char *action;		/* admin */
+	bool looks;			/* admin: the right to view is enough */
 	const struct node **auth;	/* names; none: open to all */
 	unsigned n_auth;
 	const char *const *roles;	/* NULL at the end */

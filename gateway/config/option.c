@@ -107,6 +107,38 @@ const char *option_type_name(enum gantry_option_type type)
 	return names[type];
 }
 
+static const char *option_texts(const char *const *texts, struct arena *arena)
+{
+	const char *text = "";
+
+	if (texts == NULL)
+		return NULL;
+	for (size_t i = 0; texts[i] != NULL; i++)
+		text = arena_format(arena, "%s%s%s", text, i > 0 ? ", " : "", texts[i]);
+	return text;
+}
+
+const char *option_value(const struct gantry_option *o, const void *self,
+			 struct arena *arena)
+{
+	const void *member = (const char *)self + o->offset;
+
+	switch (o->type) {
+	case GANTRY_TYPE_INTEGER:
+	case GANTRY_TYPE_SIZE:
+	case GANTRY_TYPE_DURATION:
+		return option_number(o, *(const int64_t *)member, arena);
+	case GANTRY_TYPE_BOOLEAN:
+		return *(const bool *)member ? "true" : "false";
+	case GANTRY_TYPE_CHOICE:
+		return o->choices[*(const int64_t *)member];
+	case GANTRY_TYPE_LIST:
+		return option_texts(*(const char *const *const *)member, arena);
+	default:
+		return *(const char *const *)member;
+	}
+}
+
 /* The numbers' own ranges; lengths of texts and lists use it too. */
 static int option_in_range(const struct option_value *v, int64_t n,
 			   const char *unit)

@@ -22,6 +22,7 @@ static const size_t frame_numbers[] = {
 	offsetof(struct gantry_command, expires_at_ms),
 	offsetof(struct gantry_command, if_version),
 	offsetof(struct gantry_command, position),
+	offsetof(struct gantry_command, if_allocations),
 };
 
 static void frame_put_command(struct wire_pen *pen, const struct gantry_command *c)

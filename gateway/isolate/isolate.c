@@ -236,10 +236,10 @@ static const char *isolate_absent(const struct gantry_instance *i, struct arena 
 	return names;
 }
 
-static void isolate_wrap(struct gantry_instance *i, const struct plugins *plugins,
-			 struct arena *arena)
+static void isolate_wrap(struct gantry_instance *i, const struct plugins *plugins)
 {
 	const struct gantry_plugin *inner = i->plugin;
+	struct arena *arena = instance_arena(i);
 	struct isolate *x = memory_new(sizeof(*x));
 
 	x->name = i->name;
@@ -289,8 +289,9 @@ static void isolate_route(struct route *route)
 void isolate_graph(struct graph *graph, const struct plugins *plugins)
 {
 	for (unsigned i = 0; i < graph->n_instances; i++)
-		if (graph->instances[i]->isolation.isolation != 0)
-			isolate_wrap(graph->instances[i], plugins, &graph->memory->arena);
+		if (graph->instances[i]->isolation.isolation != 0 &&
+		    !isolate_is(graph->instances[i]))
+			isolate_wrap(graph->instances[i], plugins);
 	for (unsigned i = 0; i < graph->n_routes; i++)
 		isolate_route(graph->routes[i]);
 }

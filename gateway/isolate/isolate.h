@@ -20,7 +20,7 @@
 
 /*
  * Put processes behind the instances of a graph that want it; before it is
- * opened. plugins: those of the graph.
+ * opened. One that is carried over from another graph keeps its own. plugins: those of the graph.
  */
 void isolate_graph(struct graph *graph, const struct plugins *plugins);
 

@@ -46,6 +46,7 @@ struct route {
 
 	int64_t every_ms;		/* schedule */
 	const char *action;		/* admin */
+	bool looks;			/* admin: the right to view is enough */
 
 	struct gantry_instance **auth;	/* tried in order; none: open to all */
 	unsigned n_auth;
@@ -68,6 +69,11 @@ struct graph {
 	unsigned n_instances;
 	struct gantry_instance *storage;
 	struct graph_memory *memory;
+	struct current_slot *slot;	/* of current.h; NULL: nobody counts */
+	/* the floor above adds these before the graph is used, and takes them
+	   back; NULL: it has none */
+	struct breakers *breakers;
+	struct upstreams *upstreams;
 };
 
 struct message_pair {

@@ -12,9 +12,14 @@
 #include "gateway/config/config.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
+#include "gateway/config/values.h"
 
 struct instance_memory {
 	struct arena arena;
+	const struct gantry_plugin *plugin;	/* what was asked for: the plugin, */
+	void *told;			/* its options, of which only they are filled in, */
+	const struct values_files *files;	/* the files that they name, */
+	const char *beside;		/* what its entry says beside them */
 	bool opening;
 	struct gantry_document document;	/* size 0: none is kept */
 	_Atomic bool wanted;
@@ -109,6 +114,38 @@ static int instance_fill(struct gantry_instance *i,
 	return option_fill(&job, entry->node, i->self) < 0 ? -1 : isolated;
 }
 
+/* self may become something else's later, and plugin with it (gateway/isolate). */
+static void instance_remember(struct gantry_instance *i, const struct config_entry *entry)
+{
+	const struct gantry_option *const *o = i->plugin->options;
+	struct instance_memory *memory = i->memory;
+	size_t size = 0;
+
+	memory->plugin = i->plugin;
+	memory->files = values_look(o, i->self, &memory->arena);
+	memory->beside = values_beside(o, entry->node, &memory->arena);
+	for (; o != NULL && *o != NULL; o++)
+		if ((*o)->offset + sizeof(int64_t) > size)
+			size = (*o)->offset + sizeof(int64_t);
+	memory->told = arena_zero(&memory->arena, size + 1);
+	values_copy(i->plugin->options, &memory->arena, i->self, memory->told);
+}
+
+bool instance_is_same(const struct gantry_instance *a, const struct gantry_instance *b)
+{
+	const struct instance_memory *x = a->memory, *y = b->memory;
+
+	return x->plugin == y->plugin &&
+	       values_differ(x->plugin->options, x->told, y->told) == NULL &&
+	       values_same_files(x->files, y->files) &&
+	       strcmp(x->beside, y->beside) == 0;
+}
+
+struct arena *instance_arena(const struct gantry_instance *i)
+{
+	return &i->memory->arena;
+}
+
 /* The name of an upstream: what is said must be one, what is not said may. */
 static int instance_check_upstream(struct gantry_instance *i,
 				   const struct gantry_option *option,
@@ -181,13 +218,15 @@ struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
 	assert(plugin != NULL && service != NULL);
 	i->memory = memory_new(sizeof(*i->memory));
 	i->name = arena_text(&i->memory->arena, entry->name);
-	i->service = service;
+	i->service = arena_text(&i->memory->arena, service);
 	i->plugin = plugin;
 	i->self = memory_new(plugin->instance_size + 1);
 	if (instance_fill(i, entry, problems) < 0 ||
 	    instance_check_upstreams(i, entry, upstreams, problems) < 0 ||
 	    instance_check(i, entry, problems) < 0)
 		instance_free(&i);
+	else
+		instance_remember(i, entry);
 	return i;
 }
 

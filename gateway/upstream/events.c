@@ -127,7 +127,7 @@ static int events_timer(CURLM *multi, long wait_ms, void *ctx)
 	return 0;
 }
 
-struct events *events_new(long connections)
+struct events *events_new(void)
 {
 	struct events *e = memory_new(sizeof(*e));
 	struct epoll_event event = { .events = EPOLLIN };
@@ -144,8 +144,6 @@ struct events *events_new(long connections)
 	curl_multi_setopt(e->multi, CURLMOPT_SOCKETDATA, e);
 	curl_multi_setopt(e->multi, CURLMOPT_TIMERFUNCTION, events_timer);
 	curl_multi_setopt(e->multi, CURLMOPT_TIMERDATA, e);
-	/* or it keeps four for each call under way, and in a lull closes the rest */
-	curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, connections);
 	return e;
 }
 
@@ -166,6 +164,12 @@ void events_free(struct events **events)
 CURLM *events_multi(const struct events *e)
 {
 	return e->multi;
+}
+
+/* Or it keeps four for each call under way, and in a lull closes the rest. */
+void events_keep(struct events *e, long connections)
+{
+	curl_multi_setopt(e->multi, CURLMOPT_MAXCONNECTS, connections);
 }
 
 void events_prepare(struct events *e, CURL *curl)

@@ -13,12 +13,15 @@
 
 struct events;
 
-/* Never NULL. As many connections are kept for the next call. */
-struct events *events_new(long connections);
+/* Never NULL. */
+struct events *events_new(void);
 /* All handles have left. NULL is fine. */
 void events_free(struct events **events);
 
 CURLM *events_multi(const struct events *events);
+
+/* As many connections are kept for calls to come. On the thread that turns. */
+void events_keep(struct events *events, long connections);
 
 /* Each handle needs this before it joins. */
 void events_prepare(struct events *events, CURL *curl);

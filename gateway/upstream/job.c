@@ -14,7 +14,7 @@
 static void job_finish(struct job *job, enum upstream_outcome outcome)
 {
 	struct upstream *up = job->up;
-	struct upstreams *u = up->all;
+	struct caller *u = up->caller;
 
 	atomic_fetch_add(&up->outcomes[outcome], 1);
 	atomic_fetch_sub(&up->under_way, 1);
@@ -27,7 +27,7 @@ static void job_finish(struct job *job, enum upstream_outcome outcome)
 	u->n_unused++;
 }
 
-struct job *job_new(struct upstreams *u)
+struct job *job_new(struct caller *u)
 {
 	struct job *job = u->unused;
 
@@ -44,7 +44,7 @@ void job_fail(struct job *job, enum upstream_outcome outcome, const char *code,
 	      const char *text)
 {
 	struct call *call = job->call;
-	const char *name = job->up->config->name, *path = call->request.path;
+	const char *name = job->up->config.name, *path = call->request.path;
 
 	/* that the breaker opened was said; each call that it stops says no more */
 	log_line(outcome == UPSTREAM_REFUSED ? GANTRY_LOG_DEBUG : GANTRY_LOG_WARNING,
@@ -79,7 +79,7 @@ void job_give_up(struct job *job)
 
 	if (call->request.verbatim && call->answer.status != 0) {
 		log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-			 "upstream %s: %s %.*s: %s (%u tries)", job->up->config->name,
+			 "upstream %s: %s %.*s: %s (%u tries)", job->up->config.name,
 			 call->request.method, (int)strcspn(call->request.path, "?"),
 			 call->request.path, job->last, job->tries);
 		job_answer(job, UPSTREAM_FAILED);

@@ -7,25 +7,10 @@
 #define UPSTREAM_JOB_H
 
 #include <pthread.h>
-#include <stdatomic.h>
 
+#include "gateway/upstream/caller.h"
 #include "gateway/upstream/traced.h"
 #include "gateway/upstream/transfer.h"
-#include "gateway/upstream/upstream.h"
-
-/* A service; all but the counts belongs to the thread. */
-struct upstream {
-	const struct config_upstream *config;
-	struct upstreams *all;
-	struct guard *guard;		/* NULL: none */
-	struct token *token;		/* NULL: none is shown */
-	struct job *first, **end;	/* that wait for a connection */
-	int64_t n_queued, running;
-	CURL **spare;			/* handles that nobody uses now */
-	unsigned n_spare;
-	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, under_way;
-};
 
 /* A call on its way. */
 struct job {
@@ -44,12 +29,15 @@ struct job {
 	struct traced traced;
 };
 
-struct upstreams {
-	struct upstream *list;
+struct caller {
+	struct upstream **list;		/* all that are in use */
 	unsigned n;
 	struct events *events;
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows; taken alone */
+	pthread_cond_t taken;		/* the list is another */
+	struct upstream **next_list;	/* to be taken, or NULL */
+	unsigned next_n;
 	struct call *incoming, **incoming_end;
 	bool stopping;
 	/* the thread's own */
@@ -60,7 +48,7 @@ struct upstreams {
 };
 
 /* Empty; all that is called here below ends it and gives it back. */
-struct job *job_new(struct upstreams *u);
+struct job *job_new(struct caller *u);
 /* Names the upstream and no address. code may be NULL. */
 void job_fail(struct job *job, enum upstream_outcome outcome, const char *code,
 	      const char *text);

@@ -11,5 +11,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/upstream/job.c gateway/upstream/job.h \
 	gateway/upstream/events.c gateway/upstream/events.h \
 	gateway/upstream/upstream.c gateway/upstream/upstream.h
+gateway_libcore_a_SOURCES += \
+	gateway/upstream/caller.h gateway/upstream/upstreams.c
 gateway_libcore_a_SOURCES += gateway/upstream/traced.c gateway/upstream/traced.h
 gateway_libcore_a_SOURCES += gateway/upstream/export.c gateway/upstream/export.h

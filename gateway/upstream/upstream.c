@@ -28,13 +28,13 @@ static int64_t upstream_now(void)
 	return clock_steady_ns() / 1000000;
 }
 
-static void upstream_due(struct upstreams *u, int64_t at_ms)
+static void upstream_due(struct caller *u, int64_t at_ms)
 {
 	if (at_ms < u->next_ms)
 		u->next_ms = at_ms;
 }
 
-static void job_queue(struct upstreams *u, struct job *job)
+static void job_queue(struct caller *u, struct job *job)
 {
 	struct upstream *up = job->up;
 
@@ -45,17 +45,9 @@ static void job_queue(struct upstreams *u, struct job *job)
 	upstream_due(u, job->deadline_ms);
 }
 
-static struct upstream *upstreams_find(struct upstreams *u, const char *name)
+static void upstreams_begin(struct caller *u, struct call *call, int64_t now)
 {
-	for (unsigned i = 0; i < u->n; i++)
-		if (strcmp(u->list[i].config->name, name) == 0)
-			return &u->list[i];
-	return NULL;
-}
-
-static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
-{
-	struct upstream *up = upstreams_find(u, call->request.upstream);
+	struct upstream *up = upstreams_find(call->maker, call->request.upstream);
 	struct job *job;
 
 	if (up == NULL) {
@@ -68,11 +60,11 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 	job->call = call;
 	job->begun_ms = now;
 	traced_call_begin(&job->traced, call);
-	job->deadline_ms = now + up->config->deadline;
+	job->deadline_ms = now + up->config.deadline;
 	if (call->deadline_ms != 0 && call->deadline_ms < job->deadline_ms)
 		job->deadline_ms = call->deadline_ms;
 	atomic_fetch_add(&up->under_way, 1);
-	if (up->n_queued + up->running >= up->config->queue + up->config->pool)
+	if (up->n_queued + up->running >= up->config.queue + up->config.pool)
 		job_fail(job, UPSTREAM_OVERLOADED,
 			 call->request.verbatim ? "OVERLOADED" : NULL,
 			 "too many calls wait");
@@ -80,7 +72,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 		job_queue(u, job);
 }
 
-static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
+static void job_sleep(struct caller *u, struct job *job, int64_t wake_ms)
 {
 	job->wake_ms = wake_ms;
 	job->next = u->sleepers;
@@ -107,18 +99,18 @@ static int job_authorize(struct job *job, const char **header_out)
 	return *header_out == NULL ? -1 : 0;
 }
 
-static CURL *upstream_handle(struct upstreams *u, struct upstream *up)
+static CURL *upstream_handle(struct caller *u, struct upstream *up)
 {
 	CURL *curl;
 
 	if (up->n_spare > 0)
 		return up->spare[--up->n_spare];
-	curl = transfer_handle(up->config);
+	curl = transfer_handle(&up->config);
 	events_prepare(u->events, curl);
 	return curl;
 }
 
-static void job_try(struct upstreams *u, struct job *job, int64_t now)
+static void job_try(struct caller *u, struct job *job, int64_t now)
 {
 	struct upstream *up = job->up;
 	struct transfer *t = &job->transfer;
@@ -132,10 +124,10 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 		return;
 	}
 	job->try_ms = now;
-	t->upstream = up->config;
+	t->upstream = &up->config;
 	t->call = job->call;
-	t->timeout_ms = job->deadline_ms - now < up->config->timeout ?
-				job->deadline_ms - now : up->config->timeout;
+	t->timeout_ms = job->deadline_ms - now < up->config.timeout ?
+				job->deadline_ms - now : up->config.timeout;
 	t->traceparent = traced_try_begin(&job->traced, job->call);
 	transfer_begin(t, upstream_handle(u, up), authorization);
 	curl_easy_setopt(t->curl, CURLOPT_PRIVATE, job);
@@ -146,9 +138,9 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 }
 
 /* As many of those that wait as there is room for. */
-static void upstream_pump(struct upstreams *u, struct upstream *up)
+static void upstream_pump(struct caller *u, struct upstream *up)
 {
-	while (up->first != NULL && up->running < up->config->pool) {
+	while (up->first != NULL && up->running < up->config.pool) {
 		struct job *job = up->first;
 		int64_t now = upstream_now();
 
@@ -167,7 +159,7 @@ static void upstream_pump(struct upstreams *u, struct upstream *up)
 static void job_report(struct job *job, const struct transfer_end *end, bool failed)
 {
 	bool cut = end->status == 0 &&
-		   job->transfer.timeout_ms < job->up->config->timeout;
+		   job->transfer.timeout_ms < job->up->config.timeout;
 
 	if (job->up->guard != NULL)
 		guard_result(job->up->guard, &job->permit,
@@ -176,10 +168,10 @@ static void job_report(struct job *job, const struct transfer_end *end, bool fai
 			     upstream_now() - job->try_ms);
 }
 
-static void job_retry(struct upstreams *u, struct job *job,
+static void job_retry(struct caller *u, struct job *job,
 		      const struct transfer_end *end)
 {
-	const struct config_upstream *config = job->up->config;
+	const struct config_upstream *config = &job->up->config;
 	const struct retry_policy policy = { config->retries, config->backoff,
 					     config->max_backoff };
 	int64_t now = upstream_now();
@@ -230,7 +222,7 @@ static bool job_renews(struct job *job, int status)
 	return true;
 }
 
-static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
+static void upstreams_ended(struct caller *u, struct job *job, CURLcode code)
 {
 	struct upstream *up = job->up;
 	CURL *curl = job->transfer.curl;
@@ -239,7 +231,7 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 
 	curl_multi_remove_handle(events_multi(u->events), curl);
 	transfer_end(&job->transfer, code, &end);
-	assert(up->n_spare < up->config->pool);
+	assert(up->n_spare < up->config.pool);
 	if (end.used_up)
 		curl_easy_cleanup(curl);
 	else
@@ -248,7 +240,7 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 	job->tries++;
 	answered = job_judge(job, &end);
 	traced_try_end(&job->traced, job->call, &(struct traced_try){
-		job->up->config->url, job->tries - 1, end.status,
+		job->up->config.url, job->tries - 1, end.status,
 		answered ? NULL : end.word, answered ? NULL : job->last });
 	job_report(job, &end, !answered);
 	if (!answered)
@@ -259,7 +251,7 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 		job_answer(job, UPSTREAM_ANSWERED);
 }
 
-static void upstreams_reap(struct upstreams *u)
+static void upstreams_reap(struct caller *u)
 {
 	CURLMsg *msg;
 	int left;
@@ -276,7 +268,7 @@ static void upstreams_reap(struct upstreams *u)
 }
 
 /* Those whose deadline is over leave the queue. */
-static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t now)
+static void upstream_expire(struct caller *u, struct upstream *up, int64_t now)
 {
 	struct job *job = up->first;
 
@@ -294,7 +286,7 @@ static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t no
 	}
 }
 
-static void upstreams_wake(struct upstreams *u, int64_t now)
+static void upstreams_wake(struct caller *u, int64_t now)
 {
 	struct job *job = u->sleepers;
 
@@ -312,16 +304,33 @@ static void upstreams_wake(struct upstreams *u, int64_t now)
 		job = next;
 	}
 	for (unsigned i = 0; i < u->n; i++)
-		upstream_expire(u, &u->list[i], now);
+		upstream_expire(u, u->list[i], now);
+}
+
+/* Lock held. */
+static void caller_take_list(struct caller *u)
+{
+	long connections = 0;
+
+	if (u->next_list == NULL)
+		return;
+	u->list = u->next_list;
+	u->n = u->next_n;
+	u->next_list = NULL;
+	for (unsigned i = 0; i < u->n; i++)
+		connections += (long)u->list[i]->config.pool;
+	events_keep(u->events, connections);
+	pthread_cond_signal(&u->taken);
 }
 
 /* False: it is over. */
-static bool upstreams_take(struct upstreams *u, int64_t now)
+static bool upstreams_take(struct caller *u, int64_t now)
 {
 	struct call *call;
 	bool stopping;
 
 	pthread_mutex_lock(&u->lock);
+	caller_take_list(u);
 	call = u->incoming;
 	stopping = u->stopping;
 	u->incoming = NULL;
@@ -336,7 +345,7 @@ static bool upstreams_take(struct upstreams *u, int64_t now)
 	return !stopping;
 }
 
-static int upstreams_wait_ms(const struct upstreams *u)
+static int upstreams_wait_ms(const struct caller *u)
 {
 	int64_t left = u->next_ms == UPSTREAM_NEVER ? UPSTREAM_LONGEST_POLL_MS :
 		       u->next_ms - upstream_now();
@@ -345,26 +354,26 @@ static int upstreams_wait_ms(const struct upstreams *u)
 	       left > 0 ? (int)left : 0;
 }
 
-static bool upstreams_has_more(struct upstreams *u)
+static bool upstreams_has_more(struct caller *u)
 {
 	bool more;
 
 	pthread_mutex_lock(&u->lock);
-	more = u->incoming != NULL || u->stopping;
+	more = u->incoming != NULL || u->stopping || u->next_list != NULL;
 	pthread_mutex_unlock(&u->lock);
 	return more;
 }
 
 static void *upstreams_main(void *arg)
 {
-	struct upstreams *u = arg;
+	struct caller *u = arg;
 
 	while (upstreams_take(u, upstream_now())) {
 		int wait_ms;
 
 		upstreams_wake(u, upstream_now());
 		for (unsigned i = 0; i < u->n; i++)
-			upstream_pump(u, &u->list[i]);
+			upstream_pump(u, u->list[i]);
 		wait_ms = upstreams_wait_ms(u);
 		events_doze(u->events);
 		events_turn(u->events, upstreams_has_more(u) ? 0 : wait_ms);
@@ -373,65 +382,31 @@ static void *upstreams_main(void *arg)
 	return NULL;
 }
 
-static void upstream_init(struct upstream *up, const struct config_upstream *config,
-			  const struct graph *graph, struct breakers *breakers)
+struct caller *caller_start(void)
 {
-	up->config = config;
-	up->spare = memory_new_array((size_t)config->pool, sizeof(*up->spare));
-	up->end = &up->first;
-	if (config->breaker != NULL)
-		up->guard = breakers_find(breakers, config->breaker);
-	for (unsigned i = 0; config->auth != NULL && i < graph->n_instances; i++) {
-		struct gantry_instance *auth = graph->instances[i];
-
-		if (auth->plugin->auth != NULL && strcmp(auth->name, config->auth) == 0)
-			up->token = token_new(config, auth, graph->service);
-	}
-}
-
-struct upstreams *upstreams_start(const struct config *config,
-				  const struct graph *graph,
-				  struct breakers *breakers)
-{
-	struct upstreams *u = memory_new(sizeof(*u));
-	long connections = 0;
+	struct caller *u = memory_new(sizeof(*u));
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	u->n = config->upstreams.n;
-	u->list = memory_new_array(u->n + 1, sizeof(*u->list));
-	for (unsigned i = 0; i < u->n; i++) {
-		upstream_init(&u->list[i], &config->upstream[i], graph, breakers);
-		u->list[i].all = u;
-		connections += (long)config->upstream[i].pool;
-	}
-	u->events = events_new(connections);
+	u->events = events_new();
 	u->incoming_end = &u->incoming;
 	u->next_ms = UPSTREAM_NEVER;
 	pthread_mutex_init(&u->lock, NULL);
+	pthread_cond_init(&u->taken, NULL);
 	if (pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
 		abort();
 	return u;
 }
 
-void upstreams_stop(struct upstreams **upstreams)
+void caller_stop(struct caller **caller)
 {
-	struct upstreams *u = *upstreams;
+	struct caller *u = *caller;
 
-	if (u == NULL)
-		return;
-	*upstreams = NULL;
+	*caller = NULL;
 	pthread_mutex_lock(&u->lock);
 	u->stopping = true;
 	pthread_mutex_unlock(&u->lock);
 	events_wake(u->events);
 	pthread_join(u->thread, NULL);
-	for (unsigned i = 0; i < u->n; i++) {
-		assert(atomic_load(&u->list[i].under_way) == 0);
-		token_free(&u->list[i].token);
-		while (u->list[i].n_spare > 0)
-			curl_easy_cleanup(u->list[i].spare[--u->list[i].n_spare]);
-		free(u->list[i].spare);
-	}
 	events_free(&u->events);
 	while (u->unused != NULL) {
 		struct job *job = u->unused;
@@ -440,39 +415,33 @@ void upstreams_stop(struct upstreams **upstreams)
 		free(job);
 	}
 	curl_global_cleanup();
+	pthread_cond_destroy(&u->taken);
 	pthread_mutex_destroy(&u->lock);
-	free(u->list);
 	free(u);
 }
 
-/* Open breakers answer at once: no thread is woken to say no. */
-static bool upstreams_refuse(struct upstreams *u, struct call *call)
+void caller_serve(struct caller *u, struct upstream **list, unsigned n)
 {
-	struct upstream *up = upstreams_find(u, call->request.upstream);
-	struct traced traced = { .call_ns = 0 };
-	char why[128];
-	int64_t wait;
-
-	if (up == NULL || up->guard == NULL || !guard_refuses(up->guard, &wait))
-		return false;
-	atomic_fetch_add(&up->outcomes[UPSTREAM_REFUSED], 1);
-	call->error.wait_ms = wait;
-	snprintf(why, sizeof(why), "calls are stopped for now by the breaker %s",
-		 guard_name(up->guard));
-	traced_call_begin(&traced, call);
-	traced_call_end(&traced, call, &(struct traced_call){ 0, up->guard, "CIRCUIT_OPEN",
-							      why });
-	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s",
-		  up->config->name, why);
-	return true;
+	pthread_mutex_lock(&u->lock);
+	u->next_list = list;
+	u->next_n = n;
+	pthread_mutex_unlock(&u->lock);
+	events_wake(u->events);
+	pthread_mutex_lock(&u->lock);
+	while (u->next_list != NULL)
+		pthread_cond_wait(&u->taken, &u->lock);
+	pthread_mutex_unlock(&u->lock);
 }
 
-void upstreams_make(void *upstreams, struct call *call)
+void caller_forget(struct upstream *up)
 {
-	struct upstreams *u = upstreams;
+	while (up->n_spare > 0)
+		curl_easy_cleanup(up->spare[--up->n_spare]);
+	free(up->spare);
+}
 
-	if (upstreams_refuse(u, call))
-		return;
+void caller_push(struct caller *u, struct call *call)
+{
 	call->next = NULL;
 	pthread_mutex_lock(&u->lock);
 	assert(!u->stopping);
@@ -482,32 +451,7 @@ void upstreams_make(void *upstreams, struct call *call)
 	events_wake(u->events);
 }
 
-bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
-		      struct upstream_counts *out)
-{
-	struct upstream *up;
-
-	if (i >= upstreams->n)
-		return false;
-	up = &upstreams->list[i];
-	out->name = up->config->name;
-	for (unsigned o = 0; o < UPSTREAM_OUTCOMES; o++)
-		out->outcomes[o] = atomic_load(&up->outcomes[o]);
-	out->tries = atomic_load(&up->tries);
-	out->under_way = atomic_load(&up->under_way);
-	return true;
-}
-
 const char *upstream_library(void)
 {
 	return curl_version_info(CURLVERSION_NOW)->version;
-}
-
-const char *upstream_outcome_name(enum upstream_outcome outcome)
-{
-	static const char *const names[] = { "answered", "failed", "refused",
-					     "overloaded" };
-
-	assert((unsigned)outcome < UPSTREAM_OUTCOMES);
-	return names[outcome];
 }

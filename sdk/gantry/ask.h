@@ -46,6 +46,14 @@ const json_t *gantry_record_get(struct gantry_message *m, const char *space,
  * and value, in the bytewise order of their keys. Whether they have moved since
  * is not checked when the message commits: read with gantry_record_get() what
  * matters for that.
+ *
+ * For who goes over all of it, a page at a time: "held-by-orders" (key: unused)
+ * gives orders, the oldest first, with "version" and "allocations", all of them,
+ * each with "version", "unverified" and "reason"; "held-by-order" (key: order id)
+ * gives one of them; "held-by-items" (key: unused) what a page of allocations,
+ * limit of them, holds of each item, PENDING or CONFIRMED, as {inventoryItemId,
+ * quantity}: the pages of a pass are to be added up; "waiting-events" (key:
+ * unused) gives what waits to be published, the oldest first.
  */
 struct gantry_query {
 	size_t size;

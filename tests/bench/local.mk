@@ -53,6 +53,10 @@ torture: staged $(FORGET) tests/crash/crash.so
 	$(STAGED) GANTRY_STORM_SECONDS=60 \
 		python3 $(top_srcdir)/tests/system/replicas/storm.py || test $$? -eq 77
 	$(STAGED) GANTRY_OUTAGE=60 python3 $(top_srcdir)/tests/system/edge/outage.py
+	$(STAGED) GANTRY_ORDERS=10000 \
+		python3 $(top_srcdir)/tests/system/upstream/reconcile.py
+	$(STAGED) GANTRY_OUTAGE=60 \
+		python3 $(top_srcdir)/tests/system/upstream/reconcile_outage.py
 
 bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)

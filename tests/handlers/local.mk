@@ -42,3 +42,4 @@ tests_handlers_proxy_LDADD = $(LDADD_UNIT)
 tests_handlers_proxy_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/rate_limit.mk
 include tests/unit/optimistic.mk
+include tests/unit/reconcile.mk

@@ -34,6 +34,11 @@ STOP_SECONDS = 20
 HTTP_SECONDS = 20
 
 
+# In place of the preset's hourly reconciliation, for tests that count what an
+# Order Service is asked.
+NOBODY_ELSE_ASKS = "  - {every: 1h, pipeline: [allocate.expire]}\n"
+
+
 def free_port():
     """A port of loopback that nobody has now, nor gets while its server is down:
     from below those that the kernel gives to whoever connects."""

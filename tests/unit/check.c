@@ -208,7 +208,7 @@ static void test_the_shipped_configuration(void **state)
 {
 	static const char *const names[] = { "sqlite", "jwt", "allocations",
 					     "order-events", "breaker",
-					     "proxy" };
+					     "proxy", "reconcile" };
 	struct files f;
 	struct ran r;
 
@@ -232,7 +232,7 @@ static void test_the_shipped_configuration(void **state)
 				"--presets " ETCDIR " --plugins FOLDER");
 	assert_string_equal(r.err, "");
 	assert_int_equal(r.status, 0);
-	assert_non_null(strstr(r.out, "\nok: 21 routes, 6 instances\n"));
+	assert_non_null(strstr(r.out, "\nok: 25 routes, 7 instances\n"));
 	done(&r);
 	files_end(&f);
 }

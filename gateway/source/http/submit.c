@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/engine.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/source/http/guard.h"
@@ -40,11 +41,15 @@ static bool submit_page(struct http_request *r)
 		reply_header(r, "Allow", "GET, HEAD");
 		return true;
 	}
+	r->state = REQUEST_ANSWERED;
 	*answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200 };
+	if (ops->pages[i].answer != NULL) {
+		ops->pages[i].answer(ops->ctx, &r->m);
+		return true;
+	}
 	ops->pages[i].render(ops->ctx, &r->m.arena, &answer->status, &type,
 			     &answer->text, &answer->len);
 	reply_header(r, "Content-Type", type);
-	r->state = REQUEST_ANSWERED;
 	return true;
 }
 
@@ -56,7 +61,7 @@ static bool submit_find_route(struct http_request *r)
 	const char *decoded;
 
 	m->params = params;
-	m->graph = atomic_load_explicit(&r->loop->http->graph, memory_order_acquire);
+	m->graph = current_take(r->loop->http->graphs);
 	switch (route_find_http(m->graph, m->method, m->path, &m->arena,
 				&m->route, params, &m->n_params)) {
 	case ROUTE_FOUND:

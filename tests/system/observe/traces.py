@@ -9,7 +9,7 @@ import time
 
 import _path  # noqa: F401
 import tap
-from gantry import Client, Gantry, PROGRAM, free_port
+from gantry import Client, Gantry, NOBODY_ELSE_ASKS, PROGRAM, free_port
 from order_service import OrderService
 from receiver import CLIENT, INTERNAL, SERVER, Receiver
 from scrape import scrape
@@ -29,7 +29,7 @@ handlers:
 routes:
   - {http: "POST /asking", auth: services, roles: [order-service], pipeline: [asks.create]}
   - {every: 1s, pipeline: [asks.expire]}
-""" % PORT
+%s""" % (PORT, NOBODY_ELSE_ASKS)
 TRACES = ('traces: {endpoint: "http://127.0.0.1:%d/", ratio: %s, interval: 50ms, '
           'queue: 256, batch: 16, timeout: 1s%s}\n')
 CONFIGURATION = TRACES % (RECEIVER.port, "1", ", headers_file: trace.headers") + UPSTREAM

@@ -6,7 +6,7 @@ import time
 
 import _path  # noqa: F401
 import tap
-from gantry import free_port
+from gantry import NOBODY_ELSE_ASKS, free_port
 from metrics import NO_BROKER
 from order_service import OrderService
 from scrape import check_documented, scrape
@@ -21,7 +21,8 @@ breakers:
   calls-to-orders: {plugin: breaker, failure_threshold: 6, reset_timeout: 1s}
 handlers:
   allocate: {plugin: allocations, order_check: strict}
-""" % PORT
+routes:
+%s""" % (PORT, NOBODY_ELSE_ASKS)
 UP = {"upstream": "order-service"}
 
 

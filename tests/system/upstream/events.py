@@ -9,6 +9,7 @@ import time
 import _path
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../amqp"))
 import tap
+from gantry import NOBODY_ELSE_ASKS
 from order_service import OrderService
 from rabbit import Rabbit, missing, wait_for
 from world import World, confirmed, created
@@ -27,7 +28,7 @@ class Asking(World):
             "    backoff: 20ms}\n"
             "breakers:\n"
             "  calls-to-orders: {plugin: breaker, reset_timeout: 400ms}\n"
-            % self.orders.port))
+            "routes:\n%s" % (self.orders.port, NOBODY_ELSE_ASKS)))
         self.orders.key = self.g.key
         self.expected = []
 

@@ -5,6 +5,7 @@ kept while the upstream is away. Keys and tokens are made by openssl."""
 import base64
 import json
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -160,6 +161,35 @@ def test_start_without(g):
     assert "no keys have come from key_upstream yet" in log(g)
     server = serve()
     wait(20, lambda: ask(g, TWO) == 200)
+
+
+def reload(g, text):
+    before = log(g).count("reload: done")
+    g.write("gantry.yaml", g.configuration(text).encode())
+    g.process.send_signal(signal.SIGHUP)
+    wait(20, lambda: log(g).count("reload: done") > before)
+
+
+def test_reload(g):
+    """Keys that are there are not fetched again; those of a new instance are
+    there before it is in force."""
+    Keys.served, Keys.asked = [TWO], 0
+    text = configuration("10m")
+    reload(g, text)
+    assert Keys.asked == 0 and ask(g, TWO) == 200
+    Keys.served = [ONE]
+    reload(g, text.replace("issuer: idp", "leeway: 7s, issuer: idp"))
+    assert Keys.asked == 1, Keys.asked
+    assert ask(g, ONE) == 200 and ask(g, TWO) == 401
+    # to somewhere else: what is known stays, and the new way is there to be used
+    reload(g, text.replace("issuer: idp", "leeway: 7s, issuer: idp").replace(
+        "timeout: 1s", "timeout: 2s"))
+    assert Keys.asked <= 2 and ask(g, ONE) == 200
+    # without any, and with one again
+    reload(g, "")
+    assert ask(g, ONE) == 401
+    reload(g, text)
+    assert ask(g, ONE) == 200
 
 
 def configuration(refresh):

@@ -10,7 +10,7 @@ import time
 
 import _path
 import tap
-from gantry import PROGRAM, Client, Gantry, free_port
+from gantry import Client, Gantry, NOBODY_ELSE_ASKS, PROGRAM, free_port
 from order_service import OrderService
 
 PORT = free_port()
@@ -27,7 +27,8 @@ def configuration(check):
         "breakers:\n"
         "  calls-to-orders: {plugin: breaker, failure_threshold: 6, reset_timeout: 700ms}\n"
         "handlers:\n"
-        "  allocate: {plugin: allocations, order_check: %s}\n" % (PORT, check))
+        "  allocate: {plugin: allocations, order_check: %s}\n"
+        "routes:\n%s" % (PORT, check, NOBODY_ELSE_ASKS))
 
 
 def ready(g):

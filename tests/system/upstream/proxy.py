@@ -12,7 +12,7 @@ import time
 
 import _path
 import tap
-from gantry import PROGRAM, Client, free_port
+from gantry import Client, NOBODY_ELSE_ASKS, PROGRAM, free_port
 from order_service import OrderService
 
 PORT = free_port()
@@ -29,7 +29,7 @@ EXTRA = (
     "  order-service: {url: \"http://127.0.0.1:%d\", auth: services, roles: [inventory-service],\n"
     "    breaker: calls-to-orders, timeout: 500ms, deadline: 2s, retries: 2,\n"
     "    backoff: 20ms, pool: 4, max_response: %d}\n"
-    "routes:\n%s" % (PORT, LIMIT, ROUTES))
+    "routes:\n%s" % (PORT, LIMIT, ROUTES + NOBODY_ELSE_ASKS))
 
 
 def ready(g):

@@ -10,7 +10,7 @@ import warnings
 
 import _path
 import tap
-from gantry import Gantry, free_port
+from gantry import Gantry, NOBODY_ELSE_ASKS, free_port
 from order_service import OrderService
 
 PORTS = {"good": free_port(), "other": free_port(), "asks": free_port(),
@@ -81,8 +81,8 @@ def asks(g, name, options=""):
     g.write("gantry.yaml", g.configuration(
         "upstreams:\n"
         "  order-service: {url: \"https://localhost:%d\", auth: services, retries: 0%s}\n"
-        "handlers: {allocate: {plugin: allocations, order_check: strict}}\n"
-        % (PORTS[name], options)).encode())
+        "handlers: {allocate: {plugin: allocations, order_check: strict}}\nroutes:\n%s"
+        % (PORTS[name], options, NOBODY_ELSE_ASKS)).encode())
     g.start()
     got = g.orders.post("/allocations", g.request(g.item(1), 1, orderId="ord"))
     return got.status, got.json.get("error", {}).get("message")
