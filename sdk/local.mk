@@ -7,6 +7,7 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/outcome.h sdk/gantry/plugin.h sdk/gantry/storage.h \
 	sdk/gantry/write.h
 dist_gantryinclude_HEADERS += sdk/gantry/breaker.h sdk/gantry/document.h
+dist_gantryinclude_HEADERS += sdk/gantry/describe.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
 

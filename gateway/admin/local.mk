@@ -6,3 +6,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/admin/private.h \
 	gateway/admin/resolve.c
 gateway_libcore_a_SOURCES += gateway/admin/guards.c
+gateway_libcore_a_SOURCES += gateway/admin/describe.c gateway/admin/describe.h

@@ -18,6 +18,7 @@
 #include "gateway/cli/plugins.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
+#include "gateway/cli/spec.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
 #include "gateway/cli/topology.h"
@@ -40,6 +41,7 @@ static const struct main_command main_commands[] = {
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
+	{ "spec", spec_main, "the routes and events as OpenAPI and AsyncAPI" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };
 

@@ -41,6 +41,13 @@ const char *option_type_name(enum gantry_option_type type);
 const char *option_range(const struct gantry_option *option,
 			 struct arena *arena);
 
+/*
+ * What the member of self says, as one would write it: "24h", "strict", "true".
+ * NULL if it says nothing or is the path of a secret. In arena, or self's.
+ */
+const char *option_show(const struct gantry_option *option, const void *self,
+			struct arena *arena);
+
 /* Whether a text holds a URL with a password in it (D35). */
 bool option_has_password(const char *text);
 

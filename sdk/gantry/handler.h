@@ -30,6 +30,10 @@ struct gantry_handler {
 	enum gantry_verdict (*settle)(const void *self,
 				      struct gantry_message *m,
 				      struct gantry_error *err);
+	/* What it takes and gives, for others: gantry/describe.h. NULL: not
+	   said. Level 1. */
+	const char *operation;		/* over HTTP */
+	const char *events;		/* over AMQP */
 };
 
 #define GANTRY_HANDLER(...)                                      \

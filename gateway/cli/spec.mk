@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+gantry_SOURCES += gateway/cli/spec.c gateway/cli/spec.h
