@@ -47,14 +47,14 @@ static bool emit_is_word(const char *text)
 
 /*
  * Numbers, dates and times begin with a digit, a sign or a dot; so what begins
- * with a letter and is no such word is a text to all. libyaml sees to the rest.
+ * with a letter, / or $ and is no such word is a text to all. libyaml sees to the rest.
  */
 static yaml_scalar_style_t emit_style(const char *text)
 {
 	if (strchr(text, '\n') != NULL)
 		return YAML_LITERAL_SCALAR_STYLE;
 	if (((*text >= 'a' && *text <= 'z') || (*text >= 'A' && *text <= 'Z') ||
-	     *text == '/') && !emit_is_word(text))
+	     *text == '/' || *text == '$') && !emit_is_word(text))
 		return YAML_PLAIN_SCALAR_STYLE;
 	return YAML_SINGLE_QUOTED_SCALAR_STYLE;
 }
