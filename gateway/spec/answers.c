@@ -157,7 +157,7 @@ static json_t *answers_response(const struct answers *a, const char *status,
 		answers_ref(headers, "Retry-After", "RetryAfter");
 	if (a->kept && answers_is_kept(status))
 		answers_ref(headers, "Idempotent-Replayed", "IdempotentReplayed");
-	json_object_update(headers, (json_t *)more);
+	json_object_update_missing(headers, (json_t *)more);
 	return json_pack("{so so s{s{s{ss s{s{s{s{sO}}}}}}}}", "description",
 			 answers_description(codes), "headers", headers, "content",
 			 "application/json", "schema", "$ref",

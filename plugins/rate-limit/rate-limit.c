@@ -146,6 +146,8 @@ static const char rate_limit_operation[] = GANTRY_JSON({
 		"RateLimit-Remaining": {"description": "How many of them are left",
 			"schema": {"type": "integer", "minimum": 0}},
 		"RateLimit-Reset": {"description": "Seconds until all are left again",
+			"schema": {"type": "integer", "minimum": 0}},
+		"Retry-After": {"description": "Also beside an answer that was kept",
 			"schema": {"type": "integer", "minimum": 0}}}
 });
 

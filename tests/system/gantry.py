@@ -197,6 +197,7 @@ class Gantry:
         self.clients = threading.local()
         self.launch = {}    # more for Popen: env, preexec_fn
         self.contracts = {}
+        self.describing = threading.Lock()
         self.write("jwt.key", self.key, 0o600)
         self.write("gantry.yaml", self.configuration(extra).encode())
 
@@ -267,20 +268,22 @@ class Gantry:
 
     def described(self, *what):
         """The documents of what its configuration is and was, newest first."""
-        known = self.contracts.setdefault(what, {})
-        at = tuple(os.stat(path).st_mtime_ns for path in self.configured())
-        if at not in known:
-            known[at] = None
-            ran = subprocess.run(
-                [PROGRAM, "spec", *what, "--json", "--config",
-                 self.path("gantry.yaml")] + self.folders(),
-                capture_output=True, timeout=START_SECONDS)
-            # one that is wrong was written to be refused
-            if ran.returncode == 0:
-                known[at] = contract.Contract(json.loads(ran.stdout))
-            else:
-                assert ran.returncode == 2, ran.stderr
-        return [each for each in reversed(list(known.values())) if each is not None]
+        with self.describing:
+            known = self.contracts.setdefault(what, {})
+            at = tuple(os.stat(path).st_mtime_ns for path in self.configured())
+            if at not in known:
+                known[at] = self.describe(what)
+            return [each for each in reversed(list(known.values())) if each is not None]
+
+    def describe(self, what):
+        ran = subprocess.run(
+            [PROGRAM, "spec", *what, "--json", "--config", self.path("gantry.yaml")] +
+            self.folders(), capture_output=True, timeout=START_SECONDS)
+        if ran.returncode == 0:
+            return contract.Contract(json.loads(ran.stdout))
+        # one that is wrong was written to be refused
+        assert ran.returncode == 2, ran.stderr
+        return None
 
     def configured(self):
         more = self.path("conf.d")
