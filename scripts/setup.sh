@@ -9,6 +9,9 @@ TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
 	valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
 	prometheus"
 
+# npm brings validators that Debian has not; it also comes with other nodes.
+command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
+
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
