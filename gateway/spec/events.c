@@ -23,9 +23,8 @@ static json_t *events_find(struct spec *s, const char *where, const json_t *said
 
 static bool events_has_text(const json_t *event, const char *name)
 {
-	const char *text = json_string_value(json_object_get(event, name));
-
-	return text != NULL && *text != '\0';
+	/* one that is empty comes from an option that says nothing */
+	return json_is_string(json_object_get(event, name));
 }
 
 static int events_take_sent(struct spec *s, const char *where, json_t *said,

@@ -2,6 +2,7 @@
 gateway_libcore_a_SOURCES += \
 	gateway/spec/answers.c \
 	gateway/spec/asyncapi.c \
+	gateway/spec/check.c \
 	gateway/spec/describe.c \
 	gateway/spec/events.c \
 	gateway/spec/openapi.c \

@@ -9,6 +9,7 @@
  *	openapi.c	the document of the routes, and of the admin API
  *	events.c	what a pipeline takes and sends
  *	asyncapi.c	the document of the events
+ *	check.c		a plugin without a configuration
  *
  * Trees are jansson's: what is made here belongs to the caller.
  */

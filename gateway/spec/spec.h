@@ -28,4 +28,7 @@ json_t *spec_openapi(const struct spec_source *source, struct gantry_error *err)
 json_t *spec_openapi_admin(const struct spec_source *source, struct gantry_error *err);
 json_t *spec_asyncapi(const struct spec_source *source, struct gantry_error *err);
 
+/* Whether what a plugin says of itself can be used; -1 with err. */
+int spec_check(const struct gantry_plugin *plugin, struct gantry_error *err);
+
 #endif

@@ -43,6 +43,8 @@
 #ifndef GANTRY_DESCRIBE_H
 #define GANTRY_DESCRIBE_H
 
+#include <gantry/abi.h>
+
 /* JSON as it is written, as a text: GANTRY_JSON({"type": "object"}). */
 #define GANTRY_JSON(...) #__VA_ARGS__
 
