@@ -35,4 +35,14 @@ EXTRA_DIST += sdk/testhost/testhost.map
 pkgconfig_DATA += sdk/gantry-testhost.pc
 dist_doc_DATA = sdk/TUTORIAL.md
 dist_man3_MANS = sdk/gantry-plugin.3
+
+# The other pages of section 3 come out of the headers.
+MAN3 = $(srcdir)/scripts/man3.py
+MAN3_FROM = $(addprefix $(srcdir)/,$(dist_gantryinclude_HEADERS))
+EXTRA_DIST += scripts/man3.py
+install-data-local:
+	$(MKDIR_P) "$(DESTDIR)$(man3dir)"
+	python3 $(MAN3) "$(DESTDIR)$(man3dir)" $(MAN3_FROM)
+uninstall-local:
+	cd "$(DESTDIR)$(man3dir)" && rm -f `cd "$(abs_builddir)" && python3 $(MAN3) --list $(MAN3_FROM)`
 include sdk/templates/local.mk
