@@ -9,8 +9,10 @@ TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
 	valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
 	prometheus abigail-tools"
 
-# npm brings validators that Debian has not; it also comes with other nodes.
+# Node.js that somebody else has packaged brings an npm of its own.
 command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"
+# The admin page is tested in a browser.
+TEST_PACKAGES="$TEST_PACKAGES chromium"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

@@ -21,7 +21,7 @@ staged: all
 .PHONY: staged
 
 clean-local:
-	rm -rf stage
+	rm -rf stage screenshots tests/page/node_modules
 
 # Each file starts a daemon of its own and says its cases (TAP); those in amqp/ a
 # RabbitMQ, too: storms are short here, "make torture" has the whole of them.
@@ -58,6 +58,13 @@ ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
 	tests/system/api/tls.py tests/system/admin/kit.py \
 	tests/system/storage/copying.py tests/system/observe/prometheus.py \
 	tests/system/upstream/tls.py
+# This one starts a browser, and what npm brings: once is enough.
+PAGE_TESTS = tests/system/admin/page.py
+PAGE_RUN = $(PAGE_TESTS)
+TESTS += $(PAGE_RUN)
+EXTRA_DIST += $(PAGE_TESTS) tests/page/package.json tests/page/package-lock.json \
+	tests/page/run.mjs
+SYSTEM_TESTS += tests/system/admin/login.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)

@@ -8,21 +8,23 @@
 #include <errno.h>
 #include <grp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "gateway/admin/private.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
-#include "gateway/base/parse.h"
 #include "gateway/pipeline/envelope.h"
+#include "gateway/source/http/http.h"
 
 #define ADMIN_GROUP "gantry"
 #define ADMIN_QUEUE 256		/* requests that may wait */
-#define ADMIN_LETTERS "/admin/api/dead-letters"
-#define ADMIN_BREAKERS "/admin/api/breakers"
 
 struct admin {
 	struct admin_options options;
+	struct site site;
+	struct sessions *sessions;
+	_Atomic unsigned port;		/* 0: the configured one */
 	gid_t group;			/* -1: there is none */
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows; taken alone */
@@ -33,37 +35,75 @@ struct admin {
 };
 
 /*
- * A path, or what follows the ref of a letter or the name of a breaker. From
- * ADMIN_OF_BREAKER on they are done at once, on the loop: that must work while
- * the storage is away.
+ * Nothing of others in our pages, and our pages in nothing of others; what is
+ * shown here is kept nowhere.
  */
-enum admin_kind { ADMIN_PATH, ADMIN_OF_LETTER, ADMIN_OF_BREAKER, ADMIN_AT_ONCE };
-
-struct admin_path {
-	const char *text;
-	enum admin_kind kind;
-	const char *method;
-	const char *right;		/* beside the role for all */
-	admin_work *work;
-};
-
-static const struct admin_path admin_paths[] = {
-	{ ADMIN_LETTERS, ADMIN_PATH, "GET", "gantry-admin:view", look_list },
-	{ ADMIN_LETTERS "/causes", ADMIN_PATH, "GET", "gantry-admin:view", look_causes },
-	{ "/admin/api/audit", ADMIN_PATH, "GET", "gantry-admin:view", look_audit },
-	{ "", ADMIN_OF_LETTER, "GET", "gantry-admin:view", look_one },
-	{ "/retry", ADMIN_OF_LETTER, "POST", "gantry-admin:retry", resolve_retry },
-	{ "/edit", ADMIN_OF_LETTER, "POST", "gantry-admin:edit", resolve_edit },
-	{ "/discard", ADMIN_OF_LETTER, "POST", "gantry-admin:discard", resolve_discard },
-	{ ADMIN_BREAKERS, ADMIN_AT_ONCE, "GET", "gantry-admin:view", guards_list },
-	{ "/open", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_open },
-	{ "/close", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_close },
-	{ "/reset", ADMIN_OF_BREAKER, "POST", "gantry-admin:breakers", guards_reset },
+static const struct message_pair admin_headers[] = {
+	{ "Content-Security-Policy",
+	  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+	  "connect-src 'self'; base-uri 'none'; form-action 'none'; "
+	  "frame-ancestors 'none'; require-trusted-types-for 'script'" },
+	{ "X-Frame-Options", "DENY" },
+	{ "X-Content-Type-Options", "nosniff" },
+	{ "Referrer-Policy", "no-referrer" },
+	{ "Cache-Control", "no-store" },
+	{ "Cross-Origin-Opener-Policy", "same-origin" },
+	{ "Cross-Origin-Resource-Policy", "same-origin" },
 };
 
 const struct admin_options *admin_options(const struct admin *admin)
 {
 	return &admin->options;
+}
+
+const struct site *admin_site(const struct admin *admin)
+{
+	return &admin->site;
+}
+
+struct sessions *admin_sessions(const struct admin *admin)
+{
+	return admin->sessions;
+}
+
+gid_t admin_group(const struct admin *admin)
+{
+	return admin->group;
+}
+
+const char *admin_url(const struct admin *admin, struct arena *arena)
+{
+	return site_url(&admin->site, atomic_load(&admin->port), arena);
+}
+
+void admin_listens(struct admin *admin, unsigned port)
+{
+	atomic_store(&admin->port, port);
+}
+
+static void admin_add_headers(struct gantry_message *m, const struct message_pair *more,
+			      unsigned n)
+{
+	struct message_answer *answer = &m->answer;
+	struct message_pair *all =
+		arena_alloc(&m->arena, (answer->n_headers + n) * sizeof(*all));
+
+	for (unsigned i = 0; i < answer->n_headers; i++)
+		all[i] = answer->headers[i];
+	memcpy(all + answer->n_headers, more, n * sizeof(*all));
+	answer->headers = all;
+	answer->n_headers += n;
+}
+
+void admin_header(struct gantry_message *m, const char *name, const char *value)
+{
+	admin_add_headers(m, &(struct message_pair){ name, value }, 1);
+}
+
+void admin_reply(struct gantry_message *m)
+{
+	admin_add_headers(m, admin_headers, ARRAY_LENGTH(admin_headers));
+	m->home->answer(m);
 }
 
 void admin_answer(struct gantry_message *m, json_t *tree)
@@ -76,7 +116,7 @@ void admin_answer(struct gantry_message *m, json_t *tree)
 					     .len = strlen(text) };
 	m->answer.text = arena_text_n(&m->arena, text, m->answer.len);
 	free(text);
-	m->home->answer(m);
+	admin_reply(m);
 }
 
 /* What has no code and no other excuse is the storage's. */
@@ -90,65 +130,16 @@ void admin_refuse(struct gantry_message *m)
 	}
 	message_correlate(m);
 	envelope_fail(m, m->error.code == NULL ? GANTRY_FAILED : GANTRY_REJECTED);
-	m->home->answer(m);
-}
-
-/* What follows "/admin/api/dead-letters/REF". */
-static const char *admin_split_letter(struct gantry_message *m, struct admin_job *job)
-{
-	size_t n = strlen(ADMIN_LETTERS), digits;
-	const char *path = m->path;
-
-	if (strncmp(path, ADMIN_LETTERS "/", n + 1) != 0)
-		return NULL;
-	path += n + 1;
-	digits = strspn(path, "0123456789");
-	if (digits == 0 || digits > 19 ||
-	    !parse_integer(arena_text_n(&m->arena, path, digits), &job->ref) ||
-	    job->ref == 0)
-		return NULL;
-	return path + digits;
-}
-
-/* What follows "/admin/api/breakers/NAME". */
-static const char *admin_split_breaker(struct gantry_message *m, struct admin_job *job)
-{
-	size_t n = strlen(ADMIN_BREAKERS), len;
-
-	if (strncmp(m->path, ADMIN_BREAKERS "/", n + 1) != 0)
-		return NULL;
-	len = strcspn(m->path + n + 1, "/");
-	job->name = arena_text_n(&m->arena, m->path + n + 1, len);
-	return m->path + n + 1 + len;
-}
-
-static const struct admin_path *admin_find(struct gantry_message *m,
-					   struct admin_job *job)
-{
-	const char *rest[] = { m->path, admin_split_letter(m, job),
-			       admin_split_breaker(m, job), m->path };
-
-	for (unsigned i = 0; i < ARRAY_LENGTH(admin_paths); i++) {
-		const struct admin_path *path = &admin_paths[i];
-		const char *text = rest[path->kind];
-
-		if (text != NULL && strcmp(text, path->text) == 0)
-			return path;
-	}
-	return NULL;
+	admin_reply(m);
 }
 
 static void admin_wrong_method(struct gantry_message *m, const char *allowed)
 {
-	struct message_pair *header = arena_alloc(&m->arena, sizeof(*header));
-
 	error_set(&m->error, "METHOD_NOT_ALLOWED", "This path has no such method");
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
-	*header = (struct message_pair){ "Allow", allowed };
-	m->answer.headers = header;
-	m->answer.n_headers = 1;
-	m->home->answer(m);
+	admin_header(m, "Allow", allowed);
+	admin_reply(m);
 }
 
 static bool admin_push(struct admin *admin, struct admin_job *job)
@@ -167,38 +158,65 @@ static bool admin_push(struct admin *admin, struct admin_job *job)
 	return taken;
 }
 
+/* A page of others, whose name leads to us, must not look like one of ours. */
+static bool admin_is_called_rightly(const struct admin *admin, struct gantry_message *m)
+{
+	uid_t uid;
+	gid_t gid;
+
+	if (http_peer(m, &uid, &gid) || site_is_ours(&admin->site, gantry_header(m, "Host")))
+		return true;
+	error_set(&m->error, "FORBIDDEN", "This host is not known by that name: use "
+		  "%s/admin/, or add the name to admin.hosts",
+		  admin_url(admin, &m->arena));
+	admin_refuse(m);
+	return false;
+}
+
+static bool admin_may(struct admin *admin, struct admin_job *job,
+		      const struct admin_path *path)
+{
+	if (path != NULL && path->access == ADMIN_BY_TICKET)
+		return true;
+	if (path != NULL && path->access == ADMIN_BY_SOCKET)
+		return access_check_socket(admin, job);
+	return access_check(admin, job, path != NULL ? path->right : "gantry-admin:view");
+}
+
+static void admin_do(struct admin *admin, struct admin_job *job,
+		     const struct admin_path *path)
+{
+	job->work = path->work;
+	if (path->at_once) {
+		job->work(admin, job);
+	} else if (!admin_push(admin, job)) {
+		error_set(&job->m->error, "OVERLOADED", "Too much to do at the moment");
+		admin_refuse(job->m);
+	}
+}
+
 /* Who may not is told nothing of what there is. */
 void admin_handle(void *ctx, struct gantry_message *m)
 {
 	struct admin *admin = ctx;
-	const struct admin_path *path;
+	const struct admin_path *path = NULL, *near = NULL;
 	struct admin_job *job = arena_zero(&m->arena, sizeof(*job));
+	const char *allowed = NULL;
 
-	if (strncmp(m->path, "/admin/api/", 11) != 0) {
-		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
-		admin_refuse(m);
-		return;
-	}
-	path = admin_find(m, job);
-	job->actor = access_check(&admin->options, admin->group, m,
-				  path != NULL ? path->right : admin_paths[0].right);
-	if (job->actor == NULL)
-		return;
-	if (path == NULL) {
-		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
-		admin_refuse(m);
-		return;
-	}
-	if (strcmp(m->method, path->method) != 0) {
-		admin_wrong_method(m, path->method);
-		return;
-	}
 	job->m = m;
-	job->work = path->work;
-	if (path->kind >= ADMIN_OF_BREAKER) {
-		job->work(admin, job);
-	} else if (!admin_push(admin, job)) {
-		error_set(&m->error, "OVERLOADED", "Too much to do at the moment");
+	if (!admin_is_called_rightly(admin, m) || files_handle(m))
+		return;
+	if (strncmp(m->path, "/admin/api/", 11) == 0) {
+		path = paths_find(m, job, &allowed, &near);
+		if (!admin_may(admin, job, path != NULL ? path : near))
+			return;
+	}
+	if (path != NULL) {
+		admin_do(admin, job, path);
+	} else if (allowed != NULL) {
+		admin_wrong_method(m, allowed);
+	} else {
+		error_set(&m->error, "ROUTE_NOT_FOUND", "There is nothing at this path");
 		admin_refuse(m);
 	}
 }
@@ -235,6 +253,8 @@ struct admin *admin_new(const struct admin_options *options)
 	const struct group *group = getgrnam(ADMIN_GROUP);
 
 	admin->options = *options;
+	site_init(&admin->site, options->site);
+	admin->sessions = sessions_new();
 	admin->group = group != NULL ? group->gr_gid : (gid_t)-1;
 	admin->end = &admin->first;
 	pthread_mutex_init(&admin->lock, NULL);
@@ -258,5 +278,7 @@ void admin_free(struct admin **admin_p)
 	pthread_join(admin->thread, NULL);
 	pthread_cond_destroy(&admin->work);
 	pthread_mutex_destroy(&admin->lock);
+	sessions_free(&admin->sessions);
+	site_fini(&admin->site);
 	free(admin);
 }

@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admin - the admin API, /admin/api/...: what an operator may see and do.
+ * admin - the admin page, /admin/, and the API that it lives by, /admin/api/...:
+ * what an operator may see and do. paths.c has the table of the API.
  *
- *	GET  /admin/api/dead-letters?cause=&queue=&limit=&after=&whole=true
- *	GET  /admin/api/dead-letters/causes	how many there are of each
- *	GET  /admin/api/dead-letters/REF
- *	POST /admin/api/dead-letters/REF/retry
- *	POST /admin/api/dead-letters/REF/edit	the body: the event as it should be
- *	POST /admin/api/dead-letters/REF/discard	{"reason": "..."}
- *	GET  /admin/api/audit?limit=&after=
- *	GET  /admin/api/breakers
- *	POST /admin/api/breakers/NAME/open	{"for": "5m"}, or no body
- *	POST /admin/api/breakers/NAME/close	the same
- *	POST /admin/api/breakers/NAME/reset
+ *	GET  /overview		{status, checks, service, replica, version, ...}
+ *	GET  /routes		routes: source, address, auth, roles, steps; and
+ *				instances, exchanges and upstreams beside them
+ *	GET  /plugins		instances: plugin, version, options; no secret
+ *	GET  /outbox?limit=&after=	{rows, oldestAt, warn, full, events}
+ *	GET  /dead-letters?cause=&queue=&limit=&after=&whole=true
+ *	GET  /dead-letters/causes	how many there are of each
+ *	GET  /dead-letters/REF
+ *	POST /dead-letters/REF/retry
+ *	POST /dead-letters/REF/edit	the body: the event as it should be;
+ *				?check=true: only looks whether it could be
+ *	POST /dead-letters/REF/discard	{"reason": "..."}
+ *	GET  /audit?limit=&after=
+ *	GET  /breakers
+ *	POST /breakers/NAME/open	{"for": "5m"}, or no body
+ *	POST /breakers/NAME/close	the same
+ *	POST /breakers/NAME/reset
+ *	GET  /log-level, POST /log-level	{"level": "debug"}
+ *	POST /login		{"roles": [...]}; over the socket: a ticket
+ *	POST /session		{"ticket": "..."}: a cookie
+ *	GET  /session, DELETE /session
  *
- * Over TCP a token with the role gantry-admin is needed, or with one that has
- * this right alone: gantry-admin:view, :retry, :edit, :discard,
- * :breakers (D36). Over the
- * unix socket a peer that is root, this user or in the group gantry. Knows
- * nothing of sockets and libmicrohttpd: source/http hands it complete requests.
+ * Over TCP a session or a token with the role gantry-admin is needed, or with one
+ * that has this right alone: gantry-admin:view, :retry, :edit, :discard,
+ * :breakers, :log (D36). Over the unix socket a peer that is root, this user or
+ * in the group gantry. Who is called by a name that is not ours is refused, and
+ * so is a page of others. Knows nothing of sockets and libmicrohttpd: source/http
+ * hands it complete requests.
  */
 #ifndef ADMIN_ADMIN_H
 #define ADMIN_ADMIN_H
@@ -28,13 +40,19 @@
 #include "gateway/upstream/breakers.h"
 
 struct admin;
+struct config_admin;
+struct status;
 
-/* All of it must outlive the admin. */
+/* All of it must outlive the admin, but for site, which is copied. */
 struct admin_options {
 	struct engine *engine;
 	const struct graph *graph;
 	struct query_store store;
 	struct breakers *breakers;
+	struct status *status;		/* how the floors below are */
+	const struct config_admin *site;	/* of the listener */
+	const char *service, *replica;
+	const char *const *exchanges;	/* that events go to; NULL: no broker */
 };
 
 /* Starts the thread that reads the storage. Main thread. */
@@ -46,7 +64,15 @@ struct admin *admin_new(const struct admin_options *options);
  */
 void admin_free(struct admin **admin);
 
+/* The port that it got, if the configuration left it open. */
+void admin_listens(struct admin *admin, unsigned port);
+
 /* For struct http_ops. On a loop thread; never blocks. */
 void admin_handle(void *admin, struct gantry_message *m);
+
+/* For struct http_page of the API's listener, with a struct status as its ctx: how
+   the integration is (D30). */
+#define ADMIN_HEALTH "/health/integration/order-service"
+void admin_health(void *status, struct gantry_message *m);
 
 #endif

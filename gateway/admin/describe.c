@@ -2,10 +2,11 @@
 /* describe - see describe.h. What it says of an answer, look.c and its siblings write. */
 #include "gateway/admin/describe.h"
 
-#include <gantry/describe.h>
-#include <stddef.h>
+#include <string.h>
 
-#define DESCRIBE(...) (&(const struct admin_description){ __VA_ARGS__ })
+#include <gantry/describe.h>
+
+#include "gateway/base/memory.h"
 
 #define DESCRIBE_LIMIT                                                       \
 	GANTRY_JSON({"name": "limit", "in": "query",                         \
@@ -73,6 +74,9 @@ static const char describe_retry[] =
 
 static const char describe_edit[] =
 	"{" GANTRY_JSON("tags": ["Dead letters"],
+		"parameters": [{"name": "check", "in": "query",
+			"description": "true: only look whether it could be",
+			"schema": {"type": "string"}}],
 		"requestBody": {"required": true,
 			"description": "The event as it should have been, with the same eventId",
 			"content": {"application/json": {"schema": {"type": "object"}}}})
@@ -111,7 +115,7 @@ static const char describe_audit[] =
 				"description": "If more follow: after of the next page"}}}}}}},
 	"x-errors": ["VALIDATION_ERROR"]) "}";
 
-static const char describe_breakers[] = GANTRY_JSON({
+static const char describe_guards[] = GANTRY_JSON({
 	"tags": ["Breakers"],
 	"responses": {"200": {"description": "All of them",
 		"content": {"application/json": {"schema": {
@@ -166,7 +170,189 @@ static const char describe_metrics[] = GANTRY_JSON({
 		"content": {"text/plain": {"schema": {"type": "string"}}}}}
 });
 
-const char admin_schemas[] = GANTRY_JSON({
+/* What the page itself lives by: the running gateway, the outbox, the log. */
+static const char describe_overview[] = GANTRY_JSON({
+	"tags": ["Gateway"],
+	"responses": {"200": {"description": "How it is, and what waits",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object", "required": ["status", "checks", "service",
+				"replica", "version", "now", "waiting", "outbox",
+				"deadLetters"],
+				"properties": {
+				"status": {"enum": ["pass", "warn", "fail"]},
+				"checks": {"$ref": "#/components/schemas/Checks"},
+				"service": {"type": "string"},
+				"replica": {"type": "string"},
+				"version": {"type": "string"},
+				"now": {"type": "string", "format": "date-time"},
+				"waiting": {"type": "integer", "minimum": 0,
+					"description": "Messages that are under way"},
+				"outbox": {"type": "object",
+					"required": ["rows", "warn", "full"], "properties": {
+					"rows": {"type": "integer", "minimum": 0},
+					"warn": {"type": "boolean"},
+					"full": {"type": "boolean"},
+					"oldestAt": {"type": "string",
+						"format": "date-time"}}},
+				"deadLetters": {"type": ["object", "null"],
+					"description": "By cause; null: not counted yet",
+					"additionalProperties": {"type": "integer"}}}}}}}}}}
+});
+
+static const char describe_routes[] = GANTRY_JSON({
+	"tags": ["Gateway"],
+	"responses": {"200": {"description": "Routes, and what is around them",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object", "required": ["routes", "storage",
+				"exchanges", "upstreams"], "properties": {
+				"routes": {"type": "array",
+					"items": {"$ref": "#/components/schemas/Route"}},
+				"storage": {"type": "string"},
+				"exchanges": {"type": "array", "items": {"type": "string"}},
+				"upstreams": {"type": "array",
+					"items": {"type": "string"}}}}}}}}}}
+});
+
+static const char describe_plugins[] = GANTRY_JSON({
+	"tags": ["Gateway"],
+	"responses": {"200": {"description": "Without the values of secrets",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "array",
+				"items": {"$ref": "#/components/schemas/Instance"}}}}}}}}
+});
+
+static const char describe_outbox[] =
+	"{" GANTRY_JSON("tags": ["Gateway"]) ", \"parameters\": ["
+	DESCRIBE_LIMIT "," DESCRIBE_AFTER "], "
+	GANTRY_JSON("responses": {"200": {"description": "In the order of their refs",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object", "required": ["rows", "warn", "full",
+				"dropped", "events"], "properties": {
+				"rows": {"type": "integer", "minimum": 0},
+				"warn": {"type": "boolean"}, "full": {"type": "boolean"},
+				"dropped": {"type": "integer", "minimum": 0},
+				"oldestAt": {"type": "string", "format": "date-time"},
+				"events": {"type": "array",
+					"items": {"$ref": "#/components/schemas/Waiting"}}}},
+			"next": {"type": "string",
+				"description": "If more may follow: after of the next page"}}}}}}},
+	"x-errors": ["VALIDATION_ERROR"]) "}";
+
+#define DESCRIBE_LEVEL                                                       \
+	GANTRY_JSON("responses": {"200": {"description": "The least that is logged", \
+		"content": {"application/json": {"schema": {                 \
+		"type": "object", "required": ["success", "data"], "properties": { \
+			"success": {"const": true},                          \
+			"data": {"type": "object", "required": ["level"],    \
+				"properties": {"level": {                    \
+				"$ref": "#/components/schemas/Level"}}}}}}}}})
+
+static const char describe_level[] =
+	"{" GANTRY_JSON("tags": ["Gateway"]) "," DESCRIBE_LEVEL "}";
+
+static const char describe_level_change[] =
+	"{" GANTRY_JSON("tags": ["Gateway"],
+		"requestBody": {"required": true, "content": {"application/json": {
+			"schema": {"type": "object", "required": ["level"],
+				"properties": {"level": {
+				"$ref": "#/components/schemas/Level"}}}}}})
+	"," DESCRIBE_LEVEL "," GANTRY_JSON("x-errors": ["VALIDATION_ERROR"]) "}";
+
+static const char describe_login[] = GANTRY_JSON({
+	"tags": ["Session"],
+	"description": "Over the unix socket only",
+	"requestBody": {"required": false, "content": {"application/json": {
+		"schema": {"type": "object", "properties": {"roles": {"type": "array",
+			"description": "Left out: all", "items": {"type": "string"}}}}}}},
+	"responses": {"200": {"description": "Good for one session, for a minute",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object", "required": ["url", "ticket", "endsInMs"],
+				"properties": {
+				"url": {"type": "string"}, "ticket": {"type": "string"},
+				"endsInMs": {"type": "integer"}}}}}}}}},
+	"x-errors": ["VALIDATION_ERROR", "FORBIDDEN"]
+});
+
+#define DESCRIBE_COOKIE                                                      \
+	GANTRY_JSON("responses": {"200": {"description": "With a cookie",    \
+		"headers": {"Set-Cookie": {"required": true,                 \
+			"schema": {"type": "string"}}},                      \
+		"content": {"application/json": {"schema": {                 \
+		"type": "object", "required": ["success", "data"], "properties": { \
+			"success": {"const": true},                          \
+			"data": {"type": "object", "required": ["outcome"],  \
+				"properties": {"outcome": {                  \
+				"enum": ["begun", "ended"]}}}}}}}}})
+
+static const char describe_session_begin[] =
+	"{" GANTRY_JSON("tags": ["Session"],
+		"description": "By the page itself",
+		"requestBody": {"required": true, "content": {"application/json": {
+			"schema": {"type": "object", "required": ["ticket"],
+				"properties": {"ticket": {"type": "string"}}}}}})
+	"," DESCRIBE_COOKIE ","
+	GANTRY_JSON("x-errors": ["VALIDATION_ERROR", "UNAUTHENTICATED", "FORBIDDEN"]) "}";
+
+static const char describe_session_end[] =
+	"{" GANTRY_JSON("tags": ["Session"]) "," DESCRIBE_COOKIE ","
+	GANTRY_JSON("x-errors": ["VALIDATION_ERROR"]) "}";
+
+static const char describe_session[] = GANTRY_JSON({
+	"tags": ["Session"],
+	"responses": {"200": {"description": "Who one is, and what one may",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object", "required": ["actor", "roles", "service",
+				"replica", "version"], "properties": {
+				"actor": {"type": "string"},
+				"roles": {"type": "array", "items": {"type": "string"}},
+				"service": {"type": "string"}, "replica": {"type": "string"},
+				"version": {"type": "string"},
+				"endsInMs": {"type": "integer",
+					"description": "Of a session"}}}}}}}}}
+});
+
+static const char describe_file[] = GANTRY_JSON({
+	"tags": ["Page"],
+	"responses": {"200": {"description": "A file of the page",
+		"content": {"text/html": {"schema": {"type": "string"}},
+			"text/css": {"schema": {"type": "string"}},
+			"text/javascript": {"schema": {"type": "string"}},
+			"image/svg+xml": {"schema": {"type": "string"}}}}},
+	"x-errors": ["ROUTE_NOT_FOUND", "FORBIDDEN"]
+});
+
+static const char describe_to_page[] = GANTRY_JSON({
+	"tags": ["Page"],
+	"responses": {"308": {"description": "To /admin/", "headers": {"Location": {
+		"required": true, "schema": {"type": "string"}}}}},
+	"x-errors": ["FORBIDDEN"]
+});
+
+static const char describe_integration[] = GANTRY_JSON({
+	"tags": ["Health"],
+	"description": "checks only for a token that may view",
+	"responses": {
+		"200": {"description": "It works; warn: somebody should look at it",
+			"content": {"application/json": {
+			"schema": {"$ref": "#/components/schemas/Integration"}}}},
+		"503": {"description": "It does not",
+			"content": {"application/json": {
+			"schema": {"$ref": "#/components/schemas/Integration"}}}}}
+});
+
+const char describe_schemas[] = GANTRY_JSON({
 	"DeadLetter": {"type": "object", "required": ["ref", "state", "cause", "queue"],
 		"properties": {
 			"ref": {"type": "string"},
@@ -191,10 +377,10 @@ const char admin_schemas[] = GANTRY_JSON({
 				"description": "The body before it was edited"}}},
 	"Resolved": {"type": "object", "required": ["success", "data"], "properties": {
 		"success": {"const": true},
-		"data": {"type": "object", "required": ["ref", "outcome"], "properties": {
+		"data": {"type": "object", "required": ["outcome"], "properties": {
 			"ref": {"type": "string"},
-			"outcome": {"enum": ["applied", "duplicate", "refused",
-				"discarded"]}}}}},
+			"outcome": {"enum": ["applied", "duplicate", "refused", "discarded",
+				"valid"]}}}}},
 	"Breaker": {"type": "object",
 		"required": ["name", "state", "held", "calls", "failures", "opened",
 			"refused"],
@@ -208,6 +394,58 @@ const char admin_schemas[] = GANTRY_JSON({
 			"refused": {"type": "integer", "minimum": 0},
 			"endsInMs": {"type": "integer", "minimum": 1,
 				"description": "Until the state may change by itself"}}},
+	"Checks": {"type": "object", "description": "By what was looked at",
+		"additionalProperties": {"type": "object", "required": ["status"],
+			"additionalProperties": true,
+			"properties": {"status": {"enum": ["pass", "warn", "fail"]}}}},
+	"Integration": {"type": "object", "required": ["status"], "properties": {
+		"status": {"enum": ["pass", "warn", "fail"]},
+		"checks": {"$ref": "#/components/schemas/Checks"}}},
+	"Level": {"enum": ["debug", "info", "warning", "error"]},
+	"Route": {"type": "object",
+		"required": ["source", "address", "place", "auth", "roles", "steps"],
+		"properties": {
+			"source": {"enum": ["http", "amqp", "schedule", "admin"]},
+			"address": {"type": "string"},
+			"place": {"type": "string", "description": "File, line and column"},
+			"auth": {"type": "array", "items": {"type": "string"}},
+			"roles": {"type": "array", "items": {"type": "string"}},
+			"steps": {"type": "array", "items": {"type": "object",
+				"required": ["instance", "handler"], "properties": {
+				"instance": {"type": "string"}, "handler": {"type": "string"},
+				"summary": {"type": ["string", "null"]}}}},
+			"queue": {"type": "string"}, "inject": {"const": true},
+			"bindings": {"type": "array", "items": {"type": "object",
+				"required": ["exchange", "key"], "properties": {
+				"exchange": {"type": "string"}, "key": {"type": "string"}}}}}},
+	"Instance": {"type": "object",
+		"required": ["instance", "kind", "plugin", "version", "summary", "level",
+			"options"],
+		"properties": {
+			"instance": {"type": ["string", "null"]},
+			"kind": {"enum": ["storage", "handlers", "auth", "breaker"]},
+			"plugin": {"type": "string"}, "version": {"type": "string"},
+			"summary": {"type": "string"},
+			"level": {"type": "integer", "minimum": 1},
+			"options": {"type": "array", "items": {"type": "object",
+				"required": ["name", "type", "value", "default", "secret",
+					"summary"],
+				"properties": {
+				"name": {"type": "string"}, "type": {"type": "string"},
+				"value": {"type": ["string", "null"]},
+				"default": {"type": ["string", "null"]},
+				"secret": {"type": "boolean"},
+				"summary": {"type": "string"}}}}}},
+	"Waiting": {"type": "object", "required": ["ref", "createdAt"], "properties": {
+		"ref": {"type": "string"}, "eventId": {"type": ["string", "null"]},
+		"type": {"type": ["string", "null"]},
+		"aggregateId": {"type": ["string", "null"]},
+		"exchange": {"type": ["string", "null"]},
+		"routingKey": {"type": ["string", "null"]},
+		"traceparent": {"type": ["string", "null"]},
+		"owner": {"type": ["string", "null"]},
+		"createdAt": {"type": "string", "format": "date-time"},
+		"cause": {"type": ["string", "null"], "description": "Why it waits"}}},
 	"Health": {"type": "object", "required": ["status"], "properties": {
 		"status": {"enum": ["pass", "warn", "fail"]},
 		"reason": {"enum": ["storage", "stopping", "outbox", "broker", "breaker"]},
@@ -216,31 +454,65 @@ const char admin_schemas[] = GANTRY_JSON({
 			"additionalProperties": {"enum": ["open", "half-open"]}}}}
 });
 
-const struct admin_description *const admin_descriptions[] = {
-	DESCRIBE("get", "/admin/api/dead-letters", "gantry-admin:view", "dead_letters",
-		 "List the events that were given up", describe_list),
-	DESCRIBE("get", "/admin/api/dead-letters/causes", "gantry-admin:view", "causes",
-		 "Count the dead letters of each cause", describe_causes),
-	DESCRIBE("get", "/admin/api/dead-letters/{ref}", "gantry-admin:view", "dead_letter",
-		 "Show a dead letter", describe_one),
-	DESCRIBE("post", "/admin/api/dead-letters/{ref}/retry", "gantry-admin:retry",
-		 "retry", "Try it again as it is", describe_retry),
-	DESCRIBE("post", "/admin/api/dead-letters/{ref}/edit", "gantry-admin:edit", "edit",
-		 "Try it again as it should have been", describe_edit),
-	DESCRIBE("post", "/admin/api/dead-letters/{ref}/discard", "gantry-admin:discard",
-		 "discard", "Close it without trying again", describe_discard),
-	DESCRIBE("get", "/admin/api/audit", "gantry-admin:view", "audit",
-		 "List what operators did", describe_audit),
-	DESCRIBE("get", "/admin/api/breakers", "gantry-admin:view", "breakers",
-		 "List the breakers", describe_breakers),
-	DESCRIBE("post", "/admin/api/breakers/{name}/open", "gantry-admin:breakers",
-		 "breaker_open", "Hold a breaker open", describe_hold),
-	DESCRIBE("post", "/admin/api/breakers/{name}/close", "gantry-admin:breakers",
-		 "breaker_close", "Hold a breaker closed", describe_hold),
-	DESCRIBE("post", "/admin/api/breakers/{name}/reset", "gantry-admin:breakers",
-		 "breaker_reset", "Let a breaker judge by itself again", describe_reset),
-	DESCRIBE("get", "/livez", NULL, "livez", "Whether it runs", describe_live),
-	DESCRIBE("get", "/readyz", NULL, "readyz", "Whether it takes work", describe_ready),
-	DESCRIBE("get", "/metrics", NULL, "metrics", "What was counted", describe_metrics),
-	NULL
+const char describe_headers[] = GANTRY_JSON({
+	"Content-Security-Policy": {"schema": {"type": "string"}},
+	"X-Frame-Options": {"schema": {"const": "DENY"}},
+	"X-Content-Type-Options": {"schema": {"const": "nosniff"}},
+	"Referrer-Policy": {"schema": {"const": "no-referrer"}},
+	"Cache-Control": {"schema": {"const": "no-store"}},
+	"Cross-Origin-Opener-Policy": {"schema": {"const": "same-origin"}},
+	"Cross-Origin-Resource-Policy": {"schema": {"const": "same-origin"}}
+});
+
+static const struct {
+	const char *method, *path, *operation;
+} describe_operations[] = {
+	{ "GET", "/overview", describe_overview },
+	{ "GET", "/routes", describe_routes },
+	{ "GET", "/plugins", describe_plugins },
+	{ "GET", "/outbox", describe_outbox },
+	{ "GET", "/dead-letters", describe_list },
+	{ "GET", "/dead-letters/causes", describe_causes },
+	{ "GET", "/dead-letters/{ref}", describe_one },
+	{ "POST", "/dead-letters/{ref}/retry", describe_retry },
+	{ "POST", "/dead-letters/{ref}/edit", describe_edit },
+	{ "POST", "/dead-letters/{ref}/discard", describe_discard },
+	{ "GET", "/audit", describe_audit },
+	{ "GET", "/breakers", describe_guards },
+	{ "POST", "/breakers/{name}/open", describe_hold },
+	{ "POST", "/breakers/{name}/close", describe_hold },
+	{ "POST", "/breakers/{name}/reset", describe_reset },
+	{ "GET", "/log-level", describe_level },
+	{ "POST", "/log-level", describe_level_change },
+	{ "POST", "/login", describe_login },
+	{ "POST", "/session", describe_session_begin },
+	{ "GET", "/session", describe_session },
+	{ "DELETE", "/session", describe_session_end },
+};
+
+const char *describe_operation(const char *method, const char *path)
+{
+	size_t n = strlen("/admin/api");
+
+	for (size_t i = 0; i < ARRAY_LENGTH(describe_operations); i++)
+		if (strcmp(describe_operations[i].method, method) == 0 &&
+		    strncmp(path, "/admin/api", n) == 0 &&
+		    strcmp(describe_operations[i].path, path + n) == 0)
+			return describe_operations[i].operation;
+	return NULL;
+}
+
+const struct describe_page describe_pages[] = {
+	{ "/admin", "The way to the page", describe_to_page },
+	{ "/admin/", "The admin page", describe_file },
+	{ "/admin/{file}", "What the page is made of", describe_file },
+	{ "/livez", "Whether it runs", describe_live },
+	{ "/readyz", "Whether it takes work", describe_ready },
+	{ "/metrics", "What was counted, for Prometheus", describe_metrics },
+	{ NULL, NULL, NULL },
+};
+
+const struct describe_page describe_health = {
+	"/health/integration/order-service", "Whether it works, for who depends on it",
+	describe_integration,
 };

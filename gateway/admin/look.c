@@ -11,8 +11,7 @@
 #define LOOK_LIMIT 100
 #define LOOK_WHOLE 100		/* letters with their bodies in one answer */
 
-/* ?limit=, 100 by default; 0 with the request answered. */
-static unsigned look_limit(struct gantry_message *m)
+unsigned look_limit(struct gantry_message *m)
 {
 	const char *text = gantry_query(m, "limit");
 	int64_t limit = LOOK_LIMIT;
@@ -25,6 +24,19 @@ static unsigned look_limit(struct gantry_message *m)
 		  LETTERS_MAX_PAGE);
 	admin_refuse(m);
 	return 0;
+}
+
+bool look_after(struct gantry_message *m, int64_t *after_out)
+{
+	const char *text = gantry_query(m, "after");
+
+	*after_out = 0;
+	if (text == NULL || parse_integer(text, after_out))
+		return true;
+	error_set(&m->error, "VALIDATION_ERROR", "after: not what \"next\" said: \"%s\"",
+		  text);
+	admin_refuse(m);
+	return false;
 }
 
 static json_t *look_page(json_t *data, const char *next)
@@ -129,22 +141,16 @@ void look_audit(struct admin *admin, struct admin_job *job)
 	struct gantry_message *m = job->m;
 	struct look_audit audit = { .last = 0 };
 	struct gantry_sink sink = { look_audit_row, &audit };
-	const char *text = gantry_query(m, "after");
-	int64_t after = 0;
+	const char *text;
+	int64_t after;
 	struct gantry_value from;
 	struct gantry_range range = { .size = sizeof(range), .table = COMMIT_AUDIT,
 				      .index = GANTRY_BY_REF, .from = &from,
 				      .n_from = 1, .from_after = true };
 
 	range.limit = look_limit(m);
-	if (range.limit == 0)
+	if (range.limit == 0 || !look_after(m, &after))
 		return;
-	if (text != NULL && !parse_integer(text, &after)) {
-		error_set(&m->error, "VALIDATION_ERROR",
-			  "after: not what \"next\" said: \"%s\"", text);
-		admin_refuse(m);
-		return;
-	}
 	from = (struct gantry_value){ .kind = GANTRY_INT64, .is.number = after };
 	audit.rows = json_array();
 	if (store->storage->scan(store->self, &range, &sink, &m->error) !=

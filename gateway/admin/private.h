@@ -2,19 +2,25 @@
 /*
  * private - what the files of this folder share.
  *
- *	admin.c		which path and method is what, and the reading thread
- *	access.c	who may
+ *	admin.c		the reading thread, and what every answer has
+ *	paths.c		which path and method is what
+ *	access.c	who may; site.c: by which name, and from which page
+ *	login.c		tickets and sessions (sessions.c)
+ *	files.c		the page itself
  *	look.c		what only looks: lists, one letter, the audit
+ *	running.c	how the gateway is, routes, instances; outbox.c: what waits
  *	guards.c	breakers: their states, and orders to them
+ *	logs.c		the level of the log
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  */
 #ifndef ADMIN_PRIVATE_H
 #define ADMIN_PRIVATE_H
 
 #include "gateway/admin/admin.h"
+#include "gateway/admin/paths.h"
+#include "gateway/admin/sessions.h"
+#include "gateway/admin/site.h"
 #include "gateway/commit/letters.h"
-
-struct admin_job;
 
 /* On the reading thread, or at once on the loop's; answers the request now, or
    later by the engine. */
@@ -28,23 +34,54 @@ struct admin_job {
 	int64_t ref;			/* of a letter, 0: none */
 	const char *name;		/* of a breaker, or NULL */
 	const char *actor;		/* "uid 0", or the token's subject */
+	const char *session;		/* the cookie that was good, or NULL */
+	int64_t left_ms;		/* of the session */
 };
 
 const struct admin_options *admin_options(const struct admin *admin);
+const struct site *admin_site(const struct admin *admin);
+struct sessions *admin_sessions(const struct admin *admin);
+gid_t admin_group(const struct admin *admin);
+/* "http://127.0.0.1:9080", in arena. */
+const char *admin_url(const struct admin *admin, struct arena *arena);
 
 /* Answer: with a tree, which is freed; or with m->error as it stands. */
 void admin_answer(struct gantry_message *m, json_t *tree);
 void admin_refuse(struct gantry_message *m);
+/* m->answer stands: give it, with what keeps browsers from mischief. */
+void admin_reply(struct gantry_message *m);
+/* One header more; name and value live as long as m. */
+void admin_header(struct gantry_message *m, const char *name, const char *value);
 
 /*
- * access.c: the actor, in m's arena; NULL with m answered. right is the role
- * that suffices for this alone.
+ * access.c: whether job->m may, with job->actor set, in its arena; false with
+ * it answered. right is the role that suffices for this alone.
  */
-const char *access_check(const struct admin_options *options, gid_t group,
-			 struct gantry_message *m, const char *right);
+bool access_check(struct admin *admin, struct admin_job *job, const char *right);
+/* A peer of the unix socket alone. */
+bool access_check_socket(struct admin *admin, struct admin_job *job);
+/* Whether the sender is known and has a role for right, by a token alone;
+   answers nothing. */
+bool access_is_known(const struct graph *graph, struct gantry_message *m,
+		     const char *right);
+/* The bit of a role that a session may have, 0: there is none; back: NULL
+   behind the last. */
+unsigned access_role_bit(const char *role);
+const char *access_role(unsigned i);
 
-/* look.c */
-admin_work look_list, look_causes, look_one, look_audit;
+/* files.c: true with m answered, if it asks for a part of the page. */
+bool files_handle(struct gantry_message *m);
+
+/* look.c; outbox.c; running.c, at once. */
+admin_work look_list, look_causes, look_one, look_audit, look_outbox;
+admin_work look_overview, look_routes, look_plugins;
+/* look.c: ?limit=; 0 with the request answered. ?after=, a ref; false the same. */
+unsigned look_limit(struct gantry_message *m);
+bool look_after(struct gantry_message *m, int64_t *after_out);
+
+/* login.c and logs.c, at once */
+admin_work login_admit, login_begin, login_show, login_end;
+admin_work logs_show, logs_change;
 
 /* resolve.c */
 admin_work resolve_retry, resolve_edit, resolve_discard;

@@ -29,6 +29,16 @@ bool log_wants(enum gantry_level level)
 	return (int)level >= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
+void log_set_level(enum gantry_level level)
+{
+	atomic_store(&log_level, (int)level);
+}
+
+enum gantry_level log_level_now(void)
+{
+	return (enum gantry_level)atomic_load(&log_level);
+}
+
 static bool log_is_json(void)
 {
 	int form = atomic_load_explicit(&log_form, memory_order_relaxed);

@@ -13,6 +13,9 @@ enum log_form { LOG_FORM_AUTO, LOG_FORM_TEXT, LOG_FORM_JSON };
 
 void log_configure(enum log_form form, enum gantry_level level);
 bool log_wants(enum gantry_level level);
+/* From now on; any thread. */
+void log_set_level(enum gantry_level level);
+enum gantry_level log_level_now(void);
 
 /* correlation_id and traceparent may be NULL. */
 void log_line(enum gantry_level level, const char *correlation_id,

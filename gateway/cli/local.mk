@@ -21,3 +21,4 @@ dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 dist_man1_MANS += gateway/cli/gantry-topology.1
 include gateway/cli/breakers.mk
 include gateway/cli/spec.mk
+include gateway/cli/operate.mk

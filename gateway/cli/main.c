@@ -14,6 +14,7 @@
 #include "gateway/cli/check.h"
 #include "gateway/cli/common.h"
 #include "gateway/cli/dead-letters.h"
+#include "gateway/cli/operate.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
 #include "gateway/cli/run-handler.h"
@@ -40,6 +41,7 @@ static const struct main_command main_commands[] = {
 	{ "topology", topology_main, "exchanges and queues at the broker" },
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
+	{ "admin", operate_main, "open the admin page, see how the gateway is, log more" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
 	{ "spec", spec_main, "the routes and events as OpenAPI and AsyncAPI" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },

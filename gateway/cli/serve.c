@@ -225,11 +225,13 @@ static int serve_start_consumer(struct serve *s, struct gantry_error *err)
 	return 0;
 }
 
-static void serve_answered(void *metrics, const struct gantry_message *m,
+static void serve_answered(void *status, const struct gantry_message *m,
 			   int64_t nanoseconds)
 {
-	meters_request(metrics, m, nanoseconds);
+	meters_request(((struct status *)status)->metrics, m, nanoseconds);
 }
+
+static const struct http_page serve_health = { ADMIN_HEALTH, NULL, admin_health };
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
 {
@@ -247,7 +249,8 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
 		.tls = { http->cert_file, http->key_file, http->client_ca_file },
-		.ops = { .answered = serve_answered, .ctx = s->status.metrics },
+		.ops = { .answered = serve_answered, .ctx = &s->status,
+			 .pages = &serve_health, .n_pages = 1 },
 	};
 
 	if (http_start(&options, s->engine, s->graph, &s->api, err) < 0)
@@ -332,17 +335,22 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 	s->status.committer = s->committer;
 	s->status.breakers = s->breakers;
 	s->status.upstreams = s->upstreams;
+	s->status.graph = s->graph;
 	s->operator = admin_new(&(struct admin_options){
 		.engine = s->engine, .graph = s->graph,
 		.store = { s->graph->storage->plugin->storage,
 			   s->graph->storage->self, &commit_schema },
 		.breakers = s->breakers,
+		.status = &s->status, .site = admin,
+		.service = s->config->service, .replica = serve_replica(s),
+		.exchanges = s->config->amqp != NULL ? s->config->broker.exchanges : NULL,
 	});
 	s->status.census = census_new(&(struct query_store){
 		s->graph->storage->plugin->storage, s->graph->storage->self,
 		&commit_schema });
 	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
 		return -1;
+	admin_listens(s->operator, http_port(s->admin));
 	return serve_start_local(s, err);
 }
 

@@ -33,6 +33,7 @@ struct config_admin {
 	const char *listen;
 	const char *cert_file, *key_file, *client_ca_file;	/* as above */
 	const char *socket;		/* path */
+	const char *const *hosts;	/* names of ours for browsers; or NULL */
 };
 
 struct config_commit {

@@ -78,40 +78,6 @@ static const char *option_choices(const struct gantry_option *o,
 	return text;
 }
 
-static const char *option_show_list(const char *const *list, struct arena *arena)
-{
-	const char *text = list != NULL ? list[0] : NULL;
-
-	for (size_t i = 1; text != NULL && list[i] != NULL; i++)
-		text = arena_format(arena, "%s, %s", text, list[i]);
-	return text;
-}
-
-const char *option_show(const struct gantry_option *o, const void *self,
-			struct arena *arena)
-{
-	const char *member = (const char *)self + o->offset;
-
-	switch (o->type) {
-	case GANTRY_TYPE_TEXT:
-	case GANTRY_TYPE_PATH:
-		return *(const char *const *)member;
-	case GANTRY_TYPE_INTEGER:
-	case GANTRY_TYPE_SIZE:
-	case GANTRY_TYPE_DURATION:
-		return option_number(o, *(const int64_t *)member, arena);
-	case GANTRY_TYPE_BOOLEAN:
-		return *(const bool *)member ? "true" : "false";
-	case GANTRY_TYPE_CHOICE:
-		return o->choices[*(const int64_t *)member];
-	case GANTRY_TYPE_LIST:
-		return option_show_list(*(const char *const *const *)member, arena);
-	case GANTRY_TYPE_SECRET_FILE:
-		break;
-	}
-	return NULL;
-}
-
 const char *option_range(const struct gantry_option *o, struct arena *arena)
 {
 	if (o->type == GANTRY_TYPE_CHOICE)
@@ -139,6 +105,38 @@ const char *option_type_name(enum gantry_option_type type)
 	if ((unsigned)type >= ARRAY_LENGTH(names))
 		return NULL;
 	return names[type];
+}
+
+static const char *option_texts(const char *const *texts, struct arena *arena)
+{
+	const char *text = "";
+
+	if (texts == NULL)
+		return NULL;
+	for (size_t i = 0; texts[i] != NULL; i++)
+		text = arena_format(arena, "%s%s%s", text, i > 0 ? ", " : "", texts[i]);
+	return text;
+}
+
+const char *option_value(const struct gantry_option *o, const void *self,
+			 struct arena *arena)
+{
+	const void *member = (const char *)self + o->offset;
+
+	switch (o->type) {
+	case GANTRY_TYPE_INTEGER:
+	case GANTRY_TYPE_SIZE:
+	case GANTRY_TYPE_DURATION:
+		return option_number(o, *(const int64_t *)member, arena);
+	case GANTRY_TYPE_BOOLEAN:
+		return *(const bool *)member ? "true" : "false";
+	case GANTRY_TYPE_CHOICE:
+		return o->choices[*(const int64_t *)member];
+	case GANTRY_TYPE_LIST:
+		return option_texts(*(const char *const *const *)member, arena);
+	default:
+		return *(const char *const *)member;
+	}
 }
 
 /* The numbers' own ranges; lengths of texts and lists use it too. */

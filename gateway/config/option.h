@@ -41,12 +41,10 @@ const char *option_type_name(enum gantry_option_type type);
 const char *option_range(const struct gantry_option *option,
 			 struct arena *arena);
 
-/*
- * What the member of self says, as one would write it: "24h", "strict", "true".
- * NULL if it says nothing or is the path of a secret. In arena, or self's.
- */
-const char *option_show(const struct gantry_option *option, const void *self,
-			struct arena *arena);
+/* What an option of a filled struct says now, as one would write it; NULL: nothing.
+   In arena, or as long as self. */
+const char *option_value(const struct gantry_option *option, const void *self,
+			 struct arena *arena);
 
 /* Whether a text holds a URL with a password in it (D35). */
 bool option_has_password(const char *text);

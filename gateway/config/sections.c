@@ -57,6 +57,9 @@ static const struct gantry_option *const section_admin[] = {
 	GANTRY_PATH(struct config_admin, socket,
 		    .fallback = "/run/gantry/admin.sock",
 		    .summary = "socket of the command line"),
+	GANTRY_LIST(struct config_admin, hosts, .min = 0, .max = 16,
+		    .summary = "names by which browsers call the admin page, "
+			       "beside localhost and the address"),
 	NULL
 };
 

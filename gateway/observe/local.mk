@@ -6,3 +6,4 @@ dist_man7_MANS += gateway/observe/gantry-metrics.7
 gateway_libcore_a_SOURCES += gateway/observe/process.c gateway/observe/process.h
 gateway_libcore_a_SOURCES += gateway/observe/census.c gateway/observe/census.h
 gateway_libcore_a_SOURCES += gateway/observe/called.c gateway/observe/called.h
+gateway_libcore_a_SOURCES += gateway/observe/health.c gateway/observe/health.h

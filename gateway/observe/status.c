@@ -59,7 +59,7 @@ static void status_ready(void *ctx, struct arena *arena, int *status,
 }
 
 const struct http_page status_pages[STATUS_PAGES] = {
-	{ "/livez", status_live },
-	{ "/readyz", status_ready },
-	{ "/metrics", page_render },
+	{ "/livez", status_live, NULL },
+	{ "/readyz", status_ready, NULL },
+	{ "/metrics", page_render, NULL },
 };

@@ -24,6 +24,7 @@ struct status {
 	_Atomic(struct http *) api;	/* NULL: it does not listen yet */
 	struct census *census;		/* NULL: nobody counts dead letters */
 	struct breakers *breakers;
+	const struct graph *graph;	/* who may look closer */
 	const struct upstreams *upstreams;
 	_Atomic int stopping;
 };

@@ -16,7 +16,9 @@ static const char *describe_option(struct spec *s, const struct gantry_instance 
 	     o != NULL && *o != NULL; o++) {
 		if (strcmp((*o)->name, name) != 0)
 			continue;
-		text = option_show(*o, instance->self, &s->arena);
+		/* where a secret lies is nobody's business */
+		text = (*o)->type == GANTRY_TYPE_SECRET_FILE ? NULL :
+			option_value(*o, instance->self, &s->arena);
 		return text != NULL ? text : "";
 	}
 	gantry_fail(s->err, "%s: ${%s} is no option of the plugin", where, name);

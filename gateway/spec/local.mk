@@ -5,7 +5,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/spec/check.c \
 	gateway/spec/describe.c \
 	gateway/spec/events.c \
-	gateway/spec/openapi.c \
+	gateway/spec/openapi.c gateway/spec/openapi_admin.c \
 	gateway/spec/operation.c \
 	gateway/spec/private.h \
 	gateway/spec/schemas.c \

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* openapi - see spec.h: the routes of HTTP, or the admin API, as a document. */
+/* openapi - see spec.h: the routes of HTTP as a document. */
 #include <ctype.h>
 #include <string.h>
 
 #include <gantry/describe.h>
 
-#include "gateway/admin/describe.h"
 #include "gateway/spec/private.h"
 
 #define OPENAPI_VERSION "3.1.0"
-#define OPENAPI_ADMIN_ROLE "gantry-admin"
 
 /* An event that comes in over HTTP (D25): no handler answers, but the core. */
 static const char openapi_inject[] = GANTRY_JSON({
@@ -33,13 +31,7 @@ static const char openapi_inject[] = GANTRY_JSON({
 	"x-errors": ["VALIDATION_ERROR", "ROUTE_NOT_FOUND"]
 });
 
-struct openapi {
-	struct spec spec;
-	json_t *paths, *ids, *responses;
-};
-
-/* Unique among the operations: the second is called name_2. */
-static const char *openapi_id(struct openapi *o, const char *name)
+const char *openapi_id(struct openapi *o, const char *name)
 {
 	char *id = arena_text(&o->spec.arena, name);
 	json_int_t n;
@@ -52,7 +44,7 @@ static const char *openapi_id(struct openapi *o, const char *name)
 	return n == 1 ? id : arena_format(&o->spec.arena, "%s_%d", id, (int)n);
 }
 
-static const char *openapi_lower(struct spec *s, const char *text)
+const char *openapi_lower(struct spec *s, const char *text)
 {
 	char *lower = arena_text(&s->arena, text);
 
@@ -86,7 +78,7 @@ static json_t *openapi_needs(const struct route *r)
 	return list;
 }
 
-static int openapi_add(struct openapi *o, struct operation *op)
+int openapi_add(struct openapi *o, struct operation *op)
 {
 	json_t *item = json_object_get(o->paths, op->path), *tree;
 
@@ -207,7 +199,7 @@ static void openapi_share_all(struct openapi *o)
 			openapi_share(o, operation);
 }
 
-json_t *spec_security(struct spec *s, const struct graph *graph)
+static json_t *openapi_security(struct spec *s, const struct graph *graph)
 {
 	json_t *schemes = json_object(), *scheme;
 
@@ -232,7 +224,7 @@ json_t *spec_security(struct spec *s, const struct graph *graph)
 	return schemes;
 }
 
-static json_t *openapi_servers(struct spec *s, const char *listen, bool tls)
+json_t *openapi_servers(struct spec *s, const char *listen, bool tls)
 {
 	if (listen == NULL)
 		return json_array();
@@ -240,15 +232,24 @@ static json_t *openapi_servers(struct spec *s, const char *listen, bool tls)
 						       tls ? "s" : "", listen));
 }
 
+static json_t *openapi_headers(const struct openapi *o)
+{
+	json_t *all = answers_headers();
+
+	if (o->headers != NULL)
+		json_object_update(all, o->headers);
+	return all;
+}
+
 static json_t *openapi_components(struct openapi *o)
 {
 	struct spec *s = &o->spec;
-	json_t *schemes = spec_security(s, s->source->graph), *all, *schemas;
+	json_t *schemes = openapi_security(s, s->source->graph), *all, *schemas;
 
 	if (schemes == NULL)
 		return NULL;
 	all = json_pack("{sO so so so}", "responses", o->responses, "parameters",
-			answers_parameters(), "headers", answers_headers(),
+			answers_parameters(), "headers", openapi_headers(o),
 			"securitySchemes", schemes);
 	schemas = schemas_used(s, o->paths);
 	if (schemas != NULL) {
@@ -262,7 +263,7 @@ static json_t *openapi_components(struct openapi *o)
 	return NULL;
 }
 
-static json_t *openapi_document(struct openapi *o, const char *title, json_t *servers)
+json_t *openapi_document(struct openapi *o, const char *title, json_t *servers)
 {
 	json_t *components = openapi_components(o);
 
@@ -277,18 +278,19 @@ static json_t *openapi_document(struct openapi *o, const char *title, json_t *se
 			 "servers", servers, "paths", o->paths, "components", components);
 }
 
-static void openapi_begin(struct openapi *o)
+void openapi_begin(struct openapi *o)
 {
 	o->paths = json_object();
 	o->ids = json_object();
 	o->responses = json_object();
 }
 
-static void openapi_end(struct openapi *o)
+void openapi_end(struct openapi *o)
 {
 	json_decref(o->paths);
 	json_decref(o->ids);
 	json_decref(o->responses);
+	json_decref(o->headers);
 	spec_end(&o->spec);
 }
 
@@ -310,70 +312,11 @@ json_t *spec_openapi(const struct spec_source *source, struct gantry_error *err)
 	json_t *document = NULL;
 
 	openapi_begin(&o);
-	if (spec_begin(&o.spec, source, err) == 0 && openapi_routes(&o) == 0)
+	if (spec_begin(&o.spec, source, err) == 0 && openapi_routes(&o) == 0 &&
+	    openapi_health(&o) == 0)
 		document = openapi_document(&o, source->config->service,
 					    openapi_servers(&o.spec, http->listen,
 							    http->cert_file != NULL));
-	openapi_end(&o);
-	return document;
-}
-
-/* Every auth of the configuration will do, as the admin listener has it. */
-static json_t *openapi_admin_needs(struct spec *s, const char *right)
-{
-	const struct graph *graph = s->source->graph;
-	json_t *list = right != NULL ? json_array() : NULL;
-
-	for (unsigned i = 0; right != NULL && i < graph->n_instances; i++) {
-		if (graph->instances[i]->plugin->auth == NULL)
-			continue;
-		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
-						      OPENAPI_ADMIN_ROLE));
-		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
-						      right));
-	}
-	return list;
-}
-
-static int openapi_admin_path(struct openapi *o, const struct admin_description *d)
-{
-	struct operation op = {
-		.method = d->method, .path = d->path, .bare = d->right == NULL,
-		.id = openapi_id(o, d->id), .summary = d->summary,
-		.security = openapi_admin_needs(&o->spec, d->right),
-	};
-	int result;
-
-	operation_init(&op);
-	result = operation_take(&o->spec, &op, NULL, d->path, d->operation);
-	if (result == 0)
-		result = openapi_add(o, &op);
-	operation_fini(&op);
-	return result;
-}
-
-static int openapi_admin_paths(struct openapi *o)
-{
-	json_t *schemas = describe_own(admin_schemas);
-	int result = schemas_add(&o->spec, "admin", schemas);
-
-	json_decref(schemas);
-	for (size_t i = 0; result == 0 && admin_descriptions[i] != NULL; i++)
-		result = openapi_admin_path(o, admin_descriptions[i]);
-	return result;
-}
-
-json_t *spec_openapi_admin(const struct spec_source *source, struct gantry_error *err)
-{
-	const struct config_admin *admin = &source->config->admin;
-	struct openapi o = { .paths = NULL };
-	json_t *document = NULL;
-
-	openapi_begin(&o);
-	if (spec_begin(&o.spec, source, err) == 0 && openapi_admin_paths(&o) == 0)
-		document = openapi_document(
-			&o, arena_format(&o.spec.arena, "%s: admin", source->config->service),
-			openapi_servers(&o.spec, admin->listen, admin->cert_file != NULL));
 	openapi_end(&o);
 	return document;
 }

@@ -6,7 +6,8 @@
  *	schemas.c	what they refer to by name
  *	answers.c	the answers that the core gives: one for each code
  *	operation.c	a pipeline as one operation
- *	openapi.c	the document of the routes, and of the admin API
+ *	openapi.c	the document of the routes
+ *	openapi_admin.c	the document of the admin listener
  *	events.c	what a pipeline takes and sends
  *	asyncapi.c	the document of the events
  *	check.c		a plugin without a configuration
@@ -89,8 +90,24 @@ int operation_take(struct spec *s, struct operation *o,
 		   const char *text);
 json_t *operation_write(struct spec *s, struct operation *o);
 
-/* openapi.c: securitySchemes of all auth instances that are used. */
-json_t *spec_security(struct spec *s, const struct graph *graph);
+/* openapi.c: a document in the making. */
+struct openapi {
+	struct spec spec;
+	json_t *paths, *ids, *responses;
+	json_t *headers;		/* more components.headers, or NULL */
+};
+
+void openapi_begin(struct openapi *o);
+void openapi_end(struct openapi *o);
+/* Unique among the operations: the second is called name_2. In the arena. */
+const char *openapi_id(struct openapi *o, const char *name);
+const char *openapi_lower(struct spec *s, const char *text);
+int openapi_add(struct openapi *o, struct operation *op);
+json_t *openapi_servers(struct spec *s, const char *listen, bool tls);
+/* Takes servers; NULL with err. */
+json_t *openapi_document(struct openapi *o, const char *title, json_t *servers);
+/* openapi_admin.c: the page for who depends on the API, on its own listener. */
+int openapi_health(struct openapi *o);
 
 /* events.c: what all handlers of a route say; NULL with err. */
 struct events {

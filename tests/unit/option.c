@@ -128,10 +128,10 @@ static void test_values(void **state)
 	done(&f);
 }
 
-/* Back as one would write it; where a secret lies is nobody's business. */
+/* Back as one would write it. */
 static void test_values_are_shown(void **state)
 {
-	static const char *const shown[] = { NULL, "/var/x", NULL, "a, b", "7", "1M", "1d",
+	static const char *const shown[] = { NULL, "/var/x", "/etc/key", "a, b", "7", "1M", "1d",
 					     "off", "true" };
 	struct filled f;
 
@@ -139,7 +139,7 @@ static void test_values_are_shown(void **state)
 	fill(&f, "plugin: x\n");
 	f.thing.key_file = "/etc/key";
 	for (size_t i = 0; table[i] != NULL; i++) {
-		const char *text = option_show(table[i], &f.thing, &f.memory);
+		const char *text = option_value(table[i], &f.thing, &f.memory);
 
 		if (shown[i] == NULL)
 			assert_null(text);

@@ -21,12 +21,13 @@ struct arena;
 struct engine;
 struct graph;
 struct gantry_error;
-struct gantry_message;
 struct http;
 
 #define HTTP_MAX_LISTEN 16
 #define HTTP_MAX_LOOPS 64
 #define HTTP_MAX_BODY (INT64_C(64) << 20)
+
+struct gantry_message;
 
 /* A fixed page, answered on the loop itself: must not block. GET and HEAD. */
 struct http_page {
@@ -35,6 +36,8 @@ struct http_page {
 	   "application/json" unless it says otherwise */
 	void (*render)(void *ctx, struct arena *arena, int *status,
 		       const char **type, const char **text, size_t *len);
+	/* instead, for who looks at the request, too: fills in m->answer */
+	void (*answer)(void *ctx, struct gantry_message *m);
 };
 
 /*

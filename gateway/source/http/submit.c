@@ -40,11 +40,15 @@ static bool submit_page(struct http_request *r)
 		reply_header(r, "Allow", "GET, HEAD");
 		return true;
 	}
+	r->state = REQUEST_ANSWERED;
 	*answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200 };
+	if (ops->pages[i].answer != NULL) {
+		ops->pages[i].answer(ops->ctx, &r->m);
+		return true;
+	}
 	ops->pages[i].render(ops->ctx, &r->m.arena, &answer->status, &type,
 			     &answer->text, &answer->len);
 	reply_header(r, "Content-Type", type);
-	r->state = REQUEST_ANSWERED;
 	return true;
 }
 

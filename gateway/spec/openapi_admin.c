@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * openapi_admin - see spec.h: the admin listener as a document. What there is,
+ * and who may, comes from the table by which requests are told apart; actions
+ * are routes of the configuration.
+ */
+#include <string.h>
+
+#include "gateway/admin/describe.h"
+#include "gateway/admin/paths.h"
+#include "gateway/spec/private.h"
+
+#define OPENAPI_ADMIN_ROLE "gantry-admin"
+
+/* Every auth of the configuration will do, as the admin listener has it. */
+static json_t *openapi_admin_needs(struct spec *s, const char *right)
+{
+	const struct graph *graph = s->source->graph;
+	json_t *list = right != NULL ? json_array() : NULL;
+
+	for (unsigned i = 0; right != NULL && i < graph->n_instances; i++) {
+		if (graph->instances[i]->plugin->auth == NULL)
+			continue;
+		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
+						      OPENAPI_ADMIN_ROLE));
+		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
+						      right));
+	}
+	return list;
+}
+
+static void openapi_admin_headers(struct openapi *o, struct operation *op)
+{
+	const char *name;
+	json_t *header;
+
+	json_object_foreach(o->headers, name, header)
+		json_object_set_new(op->headers, name, json_pack("{ss}", "$ref",
+			arena_format(&o->spec.arena, "#/components/headers/%s", name)));
+}
+
+static int openapi_admin_end(struct openapi *o, struct operation *op, int result)
+{
+	if (result == 0)
+		result = openapi_add(o, op);
+	operation_fini(op);
+	return result;
+}
+
+static int openapi_admin_path(struct openapi *o, const struct admin_path *path)
+{
+	const char *method = openapi_lower(&o->spec, path->method);
+	const char *text = describe_operation(path->method, path->path);
+	struct operation op = {
+		.method = method, .path = path->path, .summary = path->summary,
+		.id = openapi_id(o, arena_format(&o->spec.arena, "%s%s", method,
+						 path->path + strlen("/admin/api"))),
+		.security = openapi_admin_needs(&o->spec, path->right),
+	};
+
+	operation_init(&op);
+	openapi_admin_headers(o, &op);
+	answers_add(&op.answers, "FORBIDDEN", false);
+	if (text == NULL)
+		return openapi_admin_end(o, &op, gantry_fail(
+			o->spec.err, "%s %s: nobody has described it", path->method,
+			path->path));
+	return openapi_admin_end(o, &op, operation_take(&o->spec, &op, NULL, path->path,
+							text));
+}
+
+/* An action of the configuration: body and answer are its pipeline's. */
+static int openapi_admin_action(struct openapi *o, const struct route *r)
+{
+	const char *name = arena_format(&o->spec.arena, "action/%s", r->action);
+	struct operation op = {
+		.method = "post", .id = openapi_id(o, name),
+		.path = arena_format(&o->spec.arena, "/admin/api/actions/%s", r->action),
+		.security = openapi_admin_needs(&o->spec, "gantry-admin:edit"),
+	};
+	int result = 0;
+
+	operation_init(&op);
+	openapi_admin_headers(o, &op);
+	for (unsigned i = 0; result == 0 && i < r->n_steps; i++) {
+		const struct route_step *step = &r->steps[i];
+
+		op.summary = step->handler->summary;
+		result = operation_take(&o->spec, &op, step->instance,
+					arena_format(&o->spec.arena, "%s.%s: operation",
+						     step->instance->name,
+						     step->handler->name),
+					step->handler->operation);
+	}
+	return openapi_admin_end(o, &op, result);
+}
+
+/* The listener's own pages have no headers but what their text says. */
+static int openapi_admin_page(struct openapi *o, const struct describe_page *page)
+{
+	struct operation op = {
+		.method = "get", .path = page->path, .bare = true, .summary = page->summary,
+		.id = openapi_id(o, arena_format(&o->spec.arena, "get%s", page->path)),
+	};
+
+	operation_init(&op);
+	if (strncmp(page->path, "/admin", strlen("/admin")) == 0)
+		openapi_admin_headers(o, &op);
+	return openapi_admin_end(o, &op, operation_take(&o->spec, &op, NULL, page->path,
+							page->operation));
+}
+
+static int openapi_admin_paths(struct openapi *o)
+{
+	const struct graph *graph = o->spec.source->graph;
+	json_t *schemas = describe_own(describe_schemas);
+	int result = schemas_add(&o->spec, "admin", schemas);
+
+	json_decref(schemas);
+	for (size_t i = 0; result == 0 && admin_paths[i].method != NULL; i++)
+		result = openapi_admin_path(o, &admin_paths[i]);
+	for (unsigned i = 0; result == 0 && i < graph->n_routes; i++)
+		if (graph->routes[i]->source == GANTRY_SOURCE_ADMIN)
+			result = openapi_admin_action(o, graph->routes[i]);
+	for (size_t i = 0; result == 0 && describe_pages[i].path != NULL; i++)
+		result = openapi_admin_page(o, &describe_pages[i]);
+	return result;
+}
+
+json_t *spec_openapi_admin(const struct spec_source *source, struct gantry_error *err)
+{
+	const struct config_admin *admin = &source->config->admin;
+	struct openapi o = { .headers = describe_own(describe_headers) };
+	json_t *document = NULL;
+
+	openapi_begin(&o);
+	if (spec_begin(&o.spec, source, err) == 0 && openapi_admin_paths(&o) == 0)
+		document = openapi_document(
+			&o, arena_format(&o.spec.arena, "%s: admin", source->config->service),
+			openapi_servers(&o.spec, admin->listen, admin->cert_file != NULL));
+	openapi_end(&o);
+	return document;
+}
+
+int openapi_health(struct openapi *o)
+{
+	json_t *schemas = describe_own(describe_schemas);
+	int result = schemas_add(&o->spec, "admin", schemas);
+
+	json_decref(schemas);
+	return result == 0 ? openapi_admin_page(o, &describe_health) : -1;
+}
