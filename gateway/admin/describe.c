@@ -464,6 +464,11 @@ const char describe_headers[] = GANTRY_JSON({
 	"Cross-Origin-Resource-Policy": {"schema": {"const": "same-origin"}}
 });
 
+const char describe_session_scheme[] = GANTRY_JSON({
+	"type": "apiKey", "in": "cookie", "name": "gantry-session",
+	"description": "A browser's, by gantry admin login; with -PORT behind if there is one"
+});
+
 static const struct {
 	const char *method, *path, *operation;
 } describe_operations[] = {

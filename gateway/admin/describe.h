@@ -26,5 +26,7 @@ extern const struct describe_page describe_health;
    admin API, by the name of the header. */
 extern const char describe_schemas[];
 extern const char describe_headers[];
+/* A Security Scheme Object: the cookie of the page. */
+extern const char describe_session_scheme[];
 
 #endif

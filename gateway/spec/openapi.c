@@ -248,6 +248,8 @@ static json_t *openapi_components(struct openapi *o)
 
 	if (schemes == NULL)
 		return NULL;
+	if (o->schemes != NULL)
+		json_object_update(schemes, o->schemes);
 	all = json_pack("{sO so so so}", "responses", o->responses, "parameters",
 			answers_parameters(), "headers", openapi_headers(o),
 			"securitySchemes", schemes);
@@ -291,6 +293,7 @@ void openapi_end(struct openapi *o)
 	json_decref(o->ids);
 	json_decref(o->responses);
 	json_decref(o->headers);
+	json_decref(o->schemes);
 	spec_end(&o->spec);
 }
 

@@ -11,6 +11,13 @@
 #include "gateway/spec/private.h"
 
 #define OPENAPI_ADMIN_ROLE "gantry-admin"
+#define OPENAPI_ADMIN_SESSION "session"
+
+static void openapi_admin_need(json_t *list, const char *scheme, const char *right)
+{
+	json_array_append_new(list, json_pack("{s[s]}", scheme, OPENAPI_ADMIN_ROLE));
+	json_array_append_new(list, json_pack("{s[s]}", scheme, right));
+}
 
 /* Every auth of the configuration will do, as the admin listener has it. */
 static json_t *openapi_admin_needs(struct spec *s, const char *right)
@@ -18,14 +25,11 @@ static json_t *openapi_admin_needs(struct spec *s, const char *right)
 	const struct graph *graph = s->source->graph;
 	json_t *list = right != NULL ? json_array() : NULL;
 
-	for (unsigned i = 0; right != NULL && i < graph->n_instances; i++) {
-		if (graph->instances[i]->plugin->auth == NULL)
-			continue;
-		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
-						      OPENAPI_ADMIN_ROLE));
-		json_array_append_new(list, json_pack("{s[s]}", graph->instances[i]->name,
-						      right));
-	}
+	for (unsigned i = 0; right != NULL && i < graph->n_instances; i++)
+		if (graph->instances[i]->plugin->auth != NULL)
+			openapi_admin_need(list, graph->instances[i]->name, right);
+	if (right != NULL)
+		openapi_admin_need(list, OPENAPI_ADMIN_SESSION, right);
 	return list;
 }
 
@@ -134,6 +138,7 @@ json_t *spec_openapi_admin(const struct spec_source *source, struct gantry_error
 	json_t *document = NULL;
 
 	openapi_begin(&o);
+	o.schemes = json_pack("{so}", OPENAPI_ADMIN_SESSION, describe_own(describe_session_scheme));
 	if (spec_begin(&o.spec, source, err) == 0 && openapi_admin_paths(&o) == 0)
 		document = openapi_document(
 			&o, arena_format(&o.spec.arena, "%s: admin", source->config->service),

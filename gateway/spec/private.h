@@ -94,7 +94,7 @@ json_t *operation_write(struct spec *s, struct operation *o);
 struct openapi {
 	struct spec spec;
 	json_t *paths, *ids, *responses;
-	json_t *headers;		/* more components.headers, or NULL */
+	json_t *headers, *schemes;	/* more components, or NULL */
 };
 
 void openapi_begin(struct openapi *o);
