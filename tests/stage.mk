@@ -41,6 +41,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/orders.py tests/system/upstream/keys.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
+SYSTEM_TESTS += tests/system/upstream/reconcile.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
@@ -51,13 +52,6 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
-# What these say does not hang on where the gateways keep their tables: of the
-# stages of ./check, one has them.
-ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
-	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
-	tests/system/api/tls.py tests/system/admin/kit.py \
-	tests/system/storage/copying.py tests/system/observe/prometheus.py \
-	tests/system/upstream/tls.py
 # This one starts a browser, and what npm brings: once is enough.
 PAGE_TESTS = tests/system/admin/page.py
 PAGE_RUN = $(PAGE_TESTS)
@@ -65,6 +59,13 @@ TESTS += $(PAGE_RUN)
 EXTRA_DIST += $(PAGE_TESTS) tests/page/package.json tests/page/package-lock.json \
 	tests/page/run.mjs
 SYSTEM_TESTS += tests/system/admin/login.py
+# What these say does not hang on where the gateways keep their tables: of the
+# stages of ./check, one has them.
+ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
+	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
+	tests/system/api/tls.py tests/system/admin/kit.py \
+	tests/system/storage/copying.py tests/system/observe/prometheus.py \
+	tests/system/upstream/tls.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -115,6 +116,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
+	tests/handlers/reconcile \
 	tests/system/http_guard.py tests/system/http_guard_tls.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \

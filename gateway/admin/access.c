@@ -68,7 +68,7 @@ static void access_unauthenticated(struct gantry_message *m, const char *challen
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	admin_header(m, "WWW-Authenticate", challenge != NULL ? challenge : "Bearer");
-	admin_reply(m);
+	m->home->answer(m);
 }
 
 /* Every auth of the configuration, in its order; the first that knows. */

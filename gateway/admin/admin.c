@@ -38,7 +38,7 @@ struct admin {
  * Nothing of others in our pages, and our pages in nothing of others; what is
  * shown here is kept nowhere.
  */
-static const struct message_pair admin_headers[] = {
+const struct message_pair admin_headers[ADMIN_HEADERS] = {
 	{ "Content-Security-Policy",
 	  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
 	  "connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -81,29 +81,17 @@ void admin_listens(struct admin *admin, unsigned port)
 	atomic_store(&admin->port, port);
 }
 
-static void admin_add_headers(struct gantry_message *m, const struct message_pair *more,
-			      unsigned n)
+void admin_header(struct gantry_message *m, const char *name, const char *value)
 {
 	struct message_answer *answer = &m->answer;
 	struct message_pair *all =
-		arena_alloc(&m->arena, (answer->n_headers + n) * sizeof(*all));
+		arena_alloc(&m->arena, (answer->n_headers + 1) * sizeof(*all));
 
 	for (unsigned i = 0; i < answer->n_headers; i++)
 		all[i] = answer->headers[i];
-	memcpy(all + answer->n_headers, more, n * sizeof(*all));
+	all[answer->n_headers] = (struct message_pair){ name, value };
 	answer->headers = all;
-	answer->n_headers += n;
-}
-
-void admin_header(struct gantry_message *m, const char *name, const char *value)
-{
-	admin_add_headers(m, &(struct message_pair){ name, value }, 1);
-}
-
-void admin_reply(struct gantry_message *m)
-{
-	admin_add_headers(m, admin_headers, ARRAY_LENGTH(admin_headers));
-	m->home->answer(m);
+	answer->n_headers++;
 }
 
 void admin_answer(struct gantry_message *m, json_t *tree)
@@ -116,7 +104,7 @@ void admin_answer(struct gantry_message *m, json_t *tree)
 					     .len = strlen(text) };
 	m->answer.text = arena_text_n(&m->arena, text, m->answer.len);
 	free(text);
-	admin_reply(m);
+	m->home->answer(m);
 }
 
 /* What has no code and no other excuse is the storage's. */
@@ -130,16 +118,16 @@ void admin_refuse(struct gantry_message *m)
 	}
 	message_correlate(m);
 	envelope_fail(m, m->error.code == NULL ? GANTRY_FAILED : GANTRY_REJECTED);
-	admin_reply(m);
+	m->home->answer(m);
 }
 
-static void admin_wrong_method(struct gantry_message *m, const char *allowed)
+void admin_wrong_method(struct gantry_message *m, const char *allowed)
 {
 	error_set(&m->error, "METHOD_NOT_ALLOWED", "This path has no such method");
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	admin_header(m, "Allow", allowed);
-	admin_reply(m);
+	m->home->answer(m);
 }
 
 static bool admin_push(struct admin *admin, struct admin_job *job)
@@ -206,6 +194,10 @@ void admin_handle(void *ctx, struct gantry_message *m)
 	job->m = m;
 	if (!admin_is_called_rightly(admin, m) || files_handle(m))
 		return;
+	if (action_find(admin, m, job)) {
+		action_run(admin, job);
+		return;
+	}
 	if (strncmp(m->path, "/admin/api/", 11) == 0) {
 		path = paths_find(m, job, &allowed, &near);
 		if (!admin_may(admin, job, path != NULL ? path : near))

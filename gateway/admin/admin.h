@@ -24,6 +24,10 @@
  *	POST /login		{"roles": [...]}; over the socket: a ticket
  *	POST /session		{"ticket": "..."}: a cookie
  *	GET  /session, DELETE /session
+ *	POST /actions/NAME	the route {admin: NAME, ...}; body and answer are its
+ *				pipeline's
+ *	GET  /A/B		the action A.B if its right is view, such as
+ *				reconcile/runs, see gantry-reconcile(7)
  *
  * Over TCP a session or a token with the role gantry-admin is needed, or with one
  * that has this right alone: gantry-admin:view, :retry, :edit, :discard,
@@ -38,6 +42,10 @@
 #include "gateway/pipeline/engine.h"
 #include "gateway/stock/query.h"
 #include "gateway/upstream/breakers.h"
+
+#define ADMIN_HEADERS 7
+/* What keeps browsers from mischief: with every answer of the listener. */
+extern const struct message_pair admin_headers[ADMIN_HEADERS];
 
 struct admin;
 struct config_admin;

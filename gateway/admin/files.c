@@ -43,7 +43,7 @@ static void files_send(struct gantry_message *m, const struct files_file *file)
 					     .text = (const char *)file->bytes,
 					     .len = file->len };
 	admin_header(m, "Content-Type", files_type(file->name));
-	admin_reply(m);
+	m->home->answer(m);
 }
 
 static bool files_redirect(struct gantry_message *m)
@@ -51,7 +51,7 @@ static bool files_redirect(struct gantry_message *m)
 	m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 308,
 					     .text = "" };
 	admin_header(m, "Location", FILES_AT);
-	admin_reply(m);
+	m->home->answer(m);
 	return true;
 }
 

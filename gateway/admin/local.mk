@@ -30,3 +30,4 @@ gateway/admin/page.inc: $(ADMIN_PAGE) scripts/embed
 	$(AM_V_GEN)$(MKDIR_P) gateway/admin && cd $(srcdir) && \
 		./scripts/embed $(ADMIN_PAGE) >$(abs_builddir)/$@.new
 	@mv $@.new $@
+gateway_libcore_a_SOURCES += gateway/admin/action.c

@@ -91,7 +91,7 @@ static void login_answer(struct admin *admin, struct gantry_message *m, const ch
 	m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200,
 					     .text = text, .len = strlen(text) };
 	login_set_cookie(admin, m, cookie, max_age_s);
-	admin_reply(m);
+	m->home->answer(m);
 }
 
 void login_begin(struct admin *admin, struct admin_job *job)

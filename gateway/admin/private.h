@@ -11,6 +11,7 @@
  *	running.c	how the gateway is, routes, instances; outbox.c: what waits
  *	guards.c	breakers: their states, and orders to them
  *	logs.c		the level of the log
+ *	action.c	actions of the configuration: a message of the source admin
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  */
 #ifndef ADMIN_PRIVATE_H
@@ -36,6 +37,7 @@ struct admin_job {
 	const char *actor;		/* "uid 0", or the token's subject */
 	const char *session;		/* the cookie that was good, or NULL */
 	int64_t left_ms;		/* of the session */
+	const struct route *route;	/* of an action, or NULL */
 };
 
 const struct admin_options *admin_options(const struct admin *admin);
@@ -48,8 +50,6 @@ const char *admin_url(const struct admin *admin, struct arena *arena);
 /* Answer: with a tree, which is freed; or with m->error as it stands. */
 void admin_answer(struct gantry_message *m, json_t *tree);
 void admin_refuse(struct gantry_message *m);
-/* m->answer stands: give it, with what keeps browsers from mischief. */
-void admin_reply(struct gantry_message *m);
 /* One header more; name and value live as long as m. */
 void admin_header(struct gantry_message *m, const char *name, const char *value);
 
@@ -68,6 +68,16 @@ bool access_is_known(const struct graph *graph, struct gantry_message *m,
    behind the last. */
 unsigned access_role_bit(const char *role);
 const char *access_role(unsigned i);
+
+void admin_wrong_method(struct gantry_message *m, const char *allowed);
+
+/*
+ * action.c: whether the path is an action's, job->route then; and carry it, or
+ * answer why not. On the loop: nothing of it waits.
+ */
+bool action_find(const struct admin *admin, const struct gantry_message *m,
+		 struct admin_job *job);
+void action_run(struct admin *admin, struct admin_job *job);
 
 /* files.c: true with m answered, if it asks for a part of the page. */
 bool files_handle(struct gantry_message *m);

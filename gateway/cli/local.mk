@@ -22,3 +22,4 @@ dist_man1_MANS += gateway/cli/gantry-topology.1
 include gateway/cli/breakers.mk
 include gateway/cli/spec.mk
 include gateway/cli/operate.mk
+include gateway/cli/reconcile.mk

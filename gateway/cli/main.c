@@ -17,6 +17,7 @@
 #include "gateway/cli/operate.h"
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
+#include "gateway/cli/reconcile.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/spec.h"
@@ -42,6 +43,7 @@ static const struct main_command main_commands[] = {
 	{ "dead-letters", dead_letters_main, "list, retry and discard events that were given up" },
 	{ "breakers", breakers_main, "list breakers, hold them open or closed" },
 	{ "admin", operate_main, "open the admin page, see how the gateway is, log more" },
+	{ "reconcile", reconcile_main, "find and mend what differs from the Order Service" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
 	{ "spec", spec_main, "the routes and events as OpenAPI and AsyncAPI" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },

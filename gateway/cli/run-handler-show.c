@@ -91,6 +91,8 @@ static const char *show_kind(enum gantry_command_kind kind)
 		[GANTRY_ITEM_ADJUST] = "adjust item",
 		[GANTRY_RETURN_EXPECT] = "expect return",
 		[GANTRY_RETURN_RECEIVE] = "receive return",
+		[GANTRY_VERIFY] = "verify",
+		[GANTRY_ITEM_RECOUNT] = "recount item",
 	};
 
 	return (size_t)kind < ARRAY_LENGTH(names) && names[kind] != NULL ? names[kind] :
@@ -113,6 +115,7 @@ static void show_command(json_t *tree, const struct gantry_command *c)
 	show_text(tree, "reason", c->reason);
 	show_number(tree, "quantity", c->quantity);
 	show_number(tree, "ifVersion", c->if_version);
+	show_number(tree, "ifAllocations", c->if_allocations);
 	if (c->expires_at_ms > 0 && c->expires_at_ms <= CLOCK_MAX_MS) {
 		clock_format(c->expires_at_ms, time);
 		show_text(tree, "expiresAt", time);

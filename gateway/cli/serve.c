@@ -328,7 +328,8 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.max_connections = 64,
 		.max_body = serve_admin_body(s),
 		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
-			 .pages = status_pages, .n_pages = STATUS_PAGES },
+			 .pages = status_pages, .n_pages = STATUS_PAGES,
+			 .headers = admin_headers, .n_headers = ADMIN_HEADERS },
 	};
 
 	s->status.engine = s->engine;

@@ -223,6 +223,8 @@ static void apply_rejected(struct unit *u, struct gantry_message *m,
 	}
 	if (m->resolves != 0)
 		dead_letter_failed(u, m, GANTRY_REJECTED);
+	if (m->source == GANTRY_SOURCE_ADMIN)
+		audit_add(u, m, "rejected", m->error.code);
 	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	idempotency_keep(u, m);
@@ -252,6 +254,8 @@ static void apply_done(struct unit *u, struct gantry_message *m,
 	}
 	if (m->resolves != 0)
 		dead_letter_applied(u, m, state);
+	if (m->source == GANTRY_SOURCE_ADMIN)
+		audit_add(u, m, state, NULL);
 	m->answer.outcome = state;
 	if (m->source == GANTRY_SOURCE_AMQP)
 		envelope_outcome(m, state);

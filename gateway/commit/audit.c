@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * audit - who did what to which dead letter, and how it went (D24): a row in
- * the unit that does it, so that neither is there without the other.
+ * audit - who did what to which dead letter, or by which action, and how it went
+ * (D24, D36): a row in the unit that does it, so that neither is there without
+ * the other.
  */
 #include <assert.h>
 
@@ -13,6 +14,8 @@
 
 static const char *audit_action(const struct gantry_message *m)
 {
+	if (m->source == GANTRY_SOURCE_ADMIN)
+		return m->route->action != NULL ? m->route->action : m->route->address;
 	return m->discards != NULL ? "dead-letter discard" :
 	       m->edited ? "dead-letter edit" : "dead-letter retry";
 }
@@ -24,12 +27,13 @@ void audit_add(struct unit *u, const struct gantry_message *m,
 	struct row *row = rowset_new(&u->rows, COMMIT_AUDIT,
 				     ids_ref(&u->world->refs, u->now_ms));
 
-	assert(m->resolves != 0);
+	assert(m->resolves != 0 || m->source == GANTRY_SOURCE_ADMIN);
 	row_set_number(&u->rows, row, AUDIT_AT, u->now_ms);
 	row_set_text(&u->rows, row, AUDIT_ACTOR,
 		     utf8_clean(&u->arena, actor, AUDIT_MAX_ACTOR));
 	row_set_text(&u->rows, row, AUDIT_ACTION, audit_action(m));
 	row_set_text(&u->rows, row, AUDIT_OBJECT,
+		     m->resolves == 0 ? arena_format(&u->arena, "action %s", m->id) :
 		     arena_format(&u->arena, "dead-letter %lld",
 				  (long long)m->resolves));
 	row_set_text(&u->rows, row, AUDIT_RESULT, result);

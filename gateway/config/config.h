@@ -135,6 +135,7 @@ struct config_route {
 	unsigned n_bindings;
 	int64_t every_ms;		/* schedule */
 	const char *action;		/* admin */
+	bool looks;			/* admin: the right to view is enough */
 	const struct node **auth;	/* names; none: open to all */
 	unsigned n_auth;
 	const char *const *roles;	/* NULL at the end */

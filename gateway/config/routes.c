@@ -300,6 +300,21 @@ static int routes_every(struct routes_job *j, const struct node *value)
 	return 0;
 }
 
+/* What an operator must be allowed to; what is not said may change anything. */
+static int routes_right(struct routes_job *j)
+{
+	const struct node *node = node_get(j->node, "right");
+
+	j->route->looks = false;
+	if (node == NULL)
+		return 0;
+	if (!routes_is_text(node) || (strcmp(node->text, "view") != 0 &&
+				      strcmp(node->text, "edit") != 0))
+		return routes_fail(j, node, "right", "must be view or edit");
+	j->route->looks = strcmp(node->text, "view") == 0;
+	return 0;
+}
+
 static int routes_admin(struct routes_job *j, const struct node *value)
 {
 	struct config_route *r = j->route;
@@ -310,7 +325,7 @@ static int routes_admin(struct routes_job *j, const struct node *value)
 	r->action = value->text;
 	r->address = arena_format(j->arena, "admin %s", r->action);
 	r->entry.name = r->address;
-	return 0;
+	return routes_right(j);
 }
 
 static const struct routes_source routes_sources[] = {
@@ -321,7 +336,7 @@ static const struct routes_source routes_sources[] = {
 	{ "every", GANTRY_SOURCE_SCHEDULE, routes_every,
 	  { "every", "pipeline", NULL } },
 	{ "admin", GANTRY_SOURCE_ADMIN, routes_admin,
-	  { "admin", "pipeline", NULL } },
+	  { "admin", "right", "pipeline", NULL } },
 };
 
 static const struct routes_source *routes_source(struct routes_job *j)

@@ -158,6 +158,7 @@ static void effects_put_command(struct effects_pen *pen,
 	effects_put_number(pen, c->expires_at_ms);
 	effects_put_number(pen, c->if_version);
 	effects_put_number(pen, c->position);
+	effects_put_number(pen, c->if_allocations);
 	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
 		memcpy(&text, (const char *)c + effects_command_texts[i],
 		       sizeof(text));
@@ -180,6 +181,7 @@ static void effects_get_command(struct effects_eye *eye, struct gantry_command *
 	c->expires_at_ms = effects_get_number(eye);
 	c->if_version = effects_get_number(eye);
 	c->position = effects_get_number(eye);
+	c->if_allocations = effects_get_number(eye);
 	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
 		text = effects_get_text(eye);
 		memcpy((char *)c + effects_command_texts[i], &text, sizeof(text));

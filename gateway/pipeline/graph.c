@@ -263,6 +263,7 @@ static struct route *graph_copy_route(struct graph_builder *b,
 	route->queue = graph_text(b, from->queue);
 	route->every_ms = from->every_ms;
 	route->action = graph_text(b, from->action);
+	route->looks = from->looks;
 	if (from->template != NULL)
 		graph_split(b, route, from->template);
 	graph_copy_bindings(b, route, from);

@@ -104,7 +104,8 @@ struct gantry_message {
 	bool edited;			/* resolves: with a body of its own */
 	const char *discards;		/* resolves: no handler runs, the letter
 					   is closed with this reason */
-	const char *actor;		/* resolves: who says so, for the audit */
+	const char *actor;		/* resolves, and admin: who says so, for the
+					   audit */
 	/*
 	 * Set: no handler runs, the unit decides on the lease; the answer is
 	 * DONE whatever it decides. Lives as long as the message.

@@ -70,7 +70,8 @@ static const char *const meters_commands[] = {
 	[GANTRY_ORDER_CANCEL] = "order_cancel", [GANTRY_ITEM_CREATE] = "item_create",
 	[GANTRY_ITEM_ADJUST] = "item_adjust",
 	[GANTRY_RETURN_EXPECT] = "return_expect",
-	[GANTRY_RETURN_RECEIVE] = "return_receive", NULL
+	[GANTRY_RETURN_RECEIVE] = "return_receive", [GANTRY_VERIFY] = "verify",
+	[GANTRY_ITEM_RECOUNT] = "item_recount", NULL
 };
 static const char *const meters_decisions[] = {
 	[GANTRY_REFUSED] = "refused", [GANTRY_APPLIED] = "applied",

@@ -45,6 +45,7 @@ struct route {
 
 	int64_t every_ms;		/* schedule */
 	const char *action;		/* admin */
+	bool looks;			/* admin: the right to view is enough */
 
 	struct gantry_instance **auth;	/* tried in order; none: open to all */
 	unsigned n_auth;

@@ -118,6 +118,7 @@ enum {
 	STAGE_RETURN = 32,
 	STAGE_GOODS = 64,
 	STAGE_DELTA = 128,
+	STAGE_COUNT = 256,
 };
 
 static const unsigned stage_required[] = {
@@ -133,6 +134,8 @@ static const unsigned stage_required[] = {
 	[GANTRY_ITEM_ADJUST] = STAGE_ITEM | STAGE_DELTA,
 	[GANTRY_RETURN_EXPECT] = STAGE_ORDER,
 	[GANTRY_RETURN_RECEIVE] = STAGE_RETURN,
+	[GANTRY_VERIFY] = STAGE_ALLOCATION,
+	[GANTRY_ITEM_RECOUNT] = STAGE_ITEM | STAGE_COUNT,
 };
 
 static int stage_check_ids(const struct gantry_command *c, unsigned need,
@@ -167,13 +170,13 @@ static int stage_check_command(const struct gantry_command *c,
 {
 	unsigned need;
 
-	if (c->kind < GANTRY_ALLOCATE || c->kind > GANTRY_RETURN_RECEIVE)
+	if (c->kind < GANTRY_ALLOCATE || c->kind > GANTRY_ITEM_RECOUNT)
 		return gantry_fail(err, "command kind %d is unknown", (int)c->kind);
 	need = stage_required[c->kind];
 	if (need & STAGE_QUANTITY &&
 	    (c->quantity < 1 || c->quantity > STAGE_MAX_QUANTITY))
 		return gantry_fail(err, "quantity: not from 1 to 1000000000");
-	if (need & STAGE_GOODS && (c->quantity < 0 || c->quantity > INT64_C(1) << 53))
+	if (need & (STAGE_GOODS | STAGE_COUNT) && (c->quantity < 0 || c->quantity > INT64_C(1) << 53))
 		return gantry_fail(err, "quantity: not from 0 to 2^53");
 	if (need & STAGE_DELTA && (c->quantity < -(INT64_C(1) << 53) ||
 				   c->quantity > INT64_C(1) << 53))

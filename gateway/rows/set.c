@@ -377,6 +377,11 @@ bool row_is_null(const struct row *row, unsigned column)
 	return row->values[column].kind == GANTRY_NULL;
 }
 
+int64_t row_version_before(const struct rowset *set, const struct row *row)
+{
+	return row_number(row, 1) - (row->epoch == set->epoch);
+}
+
 /* Changes. */
 
 /* Put a value in its place, on other chains if it is an index's first. */

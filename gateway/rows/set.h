@@ -87,6 +87,8 @@ int64_t row_number(const struct row *row, unsigned column);
 /* NUL-terminated; NULL if the column is NULL. Lives as long as the set. */
 const char *row_text(const struct row *row, unsigned column);
 bool row_is_null(const struct row *row, unsigned column);
+/* Its version as it was at the last mark; 0: there was no such row. */
+int64_t row_version_before(const struct rowset *set, const struct row *row);
 
 /*
  * Setting: the first change since the last mark saves the row for undo and

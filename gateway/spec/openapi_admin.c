@@ -73,30 +73,54 @@ static int openapi_admin_path(struct openapi *o, const struct admin_path *path)
 							text));
 }
 
-/* An action of the configuration: body and answer are its pipeline's. */
-static int openapi_admin_action(struct openapi *o, const struct route *r)
+static int openapi_admin_steps(struct openapi *o, struct operation *op,
+			       const struct route *r)
 {
-	const char *name = arena_format(&o->spec.arena, "action/%s", r->action);
+	for (unsigned i = 0; i < r->n_steps; i++) {
+		const struct route_step *step = &r->steps[i];
+		const char *where = arena_format(&o->spec.arena, "%s.%s: operation",
+						 step->instance->name,
+						 step->handler->name);
+
+		op->summary = step->handler->summary;
+		if (operation_take(&o->spec, op, step->instance, where,
+				   step->handler->operation) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* An action of the configuration: body and answer are its pipeline's. */
+static int openapi_admin_action(struct openapi *o, const struct route *r,
+				const char *method, const char *path)
+{
+	const char *right = r->looks ? "gantry-admin:view" : "gantry-admin:edit";
 	struct operation op = {
-		.method = "post", .id = openapi_id(o, name),
-		.path = arena_format(&o->spec.arena, "/admin/api/actions/%s", r->action),
-		.security = openapi_admin_needs(&o->spec, "gantry-admin:edit"),
+		.method = method, .path = path,
+		.id = openapi_id(o, arena_format(&o->spec.arena, "%s/%s", method, r->action)),
+		.security = openapi_admin_needs(&o->spec, right),
+		.keyed = strcmp(method, "post") == 0,
 	};
-	int result = 0;
 
 	operation_init(&op);
+	op.answers.kept = op.keyed;
 	openapi_admin_headers(o, &op);
-	for (unsigned i = 0; result == 0 && i < r->n_steps; i++) {
-		const struct route_step *step = &r->steps[i];
+	return openapi_admin_end(o, &op, openapi_admin_steps(o, &op, r));
+}
 
-		op.summary = step->handler->summary;
-		result = operation_take(&o->spec, &op, step->instance,
-					arena_format(&o->spec.arena, "%s.%s: operation",
-						     step->instance->name,
-						     step->handler->name),
-					step->handler->operation);
-	}
-	return openapi_admin_end(o, &op, result);
+/* The same at a path of its own, if it only looks and its name has a dot. */
+static int openapi_admin_actions(struct openapi *o, const struct route *r)
+{
+	char *name = arena_text(&o->spec.arena, r->action), *dot = strchr(name, '.');
+	const char *path = arena_format(&o->spec.arena, "/admin/api/actions/%s", name);
+
+	if (openapi_admin_action(o, r, "post", path) < 0)
+		return -1;
+	if (!r->looks || dot == NULL)
+		return 0;
+	*dot = '/';
+	path = arena_format(&o->spec.arena, "/admin/api/%s", name);
+	return openapi_admin_action(o, r, "get", path);
 }
 
 /* The listener's own pages have no headers but what their text says. */
@@ -125,7 +149,7 @@ static int openapi_admin_paths(struct openapi *o)
 		result = openapi_admin_path(o, &admin_paths[i]);
 	for (unsigned i = 0; result == 0 && i < graph->n_routes; i++)
 		if (graph->routes[i]->source == GANTRY_SOURCE_ADMIN)
-			result = openapi_admin_action(o, graph->routes[i]);
+			result = openapi_admin_actions(o, graph->routes[i]);
 	for (size_t i = 0; result == 0 && describe_pages[i].path != NULL; i++)
 		result = openapi_admin_page(o, &describe_pages[i]);
 	return result;

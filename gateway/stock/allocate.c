@@ -109,19 +109,22 @@ static void allocate_on_standing(struct work *w, const struct whole *standing)
 	stock_outcome_allocation(w, standing);
 }
 
-/* expired, if not NULL, is cancelled first. */
+/* old, if not NULL, is cancelled first. */
 static void allocate_new(struct work *w, struct whole *whole,
-			 const struct whole *expired)
+			 const struct whole *old, const char *reason)
 {
+	bool confirmed = allocate_confirms(w, whole->order) ||
+			 (old != NULL && stock_find_is(old->allocation,
+						       ALLOCATIONS_STATUS,
+						       STATUS_CONFIRMED));
 	int64_t live = whole->order == NULL ? 0 :
 		       row_number(whole->order, ORDERS_LIVE);
 	int64_t can_promise = row_number(whole->stock, STOCK_AVAILABLE) -
 			      row_number(whole->stock, STOCK_RESERVED);
 
-	if (expired != NULL) {
+	if (old != NULL) {
 		live--;
-		can_promise += row_number(expired->allocation,
-					  ALLOCATIONS_QUANTITY);
+		can_promise += row_number(old->allocation, ALLOCATIONS_QUANTITY);
 	}
 	if (live >= STOCK_MAX_LIVE) {
 		allocate_refuse_size(w);
@@ -131,13 +134,41 @@ static void allocate_new(struct work *w, struct whole *whole,
 		allocate_refuse_shortage(w, whole->item, can_promise);
 		return;
 	}
-	if (expired != NULL)
-		stock_move_cancel(w, expired, REASON_EXPIRED);
+	if (old != NULL)
+		stock_move_cancel(w, old, reason);
 	stock_move_create(w, whole);
-	if (allocate_confirms(w, whole->order))
+	if (confirmed)
 		stock_move_confirm(w, whole);
 	stock_outcome_is(w, GANTRY_APPLIED);
 	stock_outcome_allocation(w, whole);
+}
+
+static void allocate_refuse_replacing(struct work *w)
+{
+	struct writer *details = stock_outcome_refuse(
+		w, "PRECONDITION_FAILED", "It was changed since it was read");
+
+	writer_text(details, "allocationId", w->command->allocation_id);
+	stock_outcome_refused(w);
+}
+
+/* The one that the caller has read makes room for another quantity (D29). */
+static void allocate_replace(struct work *w, struct whole *whole,
+			     const struct whole *old)
+{
+	const struct row *row = old->allocation;
+
+	if (row == NULL ||
+	    !stock_find_is(row, ALLOCATIONS_ID, w->command->allocation_id) ||
+	    stock_find_is(row, ALLOCATIONS_STATUS, STATUS_FULFILLED) ||
+	    stock_move_is_expired(row, w->context->now_ms))
+		allocate_refuse_replacing(w);
+	else if (!stock_outcome_version_fits(w, row))
+		return;
+	else if (row_number(row, ALLOCATIONS_QUANTITY) == w->command->quantity)
+		allocate_on_standing(w, old);
+	else
+		allocate_new(w, whole, old, w->command->reason);
 }
 
 static void allocate_of_item(struct work *w, struct whole *whole)
@@ -150,10 +181,12 @@ static void allocate_of_item(struct work *w, struct whole *whole)
 						      whole->order,
 						      c->order_item_id,
 						      whole->item);
-	if (standing.allocation == NULL)
-		allocate_new(w, whole, NULL);
+	if (c->allocation_id != NULL)
+		allocate_replace(w, whole, &standing);
+	else if (standing.allocation == NULL)
+		allocate_new(w, whole, NULL, NULL);
 	else if (stock_move_is_expired(standing.allocation, w->context->now_ms))
-		allocate_new(w, whole, &standing);
+		allocate_new(w, whole, &standing, REASON_EXPIRED);
 	else
 		allocate_on_standing(w, &standing);
 }
@@ -182,6 +215,8 @@ void stock_allocate(struct work *w)
 		allocate_refuse_warehouse(w, whole.item);
 		return;
 	}
+	if (c->allocation_id == NULL && !stock_outcome_version_fits(w, whole.order))
+		return;
 	whole.stock = rowset_by_ref(rows, STOCK_STOCK,
 				    row_number(whole.item, ITEMS_REF));
 	if (whole.stock == NULL)

@@ -31,6 +31,8 @@ static const struct decide_rule decide_rules[] = {
 	[GANTRY_ITEM_ADJUST] = { NEED_ITEM, -QUANTITY_MAX, stock_item },
 	[GANTRY_RETURN_EXPECT] = { NEED_ORDER, 0, stock_return_expect },
 	[GANTRY_RETURN_RECEIVE] = { NEED_RETURN, 0, stock_return_receive },
+	[GANTRY_VERIFY] = { NEED_ALLOCATION, 0, stock_transition },
+	[GANTRY_ITEM_RECOUNT] = { NEED_ITEM, 0, stock_item },
 };
 
 /* The field that is missing or wrong, NULL: none. Its names are the API's. */
@@ -54,7 +56,8 @@ static const char *decide_wrong_field(const struct gantry_command *c,
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		if ((rule->needs & members[i].need) && members[i].value == NULL)
 			return members[i].field;
-	if (c->quantity < rule->least || c->quantity > QUANTITY_MAX)
+	if (c->quantity < rule->least ||
+	    (c->quantity > QUANTITY_MAX && c->kind != GANTRY_ITEM_RECOUNT))
 		return "quantity";
 	if (rule->decide == stock_return_expect ||
 	    rule->decide == stock_return_receive)
@@ -98,7 +101,7 @@ const struct stock_decision *stock_decide(const struct stock_context *context,
 	w.decision = arena_zero(context->arena, sizeof(*w.decision));
 	w.decision->outcome.size = sizeof(w.decision->outcome);
 	if (command->kind >= GANTRY_ALLOCATE &&
-	    command->kind <= GANTRY_RETURN_RECEIVE) {
+	    command->kind <= GANTRY_ITEM_RECOUNT) {
 		rule = &decide_rules[command->kind];
 		wrong = decide_wrong_field(command, rule);
 	}

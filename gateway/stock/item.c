@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * item - inventory items: create, adjust (D12). Neither publishes an event.
+ * item - inventory items: create, adjust (D12), recount (D29). None of them
+ * publishes an event.
  *
  * Creating an id that exists is refused, the same values or not: the counters
  * have moved on since. A retry is told apart by its Idempotency-Key (D6).
@@ -84,6 +85,27 @@ static void item_adjust(struct work *w, const struct row *item,
 	stock_outcome_item(w, item, stock);
 }
 
+/* Whoever summed it has read the counters before: if_version says so. */
+static void item_recount(struct work *w, const struct row *item, struct row *stock)
+{
+	struct rowset *rows = w->context->rows;
+	int64_t reserved = w->command->quantity;
+
+	if (reserved > row_number(stock, STOCK_AVAILABLE)) {
+		item_refuse_adjustment(w, "INSUFFICIENT_STOCK",
+				       "More would be reserved than is on hand", stock);
+		return;
+	}
+	if (reserved == row_number(stock, STOCK_RESERVED)) {
+		stock_outcome_is(w, GANTRY_STOOD);
+	} else {
+		stock_outcome_is(w, GANTRY_APPLIED);
+		row_set_number(rows, stock, STOCK_RESERVED, reserved);
+		row_set_number(rows, stock, STOCK_UPDATED_AT, w->context->now_ms);
+	}
+	stock_outcome_item(w, item, stock);
+}
+
 void stock_item(struct work *w)
 {
 	const struct gantry_command *c = w->command;
@@ -108,6 +130,10 @@ void stock_item(struct work *w)
 	stock = rowset_by_ref(rows, STOCK_STOCK, row_number(item, ITEMS_REF));
 	if (stock == NULL)
 		stock_outcome_broken(w, "inventoryItemId", c->item_id);
-	else if (stock_outcome_version_fits(w, stock))
+	else if (!stock_outcome_version_fits(w, stock))
+		return;
+	else if (c->kind == GANTRY_ITEM_RECOUNT)
+		item_recount(w, item, stock);
+	else
 		item_adjust(w, item, stock);
 }

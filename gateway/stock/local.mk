@@ -5,6 +5,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/stock/describe.c gateway/stock/describe.h \
 	gateway/stock/event.c \
 	gateway/stock/find.c \
+	gateway/stock/held.c gateway/stock/held.h \
 	gateway/stock/item.c \
 	gateway/stock/move.c \
 	gateway/stock/needs.c \

@@ -7,7 +7,7 @@
  *
  *   ALLOCATE        lock the order by id, the counters via the item by id;
  *                   read the item, and what is live under the order item
- *   CONFIRM, CANCEL, FULFILL, EXPIRE
+ *   CONFIRM, CANCEL, FULFILL, EXPIRE, VERIFY
  *                   lock the order and the counters via the allocation by id;
  *                   read the allocation, the item via it
  *   ORDER_OPEN      lock the order by id
@@ -15,7 +15,8 @@
  *                   lock the order by id, the counters via its allocations;
  *                   read the allocations and, via them, the items
  *   ITEM_CREATE     read the item by id (two at once: the second is a CONFLICT)
- *   ITEM_ADJUST     lock the counters via the item by id; read the item
+ *   ITEM_ADJUST, ITEM_RECOUNT
+ *                   lock the counters via the item by id; read the item
  *   RETURN_EXPECT   lock the order by id; read its allocations, their items
  *                   and its returns
  *   RETURN_RECEIVE  lock the order via the return by id, the counters via the
@@ -124,7 +125,7 @@ static void needs_of_item(const struct gantry_command *c, struct needs *needs)
 	if (c->item_id == NULL)
 		return;
 	needs_read(needs, &item);
-	if (c->kind == GANTRY_ITEM_ADJUST)
+	if (c->kind != GANTRY_ITEM_CREATE)
 		needs_lock(needs, &stock);
 }
 
@@ -151,6 +152,7 @@ void stock_needs(const struct gantry_command *command, struct needs *needs)
 	case GANTRY_CANCEL:
 	case GANTRY_FULFILL:
 	case GANTRY_EXPIRE:
+	case GANTRY_VERIFY:
 		needs_of_transition(command, needs);
 		break;
 	case GANTRY_ORDER_OPEN:
@@ -161,6 +163,7 @@ void stock_needs(const struct gantry_command *command, struct needs *needs)
 		break;
 	case GANTRY_ITEM_CREATE:
 	case GANTRY_ITEM_ADJUST:
+	case GANTRY_ITEM_RECOUNT:
 		needs_of_item(command, needs);
 		break;
 	case GANTRY_RETURN_RECEIVE:

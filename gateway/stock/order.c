@@ -68,6 +68,36 @@ static struct whole *order_collect(struct work *w, const struct row *order,
 	return wholes;
 }
 
+/*
+ * What the caller has read of the allocations is still so. Versions only grow,
+ * and one that comes or goes changes the order's own: equal sums, equal rows.
+ */
+static bool order_fits(struct work *w, const struct row *order)
+{
+	struct rowset *rows = w->context->rows;
+	struct writer *details;
+	int64_t sum = 0;
+	struct row **all;
+	size_t n;
+
+	if (w->command->if_allocations == 0 || order == NULL)
+		return true;
+	all = stock_find_all(w, STOCK_ALLOCATIONS, ALLOCATIONS_BY_ORD,
+			     order->values[ORDERS_REF], &n);
+	for (size_t i = 0; i < n; i++)
+		if (!row_is_null(all[i], ALLOCATIONS_LIVE) ||
+		    row_version_before(rows, all[i]) != row_number(all[i], 1))
+			sum += row_version_before(rows, all[i]);
+	if (sum == w->command->if_allocations)
+		return true;
+	details = stock_outcome_refuse(w, "PRECONDITION_FAILED",
+				       "It was changed since it was read");
+	writer_int(details, "allocations", sum);
+	writer_int(details, "expectedAllocations", w->command->if_allocations);
+	stock_outcome_refused(w);
+	return false;
+}
+
 static void order_set_state(struct work *w, struct row *order,
 			    const char *state)
 {
@@ -117,7 +147,7 @@ void stock_order(struct work *w)
 	struct row *order = stock_find_order(w->context->rows,
 					     w->command->order_id);
 
-	if (!stock_outcome_version_fits(w, order))
+	if (!stock_outcome_version_fits(w, order) || !order_fits(w, order))
 		return;
 	if (order == NULL)
 		order_without_row(w);

@@ -65,7 +65,7 @@ void stock_outcome_broken(struct work *w, const char *what, const char *id)
 
 bool stock_outcome_version_fits(struct work *w, const struct row *row)
 {
-	int64_t version = row == NULL ? 0 : row_number(row, 1);
+	int64_t version = row == NULL ? 0 : row_version_before(w->context->rows, row);
 	struct writer *details;
 
 	if (w->command->if_version == 0 || w->command->if_version == version)

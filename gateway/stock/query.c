@@ -13,6 +13,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/parse.h"
 #include "gateway/rows/set.h"
+#include "gateway/stock/held.h"
 #include "gateway/stock/render.h"
 #include "gateway/stock/schema.h"
 
@@ -292,6 +293,34 @@ static enum gantry_stored query_items(struct query_run *q)
 	return stored;
 }
 
+static enum gantry_stored query_held(struct query_run *q, held_query *run)
+{
+	struct gantry_query query = *q->query;
+
+	query.limit = (int64_t)q->limit;
+	return run(q->store, &query, q->arena, q->out, &q->after, q->err);
+}
+
+static enum gantry_stored query_held_order(struct query_run *q)
+{
+	return query_held(q, held_order);
+}
+
+static enum gantry_stored query_held_orders(struct query_run *q)
+{
+	return query_held(q, held_orders);
+}
+
+static enum gantry_stored query_held_sums(struct query_run *q)
+{
+	return query_held(q, held_sums);
+}
+
+static enum gantry_stored query_held_outbox(struct query_run *q)
+{
+	return query_held(q, held_outbox);
+}
+
 static const struct query_kind {
 	const char *name;
 	bool keyed;
@@ -304,6 +333,10 @@ static const struct query_kind {
 	{ "items", false, query_items },
 	{ "order", true, query_order },
 	{ "returns-of-order", true, query_returns_of_order },
+	{ "held-by-order", true, query_held_order },
+	{ "held-by-orders", false, query_held_orders },
+	{ "held-by-items", false, query_held_sums },
+	{ "waiting-events", false, query_held_outbox },
 };
 
 static const struct query_kind *query_find(const char *name)

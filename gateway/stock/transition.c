@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * transition - confirm, cancel, fulfill and expire of one allocation (D3, D4).
+ * transition - confirm, cancel, fulfill and expire of one allocation (D3, D4),
+ * and that its order was looked at after all (D27).
  */
 #include "gateway/stock/work.h"
 
@@ -100,6 +101,8 @@ static bool transition_stands(const struct work *w, const struct row *row)
 {
 	const char *goal = transition_goal(w->command->kind);
 
+	if (w->command->kind == GANTRY_VERIFY)
+		return row_is_null(row, ALLOCATIONS_UNVERIFIED);
 	if (goal == NULL)
 		return !stock_move_is_expired(row, w->context->now_ms);
 	return stock_find_is(row, ALLOCATIONS_STATUS, goal);
@@ -120,6 +123,10 @@ static void transition_move(struct work *w, const struct whole *whole)
 		break;
 	case GANTRY_EXPIRE:
 		stock_move_cancel(w, whole, REASON_EXPIRED);
+		break;
+	case GANTRY_VERIFY:
+		row_set_null(w->context->rows, whole->allocation,
+			     ALLOCATIONS_UNVERIFIED);
 		break;
 	}
 }

@@ -42,6 +42,14 @@ const json_t *gantry_record_get(struct gantry_message *m, const char *space,
  * decides), "item" (key: id), "items" (key: unused), "order" (key: id),
  * "returns-of-order" (key: order id), "records" (key: space). Each row is an
  * object with the members that the API shows.
+ *
+ * For who goes over all of it, a page at a time: "held-by-orders" (key: unused)
+ * gives orders, the oldest first, with "version" and "allocations", all of them,
+ * each with "version", "unverified" and "reason"; "held-by-order" (key: order id)
+ * gives one of them; "held-by-items" (key: unused) what a page of allocations,
+ * limit of them, holds of each item, PENDING or CONFIRMED, as {inventoryItemId,
+ * quantity}: the pages of a pass are to be added up; "waiting-events" (key:
+ * unused) gives what waits to be published, the oldest first.
  */
 struct gantry_query {
 	size_t size;

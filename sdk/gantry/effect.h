@@ -56,7 +56,8 @@ int gantry_publish(struct gantry_message *m, const struct gantry_event *event,
 
 enum gantry_command_kind {
 	GANTRY_ALLOCATE = 1,	/* order_id, order_item_id, item_id, quantity;
-				   warehouse_id, expires_at_ms */
+				   warehouse_id, expires_at_ms; allocation_id: the
+				   one that it takes the place of, then reason */
 	GANTRY_CONFIRM,		/* allocation_id */
 	GANTRY_CANCEL,		/* allocation_id; reason */
 	GANTRY_FULFILL,		/* allocation_id */
@@ -69,6 +70,9 @@ enum gantry_command_kind {
 	GANTRY_RETURN_EXPECT,	/* order_id; return_id; order_item_id and quantity,
 				   or neither: all that is fulfilled */
 	GANTRY_RETURN_RECEIVE,	/* return_id; order_item_id and quantity, or neither */
+	GANTRY_VERIFY,		/* allocation_id: the order is as it should be */
+	GANTRY_ITEM_RECOUNT,	/* item_id, quantity: what is reserved of it, summed
+				   by who says it; if_version, or it is a guess */
 };
 
 enum gantry_if_refused {
@@ -97,7 +101,10 @@ struct gantry_command {
 	const char *reason;
 	int64_t quantity;		/* units; 1 to 1e9 but for a delta */
 	int64_t expires_at_ms;		/* 0: never */
-	int64_t if_version;		/* 0: any; else refused if it moved */
+	int64_t if_version;		/* 0: any; else refused if it moved: the
+					   allocation, the order (ALLOCATE without
+					   allocation_id), the item's counters; as it
+					   was before this message */
 	int64_t position;		/* 1-based place in the caller's list; 0:
 					   none. Errors carry index = position - 1 */
 	bool by_event;			/* decide as an event: the row of the order
@@ -106,6 +113,10 @@ struct gantry_command {
 	bool no_shortage_event;		/* no InsufficientStock if refused (D16) */
 	bool unverified;		/* allocate: the Order Service could not be
 					   asked; reconciliation will (D27) */
+	int64_t if_allocations;		/* ORDER_CONFIRM, ORDER_CANCEL: 0: any; else
+					   refused unless the versions of the order's
+					   allocations that are not CANCELLED add up
+					   to it, as it was before this message */
 };
 #define GANTRY_COMMAND(...) \
 	((struct gantry_command){ .size = sizeof(struct gantry_command), __VA_ARGS__ })

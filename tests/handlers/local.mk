@@ -34,3 +34,4 @@ tests_handlers_publish_SOURCES = tests/handlers/publish.c $(TEST_HOST)
 tests_handlers_publish_LDADD = $(LDADD_UNIT)
 tests_handlers_publish_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/rate_limit.mk
+include tests/unit/reconcile.mk

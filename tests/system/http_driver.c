@@ -28,7 +28,7 @@ static void driver_live(void *ctx, struct arena *arena, int *status,
 	*len = 6;
 }
 
-static const struct http_page driver_pages[] = { { "/livez", driver_live } };
+static const struct http_page driver_pages[] = { { "/livez", driver_live, NULL } };
 
 static void driver_option(struct http_options *o, const char *text)
 {

@@ -489,6 +489,10 @@ static void test_routes_sources(void **state)
 	route_expect("{admin: [], pipeline: [a.b]}",
 		     "gantry.yaml:3:13: routes[0].admin: must be the name of "
 		     "an action\n");
+	route_expect("{admin: x, right: all, pipeline: [a.b]}",
+		     "gantry.yaml:3:23: routes[0].right: must be view or edit\n");
+	route_expect("{every: 1s, right: view, pipeline: [a.b]}",
+		     "gantry.yaml:3:17: routes[0].right: unknown key\n");
 	route_expect("{admin: x, pipeline: []}",
 		     "gantry.yaml:3:26: routes[0].pipeline: must be a list of "
 		     "instance.handler\n");

@@ -31,3 +31,4 @@ include tests/unit/api_key.mk
 include tests/unit/metrics.mk
 include tests/unit/upstream.mk
 include tests/unit/spec.mk
+include tests/unit/admin.mk

@@ -270,6 +270,57 @@ static void test_incomplete_commands(void **state)
 	world_fini(&w);
 }
 
+/* What was read of a store is the condition of what mends it (D29). */
+static void test_reconciled(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_init(&w);
+	world_item(&w, "inv", 10);
+	RUN(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1", .order_item_id = "a",
+	    .item_id = "inv", .quantity = 4, .unverified = true);
+	RUN(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1", .order_item_id = "b",
+	    .item_id = "inv", .quantity = 2);
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_VERIFY,
+				    .allocation_id = "alloc_1", .if_version = 1),
+			    "APPLIED alloc_1:PENDING");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_VERIFY,
+				    .allocation_id = "alloc_1"),
+			    "STOOD alloc_1:PENDING");
+	assert_string_equal(ERROR_OF(&w, .kind = GANTRY_ORDER_CONFIRM, .order_id = "o1",
+				     .if_version = 2, .if_allocations = 2),
+		"{\"code\":\"PRECONDITION_FAILED\",\"message\":\"It was changed since it "
+		"was read\",\"details\":{\"allocations\":3,\"expectedAllocations\":2}}");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1",
+				    .order_item_id = "b", .item_id = "inv",
+				    .quantity = 7, .allocation_id = "alloc_2"),
+			    "REFUSED INSUFFICIENT_STOCK | InsufficientStock inv");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1",
+				    .order_item_id = "b", .item_id = "inv",
+				    .quantity = 6, .allocation_id = "alloc_1"),
+			    "REFUSED PRECONDITION_FAILED");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ALLOCATE, .order_id = "o1",
+				    .order_item_id = "b", .item_id = "inv", .quantity = 6,
+				    .allocation_id = "alloc_2", .if_version = 1),
+			    "APPLIED alloc_3:PENDING | AllocationCancelled alloc_2, "
+			    "AllocationCreated alloc_3");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ORDER_CONFIRM, .order_id = "o1",
+				    .if_version = 3, .if_allocations = 3),
+			    "APPLIED alloc_1:CONFIRMED alloc_3:CONFIRMED | "
+			    "AllocationConfirmed alloc_1, AllocationConfirmed alloc_3");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
+				    .quantity = 11), "REFUSED INSUFFICIENT_STOCK");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
+				    .quantity = 10), "STOOD inv:10/10");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
+				    .quantity = 9, .if_version = 1),
+			    "REFUSED PRECONDITION_FAILED");
+	assert_string_equal(SUMMARY(&w, .kind = GANTRY_ITEM_RECOUNT, .item_id = "inv",
+				    .quantity = 9), "APPLIED inv:9/10");
+	world_fini(&w);
+}
+
 static void test_preconditions(void **state)
 {
 	struct world w;
@@ -403,6 +454,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_incomplete_commands),
 		cmocka_unit_test(test_preconditions),
+		cmocka_unit_test(test_reconciled),
 		cmocka_unit_test(test_items),
 		cmocka_unit_test(test_broken_references),
 	};

@@ -59,12 +59,28 @@ static void move(struct model *m, struct saying *s, struct m_alloc *a, char to)
 		  "AllocationFulfilled" : "AllocationConfirmed", "alloc_", a->id);
 }
 
+/* As it was before the message. */
+static int version_before(const struct model *m, const struct m_alloc *a)
+{
+	return a->version - (a->born == m->message || a->touched == m->message);
+}
+
+/* Whether a, which may be NULL, may make room as the caller has read it. */
+static bool may_go(const struct model *m, const struct choice *c,
+		   const struct m_alloc *a)
+{
+	return a != NULL && a == &m->allocs[c->alloc] && c->alloc < m->n_allocs &&
+	       a->status != 'F' && !over(m, a) &&
+	       (c->version == 0 || c->version == version_before(m, a));
+}
+
 static void model_allocate(struct model *m, struct saying *s,
 			   const struct choice *c, int next_id)
 {
 	struct m_order *o = &m->orders[c->order];
 	struct m_item *i = &m->items[c->item];
 	struct m_alloc *a = NULL;
+	bool confirmed = c->by_event && o->state == 'C';
 	int64_t can;
 
 	if (o->state == 'X') {
@@ -83,7 +99,12 @@ static void model_allocate(struct model *m, struct saying *s,
 		if (m->allocs[n].order == c->order && m->allocs[n].line == c->line &&
 		    m->allocs[n].item == c->item && m->allocs[n].status != 'X')
 			a = &m->allocs[n];
-	if (a != NULL && !over(m, a)) {
+	if (c->replaces && !may_go(m, c, a)) {
+		say(s, "REFUSED PRECONDITION_FAILED");
+		return;
+	}
+	if (a != NULL && ((!c->replaces && !over(m, a)) ||
+			  (c->replaces && a->quantity == c->quantity))) {
 		if (a->quantity != c->quantity) {
 			say(s, "REFUSED ALLOCATION_EXISTS");
 		} else if (c->by_event && o->state == 'C' && a->status == 'P') {
@@ -103,7 +124,8 @@ static void model_allocate(struct model *m, struct saying *s,
 		return;
 	}
 	if (a != NULL) {
-		a->by_time = true;
+		confirmed |= c->replaces && a->status == 'C';
+		a->by_time = !c->replaces;
 		move(m, s, a, 'X');
 	}
 	if (o->state == 0)
@@ -117,7 +139,7 @@ static void model_allocate(struct model *m, struct saying *s,
 	i->held += c->quantity;
 	o->live++;
 	say_event(s, "AllocationCreated", "alloc_", a->id);
-	if (c->by_event && o->state == 'C')
+	if (confirmed)
 		move(m, s, a, 'C');
 	say(s, "APPLIED");
 	say_alloc(s, a);
@@ -139,7 +161,7 @@ static void model_one(struct model *m, struct saying *s, const struct choice *c)
 		say(s, "REFUSED ALLOCATION_NOT_FOUND");
 		return;
 	}
-	if (c->version != 0 && c->version != a->version) {
+	if (c->version != 0 && c->version != version_before(m, a)) {
 		say(s, "REFUSED PRECONDITION_FAILED");
 		return;
 	}

@@ -50,7 +50,7 @@ struct choice {
 	enum gantry_command_kind kind;
 	int order, line, item, alloc, ret;	/* line, ret: -1 none */
 	int64_t quantity, expires, version;
-	bool by_event, far;
+	bool by_event, far, replaces;
 };
 
 /* next_id: the number of the id that is minted next. */

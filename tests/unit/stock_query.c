@@ -355,6 +355,57 @@ static void test_verify_while_it_moves(void **state)
 	world_fini(&b.w);
 }
 
+/* Pages of any size add up to the counters. */
+static void check_sums(struct world *w)
+{
+	for (int64_t limit = 1; limit < 12; limit++) {
+		const char *after = NULL, *rows;
+		int64_t sum = 0;
+
+		do {
+			rows = ask(w, &after, &GANTRY_QUERY(.name = "held-by-items",
+							    .limit = limit, .after = after));
+			while ((rows = strstr(rows, "\"quantity\":")) != NULL) {
+				rows += strlen("\"quantity\":");
+				sum += strtoll(rows, NULL, 10);
+			}
+		} while (after != NULL);
+		assert_int_equal(sum, 7);
+	}
+	assert_string_equal(ASK(w, .name = "waiting-events"), "[]");
+}
+
+/* What reconciliation goes over: all of it, a page at a time. */
+static void test_held(void **state)
+{
+	const char *after;
+	struct world w;
+
+	(void)state;
+	seed(&w);
+	RUN(&w, .kind = GANTRY_ORDER_OPEN, .order_id = "o2");
+	RUN(&w, .kind = GANTRY_ALLOCATE, .order_id = "o3", .order_item_id = "l",
+	    .item_id = "inv1", .quantity = 2, .unverified = true);
+	RUN(&w, .kind = GANTRY_CANCEL, .allocation_id = "alloc_8", .reason = "why");
+	assert_non_null(strstr(ask(&w, &after, &GANTRY_QUERY(.name = "held-by-orders",
+		.limit = 2)), "\"version\":1,\"unverified\":false}]},{\"id\":\"o2\","));
+	assert_non_null(after);
+	assert_string_equal(ask(&w, &after, &GANTRY_QUERY(.name = "held-by-orders",
+		.limit = 2, .after = after)), ASK(&w, .name = "held-by-order", .key = "o3"));
+	assert_null(after);
+	assert_non_null(strstr(ASK(&w, .name = "held-by-order", .key = "o3"),
+		"\"status\":\"CANCELLED\","));
+	assert_non_null(strstr(ASK(&w, .name = "held-by-order", .key = "o3"),
+		"\"version\":2,\"unverified\":true,\"reason\":\"why\"}]}]"));
+	assert_string_equal(ASK(&w, .name = "held-by-order", .key = "nix"), "[]");
+	assert_string_equal(ASK(&w, .name = "held-by-order"),
+			    "query \"held-by-order\" needs a key");
+	assert_string_equal(ASK(&w, .name = "held-by-orders", .after = "x"),
+		"query \"held-by-orders\": after: not a place in the list: \"x\"");
+	check_sums(&w);
+	world_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -363,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_due),
 		cmocka_unit_test(test_returns),
 		cmocka_unit_test(test_wrong_asks),
+		cmocka_unit_test(test_held),
 		cmocka_unit_test(test_verify_finds),
 		cmocka_unit_test(test_verify_while_it_moves),
 	};

@@ -77,6 +77,12 @@ static struct choice choose(const struct model *m, int step)
 	if (m->n_allocs > 12 && rand() % 4)
 		c.alloc = m->n_allocs - 12 + rand() % 12;
 	c.version = rand() % 8 == 0 ? 1 + rand() % 2 : 0;
+	c.replaces = c.kind == GANTRY_ALLOCATE && c.alloc < m->n_allocs && rand() % 3 == 0;
+	if (c.replaces && rand() % 4) {
+		c.order = m->allocs[c.alloc].order;
+		c.line = m->allocs[c.alloc].line;
+		c.item = m->allocs[c.alloc].item;
+	}
 	/* returns of an order have ids of their own */
 	c.ret = c.order * 3 + rand() % 3;
 	choose_better(m, &c);
@@ -99,12 +105,14 @@ static struct gantry_command command_of(const struct model *m, struct arena *a,
 		.kind = c->kind, .order_id = arena_format(a, "o%d", c->order),
 		.order_item_id = c->line < 0 ? NULL : arena_format(a, "l%d", c->line),
 		.item_id = arena_format(a, "inv%d", c->item),
-		.allocation_id = c->alloc < m->n_allocs ?
+		.allocation_id = c->kind == GANTRY_ALLOCATE && !c->replaces ? NULL :
+			c->alloc < m->n_allocs ?
 			arena_format(a, "alloc_%d", m->allocs[c->alloc].id) : "nix",
 		.return_id = arena_format(a, "ret%d", c->ret),
 		.warehouse_id = c->far ? "far" : c->by_event ? "wh" : NULL,
 		.quantity = c->quantity, .expires_at_ms = c->expires,
-		.if_version = c->kind >= GANTRY_CONFIRM && c->kind <= GANTRY_EXPIRE ?
+		.if_version = c->replaces || (c->kind >= GANTRY_CONFIRM &&
+					      c->kind <= GANTRY_EXPIRE) ?
 			c->version : 0,
 		.by_event = c->by_event, .reason = adjust ? "count" : NULL);
 }

@@ -28,6 +28,7 @@ struct http;
 #define HTTP_MAX_BODY (INT64_C(64) << 20)
 
 struct gantry_message;
+struct message_pair;
 
 /* A fixed page, answered on the loop itself: must not block. GET and HEAD. */
 struct http_page {
@@ -61,6 +62,8 @@ struct http_ops {
 	const struct http_page *pages;
 	unsigned n_pages;
 	bool any_content_type;		/* no 415: the handler looks itself */
+	const struct message_pair *headers;	/* more, of every answer */
+	unsigned n_headers;
 };
 
 /* Files in PEM; all NULL: no TLS. cert_file and key_file belong together. */

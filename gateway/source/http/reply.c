@@ -63,6 +63,7 @@ void reply_fail(struct http_request *r, const char *code, const char *message)
 static bool reply_add_headers(struct http_request *r, struct MHD_Response *out)
 {
 	const struct message_answer *answer = &r->m.answer;
+	const struct http_ops *ops = &r->loop->http->options.ops;
 	bool typed = false, fine;
 
 	for (unsigned i = 0; i < answer->n_headers; i++) {
@@ -79,6 +80,9 @@ static bool reply_add_headers(struct http_request *r, struct MHD_Response *out)
 	       MHD_add_response_header(out, "Content-Type", "application/json") == MHD_YES;
 	fine = fine && MHD_add_response_header(out, "X-Correlation-ID",
 					       reply_correlation(&r->m)) == MHD_YES;
+	for (unsigned i = 0; i < ops->n_headers; i++)
+		fine = fine && MHD_add_response_header(out, ops->headers[i].name,
+						       ops->headers[i].value) == MHD_YES;
 	if (r->close)
 		fine = fine && MHD_add_response_header(out, "Connection", "close") == MHD_YES;
 	return fine;

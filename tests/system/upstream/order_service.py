@@ -27,6 +27,7 @@ def decoded(part):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 30
+    disable_nagle_algorithm = True      # head and body are two writes
 
     def log_message(self, *words):
         pass
