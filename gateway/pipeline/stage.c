@@ -176,7 +176,8 @@ static int stage_check_command(const struct gantry_command *c,
 	if (need & STAGE_QUANTITY &&
 	    (c->quantity < 1 || c->quantity > STAGE_MAX_QUANTITY))
 		return gantry_fail(err, "quantity: not from 1 to 1000000000");
-	if (need & (STAGE_GOODS | STAGE_COUNT) && (c->quantity < 0 || c->quantity > INT64_C(1) << 53))
+	if (need & (STAGE_GOODS | STAGE_COUNT) &&
+	    (c->quantity < 0 || c->quantity > INT64_C(1) << 53))
 		return gantry_fail(err, "quantity: not from 0 to 2^53");
 	if (need & STAGE_DELTA && (c->quantity < -(INT64_C(1) << 53) ||
 				   c->quantity > INT64_C(1) << 53))

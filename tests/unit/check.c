@@ -207,7 +207,7 @@ static void test_what_is_wrong(void **state)
 static void test_the_shipped_configuration(void **state)
 {
 	static const char *const names[] = { "sqlite", "jwt", "allocations",
-					     "order-events", "breaker" };
+					     "order-events", "breaker", "reconcile" };
 	struct files f;
 	struct ran r;
 
@@ -231,7 +231,7 @@ static void test_the_shipped_configuration(void **state)
 				"--presets " ETCDIR " --plugins FOLDER");
 	assert_string_equal(r.err, "");
 	assert_int_equal(r.status, 0);
-	assert_non_null(strstr(r.out, "\nok: 19 routes, 5 instances\n"));
+	assert_non_null(strstr(r.out, "\nok: 23 routes, 6 instances\n"));
 	done(&r);
 	files_end(&f);
 }

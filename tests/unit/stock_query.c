@@ -370,7 +370,7 @@ static void check_sums(struct world *w)
 				sum += strtoll(rows, NULL, 10);
 			}
 		} while (after != NULL);
-		assert_int_equal(sum, 7);
+		assert_int_equal(sum, 28);
 	}
 	assert_string_equal(ASK(w, .name = "waiting-events"), "[]");
 }
