@@ -315,6 +315,32 @@ async function everything(browser, theme) {
 		await picture(page, theme, "plugins");
 	});
 
+	await named("what differs from the Order Service is planned", async () => {
+		await go(page, "Reconcile", "reconcile");
+		await page.getByRole("heading", { level: 2, name: "Runs" }).waitFor();
+		await picture(page, theme, "reconcile");
+		await page.getByRole("button", { name: "Make a plan" }).click();
+		await page.locator("main .job-text").filter({ hasText: /; 1 drift found\.$/ }).waitFor();
+		const row = page.getByRole("row").filter({ hasText: "counters" })
+			.filter({ hasText: seed.drift }).first();
+		assert.match(await row.textContent(), /reserved is not what is heldrecount/);
+		await page.getByRole("region", { name: "Runs" }).getByRole("cell", { name: "plan" })
+			.first().waitFor();
+		await picture(page, theme, "reconcile-plan");
+	});
+
+	// one theme plans it, the other one does it
+	if (theme === "dark")
+		await named("and the plan is applied", async () => {
+			await page.getByRole("button", { name: "Apply 1 command …" }).click();
+			await page.getByRole("dialog", { name: "Apply this plan?" })
+				.getByRole("button", { name: "Apply" }).click();
+			await shows(page, "1 of 1 command: 1 applied");
+			await page.getByRole("region", { name: "Runs" })
+				.getByRole("cell", { name: "1 applied" }).waitFor();
+			await picture(page, theme, "reconcile-applied");
+		});
+
 	await named("what was done is audited, and the log can say more", async () => {
 		await go(page, "Log and audit", "audit");
 		await page.getByRole("row").filter({ hasText: "dead-letter discard" })

@@ -63,6 +63,16 @@ def seed(g, theme):
             "many": {"cause": "MANY_" + theme.upper(), "n": 60}}
 
 
+def drift(g):
+    """An item that has more reserved than is held, as no code of ours would do it."""
+    item = g.item(10)
+    assert g.stop() == 0
+    g.store.change(("update stock set reserved = 3 where ref = "
+                    "(select ref from items where id = ?)", item))
+    g.start()
+    return item
+
+
 def traffic(g, item, stop):
     """Something for the charts."""
     while not stop.wait(0.02):
@@ -89,6 +99,7 @@ def browse(g):
     item, stop = g.item(1000000), threading.Event()
     for _ in range(60):
         g.allocate(item, 1)
+    seeds["drift"] = drift(g)
     busy = threading.Thread(target=traffic, args=(g, item, stop))
     busy.start()
     try:
