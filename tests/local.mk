@@ -11,3 +11,4 @@ include tests/spec/local.mk
 include tests/crash/local.mk
 include tests/bench/local.mk
 include tests/fault/local.mk
+include tests/reload/local.mk

@@ -47,6 +47,8 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
 	tests/system/observe/events.py tests/system/upstream/events.py
+SYSTEM_TESTS += tests/system/admin/reload.py
+BROKER_TESTS += tests/system/amqp/reload.py
 # These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
 POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \

@@ -15,6 +15,7 @@
 static const char *const access_roles[] = {
 	ACCESS_ROLE, ACCESS_ROLE ":view", ACCESS_ROLE ":retry", ACCESS_ROLE ":edit",
 	ACCESS_ROLE ":discard", ACCESS_ROLE ":breakers", ACCESS_ROLE ":log",
+	ACCESS_ROLE ":reload",
 };
 
 const char *access_role(unsigned i)
@@ -91,11 +92,10 @@ static bool access_authenticate(const struct graph *graph, struct gantry_message
 	return false;
 }
 
-bool access_is_known(const struct graph *graph, struct gantry_message *m,
-		     const char *right)
+bool access_is_known(struct gantry_message *m, const char *right)
 {
 	const char *challenge = NULL;
-	bool known = access_authenticate(graph, m, &challenge);
+	bool known = access_authenticate(m->graph, m, &challenge);
 
 	message_flush_logs(m);
 	return known && (gantry_has_role(m, ACCESS_ROLE) || gantry_has_role(m, right));
@@ -136,11 +136,11 @@ static bool access_session(struct admin *admin, struct admin_job *job)
 	return true;
 }
 
-static bool access_token(struct admin *admin, struct admin_job *job)
+static bool access_token(struct admin_job *job)
 {
 	const char *challenge = NULL;
 
-	if (!access_authenticate(admin_options(admin)->graph, job->m, &challenge)) {
+	if (!access_authenticate(job->m->graph, job->m, &challenge)) {
 		access_unauthenticated(job->m, challenge, "A valid token is needed");
 		return false;
 	}
@@ -157,7 +157,7 @@ bool access_check(struct admin *admin, struct admin_job *job, const char *right)
 	if (http_peer(m, &uid, &gid))
 		return access_peer(admin, job, uid, gid);
 	job->session = m->credential == NULL ? site_cookie(m) : NULL;
-	if (!(job->session != NULL ? access_session(admin, job) : access_token(admin, job)))
+	if (!(job->session != NULL ? access_session(admin, job) : access_token(job)))
 		return false;
 	if (!gantry_has_role(m, ACCESS_ROLE) && !gantry_has_role(m, right)) {
 		error_set(&m->error, "FORBIDDEN", job->session != NULL ?

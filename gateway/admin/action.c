@@ -22,10 +22,9 @@ static bool action_is_short(const char *name, const char *path)
 	       strcmp(name + n + 1, slash + 1) == 0;
 }
 
-bool action_find(const struct admin *admin, const struct gantry_message *m,
-		 struct admin_job *job)
+bool action_find(const struct gantry_message *m, struct admin_job *job)
 {
-	const struct graph *graph = admin_options(admin)->graph;
+	const struct graph *graph = m->graph;
 	bool whole = strncmp(m->path, ACTION_PATH, strlen(ACTION_PATH)) == 0;
 	const char *rest = m->path + strlen(whole ? ACTION_PATH : ACTION_SHORT);
 
@@ -60,7 +59,6 @@ void action_run(struct admin *admin, struct admin_job *job)
 	}
 	m->source = GANTRY_SOURCE_ADMIN;
 	m->route = job->route;
-	m->graph = options->graph;
 	m->actor = job->actor;
 	if (!job->route->looks)
 		log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent, "%s: by %s",

@@ -14,6 +14,7 @@
 #include "gateway/admin/private.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/source/http/http.h"
 
@@ -191,10 +192,12 @@ void admin_handle(void *ctx, struct gantry_message *m)
 	struct admin_job *job = arena_zero(&m->arena, sizeof(*job));
 	const char *allowed = NULL;
 
+	/* held until the request is cleared, with all that it begins */
+	m->graph = current_take(admin->options.graphs);
 	job->m = m;
 	if (!admin_is_called_rightly(admin, m) || files_handle(m))
 		return;
-	if (action_find(admin, m, job)) {
+	if (action_find(m, job)) {
 		action_run(admin, job);
 		return;
 	}

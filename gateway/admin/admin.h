@@ -21,6 +21,7 @@
  *	POST /breakers/NAME/close	the same
  *	POST /breakers/NAME/reset
  *	GET  /log-level, POST /log-level	{"level": "debug"}
+ *	POST /reload		read the configuration anew
  *	POST /login		{"roles": [...]}; over the socket: a ticket
  *	POST /session		{"ticket": "..."}: a cookie
  *	GET  /session, DELETE /session
@@ -31,7 +32,7 @@
  *
  * Over TCP a session or a token with the role gantry-admin is needed, or with one
  * that has this right alone: gantry-admin:view, :retry, :edit, :discard,
- * :breakers, :log (D36). Over the unix socket a peer that is root, this user or
+ * :breakers, :log, :reload (D36). Over the unix socket a peer that is root, this user or
  * in the group gantry. Who is called by a name that is not ours is refused, and
  * so is a page of others. Knows nothing of sockets and libmicrohttpd: source/http
  * hands it complete requests.
@@ -54,13 +55,16 @@ struct status;
 /* All of it must outlive the admin, but for site, which is copied. */
 struct admin_options {
 	struct engine *engine;
-	const struct graph *graph;
+	struct current *graphs;
 	struct query_store store;
-	struct breakers *breakers;
 	struct status *status;		/* how the floors below are */
 	const struct config_admin *site;	/* of the listener */
 	const char *service, *replica;
 	const char *const *exchanges;	/* that events go to; NULL: no broker */
+	/* For POST /admin/api/reload: read the configuration anew, and answer by
+	   admin_reloaded() or admin_refused(). Never blocks. NULL: there is none. */
+	void (*reload)(void *ctx, struct gantry_message *m, const char *actor);
+	void *ctx;
 };
 
 /* Starts the thread that reads the storage. Main thread. */
@@ -74,6 +78,10 @@ void admin_free(struct admin **admin);
 
 /* The port that it got, if the configuration left it open. */
 void admin_listens(struct admin *admin, unsigned port);
+/* What became of a reload, by whoever was asked for it: data is freed. */
+void admin_reloaded(struct gantry_message *m, json_t *data);
+/* The same when it failed; m->error says why. */
+void admin_refused(struct gantry_message *m);
 
 /* For struct http_ops. On a loop thread; never blocks. */
 void admin_handle(void *admin, struct gantry_message *m);

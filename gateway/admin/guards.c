@@ -30,10 +30,11 @@ static json_t *guards_tree(struct guard *guard)
 
 void guards_list(struct admin *admin, struct admin_job *job)
 {
-	struct breakers *breakers = admin_options(admin)->breakers;
+	struct breakers *breakers = job->m->graph->breakers;
 	json_t *list = json_array();
 	struct guard *guard;
 
+	(void)admin;
 	for (unsigned i = 0; (guard = breakers_at(breakers, i)) != NULL; i++)
 		json_array_append_new(list, guards_tree(guard));
 	admin_answer(job->m, json_pack("{sb so}", "success", 1, "data", list));
@@ -63,10 +64,11 @@ static int guards_for(struct gantry_message *m, int64_t *for_ms_out)
 static void guards_order(struct admin *admin, struct admin_job *job,
 			 enum gantry_breaker_order order, const char *verb)
 {
-	struct guard *guard = breakers_find(admin_options(admin)->breakers, job->name);
 	struct gantry_message *m = job->m;
+	struct guard *guard = breakers_find(m->graph->breakers, job->name);
 	int64_t for_ms;
 
+	(void)admin;
 	if (guard == NULL)
 		error_set(&m->error, "BREAKER_NOT_FOUND", "There is no breaker \"%s\"",
 			  job->name);

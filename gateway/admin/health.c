@@ -7,6 +7,7 @@
 
 #include "gateway/admin/private.h"
 #include "gateway/observe/health.h"
+#include "gateway/pipeline/current.h"
 
 void admin_health(void *status, struct gantry_message *m)
 {
@@ -15,9 +16,10 @@ void admin_health(void *status, struct gantry_message *m)
 	json_t *checks, *tree;
 	char *text;
 
-	health = health_look(s, &checks);
+	m->graph = current_take(s->graphs);
+	health = health_look(s, m->graph, &checks);
 	tree = json_pack("{ss}", "status", health_name(health));
-	if (m->credential != NULL && access_is_known(s->graph, m, access_role(1)))
+	if (m->credential != NULL && access_is_known(m, access_role(1)))
 		json_object_set(tree, "checks", checks);
 	text = json_dumps(tree, JSON_COMPACT);
 	json_decref(tree);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * logs - how much is logged, changed while it runs. Nothing of it is stored, so a
- * restart takes what the configuration says; who changed it stands in the log,
+ * restart or a reload takes what the configuration says; who changed it stands in the log,
  * whatever the level is.
  */
 #include <string.h>

@@ -15,6 +15,7 @@
 #define DISCARD "gantry-admin:discard"
 #define BREAKERS "gantry-admin:breakers"
 #define LOG "gantry-admin:log"
+#define RELOAD "gantry-admin:reload"
 
 /* What asks the storage waits for its turn; the rest is done at once, on the loop. */
 #define QUEUED(method, path, right, summary, work) \
@@ -51,7 +52,8 @@ const struct admin_path admin_paths[] = {
 		"Let a breaker judge by results again", guards_reset),
 	AT_ONCE("GET", "/log-level", VIEW, "The least that is logged", logs_show),
 	AT_ONCE("POST", "/log-level", LOG,
-		"Log more or less, until the next restart", logs_change),
+		"Log more or less, until the next restart or reload", logs_change),
+	AT_ONCE("POST", "/reload", RELOAD, "Read the configuration anew", reload_ask),
 	{ "POST", API "/login", NULL, "A ticket for the page", login_admit, true,
 	  ADMIN_BY_SOCKET },
 	{ "POST", API "/session", NULL, "A ticket becomes a session", login_begin, true,

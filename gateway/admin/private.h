@@ -13,6 +13,7 @@
  *	logs.c		the level of the log
  *	action.c	actions of the configuration: a message of the source admin
  *	resolve.c	retry, edit, discard: a letter becomes a message again
+ *	reload.c	the configuration anew
  */
 #ifndef ADMIN_PRIVATE_H
 #define ADMIN_PRIVATE_H
@@ -62,8 +63,7 @@ bool access_check(struct admin *admin, struct admin_job *job, const char *right)
 bool access_check_socket(struct admin *admin, struct admin_job *job);
 /* Whether the sender is known and has a role for right, by a token alone;
    answers nothing. */
-bool access_is_known(const struct graph *graph, struct gantry_message *m,
-		     const char *right);
+bool access_is_known(struct gantry_message *m, const char *right);
 /* The bit of a role that a session may have, 0: there is none; back: NULL
    behind the last. */
 unsigned access_role_bit(const char *role);
@@ -75,8 +75,7 @@ void admin_wrong_method(struct gantry_message *m, const char *allowed);
  * action.c: whether the path is an action's, job->route then; and carry it, or
  * answer why not. On the loop: nothing of it waits.
  */
-bool action_find(const struct admin *admin, const struct gantry_message *m,
-		 struct admin_job *job);
+bool action_find(const struct gantry_message *m, struct admin_job *job);
 void action_run(struct admin *admin, struct admin_job *job);
 
 /* files.c: true with m answered, if it asks for a part of the page. */
@@ -95,6 +94,9 @@ admin_work logs_show, logs_change;
 
 /* resolve.c */
 admin_work resolve_retry, resolve_edit, resolve_discard;
+
+/* reload.c, at once; answered when it is done */
+admin_work reload_ask;
 
 /* guards.c, at once */
 admin_work guards_list, guards_open, guards_close, guards_reset;

@@ -11,6 +11,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/event.h"
 
@@ -105,8 +106,7 @@ static void resolve_name(struct gantry_message *m, const struct letter *letter)
 		m->inbox_key = event_inbox_key(&m->arena, letter->queue, m->id);
 }
 
-static struct resolve *resolve_new(struct admin *admin, struct admin_job *job,
-				   const struct letter *letter)
+static struct resolve *resolve_new(struct admin_job *job, const struct letter *letter)
 {
 	struct resolve *r = memory_new(sizeof(*r));
 	struct gantry_message *m = &r->m;
@@ -114,7 +114,7 @@ static struct resolve *resolve_new(struct admin *admin, struct admin_job *job,
 	message_init(m, GANTRY_SOURCE_AMQP, &resolve_home);
 	m->home_data = r;
 	r->request = job->m;
-	m->graph = admin_options(admin)->graph;
+	m->graph = current_hold(job->m->graph);
 	m->route = letter_route(letter, m->graph);
 	m->resolves = job->ref;
 	m->actor = arena_text(&m->arena, job->actor);
@@ -137,7 +137,7 @@ void resolve_retry(struct admin *admin, struct admin_job *job)
 
 	if (resolve_find(admin, job, &letter) == 0)
 		return;
-	r = resolve_new(admin, job, &letter);
+	r = resolve_new(job, &letter);
 	if (r == NULL) {
 		admin_refuse(job->m);
 		return;
@@ -222,7 +222,7 @@ void resolve_edit(struct admin *admin, struct admin_job *job)
 					  "valid"));
 		return;
 	}
-	r = sound ? resolve_new(admin, job, &letter) : NULL;
+	r = sound ? resolve_new(job, &letter) : NULL;
 	if (r == NULL) {
 		admin_refuse(m);
 		return;
@@ -269,7 +269,7 @@ void resolve_discard(struct admin *admin, struct admin_job *job)
 	message_init(&r->m, GANTRY_SOURCE_AMQP, &resolve_home);
 	r->m.home_data = r;
 	r->request = job->m;
-	r->m.graph = admin_options(admin)->graph;
+	r->m.graph = current_hold(job->m->graph);
 	r->m.route = letter_route(&letter, r->m.graph);
 	r->m.resolves = job->ref;
 	r->m.actor = arena_text(&r->m.arena, job->actor);

@@ -54,7 +54,7 @@ void look_overview(struct admin *admin, struct admin_job *job)
 {
 	const struct admin_options *o = admin_options(admin);
 	json_t *checks, *tree;
-	enum health health = health_look(o->status, &checks);
+	enum health health = health_look(o->status, job->m->graph, &checks);
 	char now[CLOCK_TEXT];
 
 	clock_format_ms(clock_now_ms(), now);
@@ -119,12 +119,12 @@ static json_t *running_route(const struct route *r)
 	return tree;
 }
 
-static json_t *running_upstreams(const struct status *status)
+static json_t *running_upstreams(const struct graph *graph)
 {
 	struct upstream_counts counts;
 	json_t *list = json_array();
 
-	for (unsigned i = 0; upstreams_counts(status->upstreams, i, &counts); i++)
+	for (unsigned i = 0; upstreams_counts(graph->upstreams, i, &counts); i++)
 		json_array_append_new(list, json_string(counts.name));
 	return list;
 }
@@ -132,13 +132,14 @@ static json_t *running_upstreams(const struct status *status)
 void look_routes(struct admin *admin, struct admin_job *job)
 {
 	const struct admin_options *o = admin_options(admin);
+	const struct graph *graph = job->m->graph;
 	json_t *routes = json_array();
 
-	for (unsigned i = 0; i < o->graph->n_routes; i++)
-		json_array_append_new(routes, running_route(o->graph->routes[i]));
+	for (unsigned i = 0; i < graph->n_routes; i++)
+		json_array_append_new(routes, running_route(graph->routes[i]));
 	running_answer(job->m, json_pack("{so ss so so}", "routes", routes, "storage",
-		o->graph->storage->plugin->name, "exchanges", running_texts(o->exchanges),
-		"upstreams", running_upstreams(o->status)));
+		graph->storage->plugin->name, "exchanges", running_texts(o->exchanges),
+		"upstreams", running_upstreams(graph)));
 }
 
 static json_t *running_option(const struct gantry_option *o, const void *self)
@@ -168,9 +169,10 @@ static json_t *running_instance(const struct gantry_instance *i)
 
 void look_plugins(struct admin *admin, struct admin_job *job)
 {
-	const struct graph *graph = admin_options(admin)->graph;
+	const struct graph *graph = job->m->graph;
 	json_t *list = json_array();
 
+	(void)admin;
 	for (unsigned i = 0; i < graph->n_instances; i++)
 		json_array_append_new(list, running_instance(graph->instances[i]));
 	running_answer(job->m, list);

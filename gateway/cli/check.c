@@ -342,28 +342,29 @@ static int check_tell_routes(struct check *c, bool json)
 }
 
 /* Whether a listener's certificate can be used today. */
-static void check_tls(struct check *c, const char *section, const struct http_tls *files)
+static void check_tls(const struct config *config, const char *section,
+		      const struct http_tls *files, struct problems *problems)
 {
-	const struct config_entry *entry = config_find(&c->config->sections, section);
+	const struct config_entry *entry = config_find(&config->sections, section);
 	struct gantry_error err = ERROR_INIT;
 	const char *option;
 
 	if (files->cert_file != NULL && files->key_file != NULL && entry != NULL &&
 	    http_check_tls(files, clock_now_ms(), &option, &err) < 0)
-		problems_add(&c->problems, node_get(entry->node, option), "%s.%s: %s",
+		problems_add(problems, node_get(entry->node, option), "%s.%s: %s",
 			     entry->path, option, err.message);
 	error_fini(&err);
 }
 
-static void check_listeners(struct check *c)
+void check_listeners(const struct config *config, struct problems *problems)
 {
-	const struct config_http *http = &c->config->http;
-	const struct config_admin *admin = &c->config->admin;
+	const struct config_http *http = &config->http;
+	const struct config_admin *admin = &config->admin;
 
-	check_tls(c, "http", &(const struct http_tls){ http->cert_file, http->key_file,
-						       http->client_ca_file });
-	check_tls(c, "admin", &(const struct http_tls){ admin->cert_file, admin->key_file,
-							admin->client_ca_file });
+	check_tls(config, "http", &(const struct http_tls){
+		http->cert_file, http->key_file, http->client_ca_file }, problems);
+	check_tls(config, "admin", &(const struct http_tls){
+		admin->cert_file, admin->key_file, admin->client_ca_file }, problems);
 }
 
 /* Build everything and let tell say what came of it. */
@@ -384,7 +385,7 @@ static int check_run(int argc, char **argv, const char *usage,
 	if (c.config != NULL)
 		graph_build(c.config, c.plugins, &c.problems, &c.graph);
 	if (c.config != NULL)
-		check_listeners(&c);
+		check_listeners(c.config, &c.problems);
 	result = tell(&c, options.json);
 	graph_free(&c.graph);
 	plugins_free(&c.plugins);

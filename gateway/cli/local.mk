@@ -5,6 +5,8 @@ gantry_SOURCES = gateway/cli/main.c \
 	gateway/cli/open.c gateway/cli/open.h \
 	gateway/cli/outbox.c gateway/cli/outbox.h \
 	gateway/cli/serve.c gateway/cli/serve.h \
+	gateway/cli/serve-reload.c gateway/cli/serve-start.c \
+	gateway/cli/serving.h \
 	gateway/cli/storage.c gateway/cli/storage.h \
 	gateway/cli/topology.c gateway/cli/topology.h \
 	$(CLI_CHECK_SOURCES) $(CLI_TOKEN_SOURCES)
@@ -23,3 +25,4 @@ include gateway/cli/breakers.mk
 include gateway/cli/spec.mk
 include gateway/cli/operate.mk
 include gateway/cli/reconcile.mk
+include gateway/cli/reload.mk

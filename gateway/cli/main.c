@@ -18,6 +18,7 @@
 #include "gateway/cli/outbox.h"
 #include "gateway/cli/plugins.h"
 #include "gateway/cli/reconcile.h"
+#include "gateway/cli/reload.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
 #include "gateway/cli/spec.h"
@@ -33,6 +34,7 @@ struct main_command {
 
 static const struct main_command main_commands[] = {
 	{ "serve", serve_main, "run the gateway" },
+	{ "reload", reload_main, "have the running gateway read its configuration again" },
 	{ "check", check_main, "check a configuration without starting anything" },
 	{ "routes", routes_main, "list the routes and their pipelines" },
 	{ "plugins", plugins_main, "list and describe plugins, test a storage" },

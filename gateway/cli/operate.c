@@ -29,7 +29,7 @@ static const char operate_usage[] =
 	"plugins    instances of plugins with their options\n"
 	"outbox     how many events wait, and the oldest\n"
 	"audit      what operators did to dead letters\n"
-	"log-level  the least that is logged, or change that until the next restart:\n"
+	"log-level  the least that is logged, or change that until the next restart or reload:\n"
 	"           debug, info, warning or error\n"
 	"\n"
 	"  --role ROLE      login: what the session may, instead of all: gantry-admin:view,\n"

@@ -27,7 +27,7 @@
 #define BOUNDS_NEAR(bound) ((bound) / 5 * 4)
 
 struct bounds {
-	int64_t max_rows, max_age_ms;
+	_Atomic int64_t max_rows, max_age_ms;
 	bool publishes;
 	_Atomic int64_t rows, oldest_ms, now_ms;
 	_Atomic int64_t fresh;		/* rows, by the count at hand */
@@ -46,12 +46,17 @@ struct bounds {
 	bool marked;
 };
 
+void bounds_set(struct bounds *b, int64_t max_rows, int64_t max_age_ms)
+{
+	atomic_store(&b->max_rows, max_rows);
+	atomic_store(&b->max_age_ms, max_age_ms);
+}
+
 struct bounds *bounds_new(const struct committer_options *options)
 {
 	struct bounds *b = memory_new(sizeof(*b));
 
-	b->max_rows = options->outbox_max_rows;
-	b->max_age_ms = options->outbox_max_age_ms;
+	bounds_set(b, options->outbox_max_rows, options->outbox_max_age_ms);
 	b->publishes = options->publishes;
 	atomic_store(&b->away, true);
 	atomic_store(&b->new_from, INT64_MAX);

@@ -39,6 +39,7 @@ struct committer {
 	struct unit_world world;
 	struct lane *lanes;
 	unsigned n_lanes;
+	_Atomic unsigned queue;		/* messages that may wait in a lane */
 	pthread_t watch;
 	pthread_mutex_t lock;	/* of closing; taken with none held */
 	pthread_cond_t changed;
@@ -346,6 +347,7 @@ struct committer *committer_new(const struct committer_options *options,
 
 	assert(options->max_batch >= 1 && options->patience_ms >= COMMITTER_TICKS);
 	c->world.options = *options;
+	atomic_init(&c->queue, options->queue);
 	c->world.storage = storage;
 	c->world.storage_self = storage_self;
 	atomic_store(&c->world.tick, 1);
@@ -411,7 +413,7 @@ bool committer_commit(void *committer, struct gantry_message *m)
 	}
 	m->queued = tick;
 	pthread_mutex_lock(&lane->lock);
-	taken = !lane->stopping && lane->queue.n < c->world.options.queue;
+	taken = !lane->stopping && lane->queue.n < atomic_load(&c->queue);
 	if (taken) {
 		queue_push(&lane->queue, m);
 		if (lane->queue.n == 1)
@@ -421,6 +423,12 @@ bool committer_commit(void *committer, struct gantry_message *m)
 	if (!taken && c->n_lanes > 1)
 		affinity_release(c->world.affinity, m);
 	return taken;
+}
+
+void committer_set_bounds(struct committer *c, const struct committer_bounds *bounds)
+{
+	atomic_store(&c->queue, bounds->queue);
+	bounds_set(c->world.bounds, bounds->outbox_max_rows, bounds->outbox_max_age_ms);
 }
 
 static unsigned committer_stuck(const struct committer *c)

@@ -72,6 +72,14 @@ struct committer_counts {
 };
 struct committer_counts committer_counts(const struct committer *committer);
 
+/* Other bounds than those it began with, from now on. Any thread. */
+struct committer_bounds {
+	unsigned queue;
+	int64_t outbox_max_rows, outbox_max_age_ms;
+};
+void committer_set_bounds(struct committer *committer,
+			  const struct committer_bounds *bounds);
+
 /* Messages that wait for a unit. Any thread. */
 size_t committer_waiting(const struct committer *committer);
 

@@ -199,6 +199,8 @@ enum gantry_stored replica_again(struct unit *u, struct gantry_error *err);
 /* bounds.c */
 struct bounds *bounds_new(const struct committer_options *options);
 void bounds_free(struct bounds **bounds);
+/* Others from now on. Any thread. */
+void bounds_set(struct bounds *b, int64_t max_rows, int64_t max_age_ms);
 /* The unit is durable. */
 void bounds_count(struct unit *u);
 /* First lane: count, look at the oldest; true: some are to be dropped. */

@@ -14,3 +14,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/config/yaml.c gateway/config/yaml.h
 gateway_libcore_a_SOURCES += gateway/config/upstreams.c gateway/config/upstreams.h
 gateway_libcore_a_SOURCES += gateway/config/emit.c gateway/config/emit.h
+gateway_libcore_a_SOURCES += gateway/config/values.c gateway/config/values.h
+gateway_libcore_a_SOURCES += gateway/config/restart.c gateway/config/restart.h

@@ -6,6 +6,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/route.h"
 
 const char *health_name(enum health health)
 {
@@ -15,21 +16,23 @@ const char *health_name(enum health health)
 }
 
 /* Each look returns how it is and puts what it rests on into its object. */
-typedef enum health health_check(struct status *s, json_t *o);
+typedef enum health health_check(struct status *s, const struct graph *graph, json_t *o);
 
-static enum health health_storage(struct status *s, json_t *o)
+static enum health health_storage(struct status *s, const struct graph *graph, json_t *o)
 {
 	struct committer_counts counts = committer_counts(s->committer);
 
+	(void)graph;
 	json_object_set_new(o, "lanesStuck", json_integer(counts.stuck));
 	return counts.away ? HEALTH_FAIL : counts.stuck > 0 ? HEALTH_WARN : HEALTH_PASS;
 }
 
 /* Without a broker events wait, as the configuration wants. */
-static enum health health_broker(struct status *s, json_t *o)
+static enum health health_broker(struct status *s, const struct graph *graph, json_t *o)
 {
 	struct publisher_counts p;
 
+	(void)graph;
 	json_object_set_new(o, "configured", json_boolean(s->publisher != NULL));
 	if (s->publisher == NULL)
 		return HEALTH_PASS;
@@ -40,26 +43,29 @@ static enum health health_broker(struct status *s, json_t *o)
 	return !p.connected || p.blocked || p.superseded ? HEALTH_WARN : HEALTH_PASS;
 }
 
-static enum health health_consumer(struct status *s, json_t *o)
+static enum health health_consumer(struct status *s, const struct graph *graph, json_t *o)
 {
+	const struct consumer *consumer = atomic_load(&s->consumer);
 	struct consumer_counts c;
 
-	json_object_set_new(o, "configured", json_boolean(s->consumer != NULL));
-	if (s->consumer == NULL)
+	(void)graph;
+	json_object_set_new(o, "configured", json_boolean(consumer != NULL));
+	if (consumer == NULL)
 		return HEALTH_PASS;
-	c = consumer_counts(s->consumer);
+	c = consumer_counts(consumer);
 	json_object_set_new(o, "connected", json_boolean(c.connected));
 	json_object_set_new(o, "paused", json_boolean(c.paused));
 	json_object_set_new(o, "held", json_integer((json_int_t)c.held));
 	return !c.connected || c.paused ? HEALTH_WARN : HEALTH_PASS;
 }
 
-static enum health health_breaker(struct status *s, json_t *o)
+static enum health health_breaker(struct status *s, const struct graph *graph, json_t *o)
 {
 	enum health worst = HEALTH_PASS;
 	struct guard *guard;
 
-	for (unsigned i = 0; (guard = breakers_at(s->breakers, i)) != NULL; i++) {
+	(void)s;
+	for (unsigned i = 0; (guard = breakers_at(graph->breakers, i)) != NULL; i++) {
 		struct gantry_breaker_status b;
 
 		guard_status(guard, &b);
@@ -72,12 +78,13 @@ static enum health health_breaker(struct status *s, json_t *o)
 }
 
 /* Full: orders are refused, which is what the other side wants to know. */
-static enum health health_outbox(struct status *s, json_t *o)
+static enum health health_outbox(struct status *s, const struct graph *graph, json_t *o)
 {
 	struct committer_outbox outbox = committer_outbox(s->committer);
 	int64_t age_ms = outbox.rows == 0 || outbox.oldest_ms == 0 ? 0 :
 			 clock_now_ms() - outbox.oldest_ms;
 
+	(void)graph;
 	json_object_set_new(o, "events", json_integer((json_int_t)outbox.rows));
 	json_object_set_new(o, "ageSeconds", json_integer(age_ms > 0 ? age_ms / 1000 : 0));
 	if (outbox.full && s->publisher != NULL)
@@ -85,7 +92,7 @@ static enum health health_outbox(struct status *s, json_t *o)
 	return outbox.warn || outbox.full ? HEALTH_WARN : HEALTH_PASS;
 }
 
-enum health health_look(struct status *s, json_t **tree_out)
+enum health health_look(struct status *s, const struct graph *graph, json_t **tree_out)
 {
 	static const struct {
 		const char *name;
@@ -100,7 +107,7 @@ enum health health_look(struct status *s, json_t **tree_out)
 
 	for (unsigned i = 0; i < ARRAY_LENGTH(checks); i++) {
 		json_t *o = json_object(), *one;
-		enum health health = checks[i].check(s, o);
+		enum health health = checks[i].check(s, graph, o);
 
 		one = json_pack("{ss}", "status", health_name(health));
 		json_object_update(one, o);

@@ -18,8 +18,10 @@ const char *health_name(enum health health);
 
 /*
  * The worst of all checks; if tree_out is not NULL, each of them in an object, to
- * be freed: {"storage": {"status": "pass", ...}, "broker": ...}. Any thread.
+ * be freed: {"storage": {"status": "pass", ...}, "broker": ...}. The graph is held. Any
+ * thread.
  */
-enum health health_look(struct status *status, json_t **tree_out);
+enum health health_look(struct status *status, const struct graph *graph,
+			json_t **tree_out);
 
 #endif

@@ -14,6 +14,8 @@
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
+#include "gateway/pipeline/current.h"
+#include "gateway/pipeline/route.h"
 
 static void page_build(struct exposition *x)
 {
@@ -110,11 +112,12 @@ static void page_publisher(const struct status *s, struct exposition *x)
 
 static void page_consumer(const struct status *s, struct exposition *x)
 {
+	const struct consumer *consumer = atomic_load(&((struct status *)s)->consumer);
 	struct consumer_counts c;
 
-	if (s->consumer == NULL)
+	if (consumer == NULL)
 		return;
-	c = consumer_counts(s->consumer);
+	c = consumer_counts(consumer);
 	exposition_gauge(x, "gantry_consumer_connected",
 			 "Whether the consumer has its broker.", c.connected, 0);
 	exposition_gauge(x, "gantry_consumer_paused",
@@ -138,6 +141,29 @@ static void page_letters(const struct status *s, struct exposition *x)
 	page_by(x, "cause", "other", counts.others);
 }
 
+static void page_reloads(const struct status *status, struct exposition *x)
+{
+	struct status_reloads *r = &((struct status *)status)->reloads;
+
+	exposition_family(x, "gantry_reloads_total", EXPOSITION_COUNTER,
+			  "Times that the configuration was read again.");
+	page_by(x, "result", "done", atomic_load(&r->done));
+	page_by(x, "result", "refused", atomic_load(&r->refused));
+	exposition_gauge(x, "gantry_reload_refused", "Whether the last time was in vain.",
+			 atomic_load(&r->last_refused), 0);
+	exposition_gauge(x, "gantry_plugin_files_replaced",
+			 "Files of plugins that were replaced, and whose code is still there.",
+			 atomic_load(&r->replaced), 0);
+}
+
+static void page_called(const struct status *s, struct exposition *x)
+{
+	const struct graph *graph = current_take(s->graphs);
+
+	called_write(graph->breakers, graph->upstreams, x);
+	current_release(graph);
+}
+
 void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 		 const char **text, size_t *len)
 {
@@ -156,7 +182,8 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
-	called_write(s->breakers, s->upstreams, &x);
+	page_reloads(s, &x);
+	page_called(s, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

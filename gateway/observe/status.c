@@ -10,6 +10,8 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/observe/called.h"
+#include "gateway/pipeline/current.h"
+#include "gateway/pipeline/route.h"
 
 static void status_live(void *ctx, struct arena *arena, int *status,
 			const char **type, const char **text, size_t *len)
@@ -20,7 +22,8 @@ static void status_live(void *ctx, struct arena *arena, int *status,
 }
 
 /* What keeps work out comes before what only should be looked at. */
-static const char *status_reason(struct status *s, bool *fail_out)
+static const char *status_reason(struct status *s, const struct graph *graph,
+				 bool *fail_out)
 {
 	struct committer_outbox outbox = committer_outbox(s->committer);
 	struct committer_counts counts = committer_counts(s->committer);
@@ -37,25 +40,27 @@ static const char *status_reason(struct status *s, bool *fail_out)
 		return "outbox";
 	if (s->publisher != NULL && !publisher_counts(s->publisher).connected)
 		return "broker";
-	return called_is_stopped(s->breakers) ? "breaker" : NULL;
+	return called_is_stopped(graph->breakers) ? "breaker" : NULL;
 }
 
 static void status_ready(void *ctx, struct arena *arena, int *status,
 			 const char **type, const char **text, size_t *len)
 {
 	struct status *s = ctx;
+	const struct graph *graph = current_take(s->graphs);
 	bool fail;
-	const char *reason = status_reason(s, &fail);
+	const char *reason = status_reason(s, graph, &fail);
 
 	(void)type;
 	*text = "{\"status\":\"pass\"}";
 	if (reason != NULL)
 		*text = arena_format(arena, "{\"status\":\"%s\",\"reason\":\"%s\"%s}",
 				     fail ? "fail" : "warn", reason,
-				     called_states(s->breakers, arena));
+				     called_states(graph->breakers, arena));
 	if (reason != NULL && fail)
 		*status = 503;
 	*len = strlen(*text);
+	current_release(graph);
 }
 
 const struct http_page status_pages[STATUS_PAGES] = {

@@ -20,13 +20,16 @@ struct status {
 	const struct engine *engine;
 	const struct committer *committer;
 	const struct publisher *publisher;	/* NULL: no broker */
-	struct consumer *consumer;		/* NULL: no broker, or no queues */
+	_Atomic(struct consumer *) consumer;	/* NULL: no broker, or no queues */
 	_Atomic(struct http *) api;	/* NULL: it does not listen yet */
 	struct census *census;		/* NULL: nobody counts dead letters */
-	struct breakers *breakers;
-	const struct graph *graph;	/* who may look closer */
-	const struct upstreams *upstreams;
+	struct current *graphs;		/* with their breakers and upstreams */
 	_Atomic int stopping;
+	struct status_reloads {
+		_Atomic unsigned done, refused;
+		_Atomic unsigned replaced;	/* files of plugins that still run */
+		_Atomic bool last_refused;
+	} reloads;
 };
 
 #define STATUS_PAGES 3

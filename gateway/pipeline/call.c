@@ -103,13 +103,15 @@ static void calls_done(struct call *call)
 static void calls_make(struct calls *calls, struct call *call)
 {
 	const struct call_maker *maker = &calls->engine->calls;
+	const struct graph *graph = calls->m->graph;
 
 	call->data = calls;
 	call->began_ns = clock_steady_ns();
 	call->done = calls_done;
 	atomic_fetch_add(&calls->left, 1);
 	if (maker->make != NULL)
-		maker->make(maker->maker, call);
+		maker->make(graph != NULL && graph->upstreams != NULL ?
+				    (void *)graph->upstreams : maker->maker, call);
 	else
 		call_fail(call, NULL, GANTRY_DEPENDS_ON_NOTHING,
 			  "there is no upstream \"%s\"", call->request.upstream);

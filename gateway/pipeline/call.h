@@ -31,6 +31,7 @@ struct call {
 	struct gantry_answer answer;	/* if error has no message */
 	json_t *json;
 	struct gantry_error error;
+	void *maker;			/* who makes it, for its own use */
 	struct call *next;		/* in a list of whoever has it */
 };
 
@@ -38,7 +39,7 @@ struct call {
 struct call_maker {
 	/* Make a call; done() says how it went. Never blocks. */
 	void (*make)(void *maker, struct call *call);
-	void *maker;
+	void *maker;		/* unless the message's graph has its own */
 };
 
 void call_fini(struct call *call);

@@ -26,6 +26,7 @@ struct engine *engine_new(const struct engine_options *options,
 	e->options = *options;
 	e->reads = *reads;
 	e->committer = *committer;
+	atomic_init(&e->queue, options->queue);
 	e->readers = readers_new(e, options->readers);
 	e->workers = workers_new(e, options->workers);
 	return e;
@@ -35,6 +36,11 @@ void engine_set_calls(struct engine *engine, const struct call_maker *maker)
 {
 	assert(engine->calls.make == NULL);
 	engine->calls = *maker;
+}
+
+void engine_set_queue(struct engine *engine, unsigned queue)
+{
+	atomic_store(&engine->queue, queue);
 }
 
 void engine_free(struct engine **engine)
@@ -214,7 +220,8 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 	message_complete(m);
 	if (strcmp(m->method, "POST") != 0)
 		m->idempotency_key = NULL;
-	if (atomic_fetch_add(&engine->waiting, 1) >= engine->options.queue) {
+	if (atomic_fetch_add(&engine->waiting, 1) >=
+	    atomic_load_explicit(&engine->queue, memory_order_relaxed)) {
 		engine_overloaded(engine, m);
 		return;
 	}

@@ -44,6 +44,8 @@ struct engine *engine_new(const struct engine_options *options,
 			  const struct engine_committer *committer);
 /* Who makes calls to upstreams: once, before the first message. */
 void engine_set_calls(struct engine *engine, const struct call_maker *maker);
+/* As many may wait in all from now on. Any thread. */
+void engine_set_queue(struct engine *engine, unsigned queue);
 /* All messages must have been answered. Joins the threads. */
 void engine_free(struct engine **engine);
 

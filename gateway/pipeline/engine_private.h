@@ -17,6 +17,7 @@ struct engine {
 	struct call_maker calls;
 	struct workers *workers;
 	struct readers *readers;
+	_Atomic unsigned queue;		/* messages that may wait */
 	_Atomic size_t waiting;
 };
 

@@ -41,6 +41,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "PAYLOAD_TOO_LARGE", 413, false, "The body is too large" },
 	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body must be application/json" },
 	{ "WAREHOUSE_MISMATCH", 422, false, "The item lies in another warehouse" },
+	{ "RELOAD_REFUSED", 422, false, "The configuration is refused" },
 	{ "IDEMPOTENCY_KEY_REUSED", 422, false, "The key was used with another request" },
 	{ "RATE_LIMITED", 429, true, "Too many requests" },
 	{ "HEADERS_TOO_LARGE", 431, false, "The head of the request is too large" },

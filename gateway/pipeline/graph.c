@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "gateway/base/error.h"
+#include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/nearest.h"
+#include "gateway/config/values.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/plugin/descriptor.h"
 
 /* What of an entry came out; instance NULL if it has problems of its own. */
@@ -22,6 +25,8 @@ struct graph_builder {
 	struct plugins *plugins;
 	struct problems *problems;
 	struct graph *graph;
+	struct graph *const *live;	/* graphs in use, the newest first */
+	unsigned n_live;
 	struct arena *arena;		/* the graph's */
 	struct graph_use *uses;
 	unsigned n_uses;
@@ -57,6 +62,87 @@ static const struct gantry_plugin *graph_plugin(struct graph_builder *b,
 	return NULL;
 }
 
+struct gantry_instance *graph_instance(const struct graph *graph, const char *kind,
+				       const char *name)
+{
+	for (unsigned i = 0; i < graph->n_instances; i++) {
+		struct gantry_instance *instance = graph->instances[i];
+
+		if (strcmp(instance->name, name) == 0 &&
+		    strcmp(descriptor_kind(instance->plugin), kind) == 0)
+			return instance;
+	}
+	return NULL;
+}
+
+static bool graph_has_number(const struct graph *graph, unsigned number)
+{
+	for (unsigned i = 0; i < graph->n_instances; i++)
+		if (graph->instances[i]->number == number)
+			return true;
+	return false;
+}
+
+/* Also graphs that are on their way out count: a strand has one instance. */
+static unsigned graph_free_number(const struct graph_builder *b)
+{
+	unsigned number = 0;
+	bool taken;
+
+	do {
+		taken = graph_has_number(b->graph, number);
+		for (unsigned i = 0; i < b->n_live && !taken; i++)
+			taken = graph_has_number(b->live[i], number);
+		number += taken;
+	} while (taken);
+	return number;
+}
+
+/* Rows do not move by themselves, so it stays, whatever is said now. */
+static void graph_keep_storage(struct graph_builder *b,
+			       const struct config_entry *entry,
+			       const struct gantry_instance *is,
+			       const struct gantry_instance *wanted)
+{
+	const struct gantry_option *option;
+	const struct node *at;
+
+	if (is->plugin != wanted->plugin &&
+	    strcmp(is->plugin->name, wanted->plugin->name) == 0) {
+		log_warning("storage: the file of plugin %s was replaced; what runs is "
+			    "the old one until a restart", is->plugin->name);
+		return;
+	}
+	option = is->plugin == wanted->plugin ?
+			 values_differ(is->plugin->options, is->self, wanted->self) : NULL;
+	if (is->plugin == wanted->plugin && option == NULL)
+		return;
+	at = node_get(entry->node, option != NULL ? option->name : "plugin");
+	problems_add(b->problems, at != NULL ? at : entry->key,
+		     "storage.%s: needs a restart",
+		     option != NULL ? option->name : "plugin");
+}
+
+/* The one that is open and does the same, or the new one. */
+static struct gantry_instance *graph_carry(struct graph_builder *b,
+					   const struct config_entry *entry,
+					   struct gantry_instance *instance)
+{
+	const char *kind = descriptor_kind(instance->plugin);
+	struct gantry_instance *before = NULL;
+
+	if (b->n_live > 0)
+		before = graph_instance(b->live[0], kind, instance->name);
+	if (before != NULL && before == b->live[0]->storage) {
+		graph_keep_storage(b, entry, before, instance);
+	} else if (before == NULL || !instance_is_same(before, instance)) {
+		instance->number = graph_free_number(b);
+		return instance;
+	}
+	instance_free(&instance);
+	return before;
+}
+
 static struct gantry_instance *graph_add(struct graph_builder *b,
 					 const struct config_entry *entry,
 					 const char *kind)
@@ -71,7 +157,9 @@ static struct gantry_instance *graph_add(struct graph_builder *b,
 	b->uses[b->n_uses++] = (struct graph_use){ entry, instance };
 	if (instance == NULL)
 		return NULL;
-	instance->number = g->n_instances;
+	instance = graph_carry(b, entry, instance);
+	b->uses[b->n_uses - 1].instance = instance;
+	instance->users++;
 	g->instances[g->n_instances++] = instance;
 	return instance;
 }
@@ -342,27 +430,45 @@ static void graph_check_upstreams(struct graph_builder *b)
 	}
 }
 
-int graph_build(const struct config *config, struct plugins *plugins,
-		struct problems *problems, struct graph **out)
+static int graph_make(struct graph_builder *b, struct graph **out)
 {
-	struct graph *graph = memory_new(sizeof(*graph));
-	struct graph_builder b = { .config = config, .plugins = plugins,
-				   .problems = problems, .graph = graph };
+	struct graph *graph = b->graph = memory_new(sizeof(*graph));
 
 	graph->memory = memory_new(sizeof(*graph->memory));
-	b.arena = &graph->memory->arena;
-	graph->service = graph_text(&b, config->service);
-	graph_add_instances(&b);
-	graph_add_routes(&b);
-	graph_check_upstreams(&b);
-	free(b.uses);
-	if (problems->n > 0) {
+	b->arena = &graph->memory->arena;
+	graph->service = graph_text(b, b->config->service);
+	graph_add_instances(b);
+	graph_add_routes(b);
+	graph_check_upstreams(b);
+	free(b->uses);
+	if (b->problems->n > 0) {
 		graph_free(&graph);
 		return -1;
 	}
 	route_index(graph);
 	*out = graph;
 	return 0;
+}
+
+int graph_build(const struct config *config, struct plugins *plugins,
+		struct problems *problems, struct graph **out)
+{
+	struct graph_builder b = { .config = config, .plugins = plugins,
+				   .problems = problems };
+
+	return graph_make(&b, out);
+}
+
+int graph_build_next(const struct config *config, struct plugins *plugins,
+		     struct problems *problems, const struct current *current,
+		     struct graph **out)
+{
+	struct graph *live[CURRENT_GRAPHS];
+	struct graph_builder b = { .config = config, .plugins = plugins,
+				   .problems = problems, .live = live };
+
+	current_list(current, live, &b.n_live);
+	return graph_make(&b, out);
 }
 
 void graph_free(struct graph **graph)
@@ -372,7 +478,8 @@ void graph_free(struct graph **graph)
 	if (g == NULL)
 		return;
 	for (unsigned i = g->n_instances; i-- > 0;)
-		instance_free(&g->instances[i]);
+		if (--g->instances[i]->users == 0)
+			instance_free(&g->instances[i]);
 	arena_fini(&g->memory->arena);
 	free(g->memory);
 	free(g);
@@ -382,7 +489,8 @@ void graph_free(struct graph **graph)
 int graph_open(struct graph *graph, struct gantry_error *err)
 {
 	for (unsigned i = 0; i < graph->n_instances; i++) {
-		if (instance_open(graph->instances[i], err) == 0)
+		if (graph->instances[i]->open ||
+		    instance_open(graph->instances[i], err) == 0)
 			continue;
 		graph_close(graph);
 		return -1;
@@ -390,8 +498,10 @@ int graph_open(struct graph *graph, struct gantry_error *err)
 	return 0;
 }
 
+/* One that is carried over has two graphs while the new one is made. */
 void graph_close(struct graph *graph)
 {
 	for (unsigned i = graph->n_instances; i-- > 0;)
-		instance_close(graph->instances[i]);
+		if (graph->instances[i]->users == 1)
+			instance_close(graph->instances[i]);
 }

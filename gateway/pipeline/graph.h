@@ -35,15 +35,28 @@ struct graph_memory {
  */
 int graph_build(const struct config *config, struct plugins *plugins,
 		struct problems *problems, struct graph **out);
+/*
+ * The same for the graph that is to follow the newest of current. Its storage
+ * is the one that is open, and so is each instance that would be the same anew
+ * (instance_is_same()): with all that it remembers.
+ */
+struct current;
+int graph_build_next(const struct config *config, struct plugins *plugins,
+		     struct problems *problems, const struct current *current,
+		     struct graph **out);
+/* Instances that no other graph has are closed, in reverse, and freed. */
 void graph_free(struct graph **graph);
 
 /*
- * Open the instances in order, storage first. On failure those that were
- * opened are closed again; -1 with err.
+ * Open the instances that are not open, in order, storage first. On failure
+ * those that were opened are closed again; -1 with err.
  */
 int graph_open(struct graph *graph, struct gantry_error *err);
-/* In reverse. */
+/* In reverse, but for those that another graph has. */
 void graph_close(struct graph *graph);
+/* The instance of a kind ("auth", descriptor_kind()) with a name, or NULL. */
+struct gantry_instance *graph_instance(const struct graph *graph, const char *kind,
+				       const char *name);
 
 /* Position of a method in graph_memory.http, GRAPH_METHODS for others. */
 unsigned route_method(const char *method);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/event.h"
@@ -130,7 +131,7 @@ static void inject_event(struct inject *in, unsigned n, const struct route *rout
 
 	message_init(m, GANTRY_SOURCE_AMQP, &inject_home);
 	m->home_data = in;
-	m->graph = request->graph;
+	m->graph = current_hold(request->graph);
 	event_fill(m, route, event_id, gantry_param(request, "routingKey"));
 	m->correlation_id = arena_text(&m->arena, inject_correlation(request));
 	m->traceparent = request->traceparent;

@@ -20,3 +20,4 @@ gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h
 gateway_libcore_a_SOURCES += gateway/pipeline/event.c gateway/pipeline/event.h
 gateway_libcore_a_SOURCES += gateway/pipeline/meters.c gateway/pipeline/meters.h
 gateway_libcore_a_SOURCES += gateway/pipeline/call.c gateway/pipeline/call.h
+gateway_libcore_a_SOURCES += gateway/pipeline/current.c gateway/pipeline/current.h

@@ -12,6 +12,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/current.h"
 
 #define MESSAGE_MAX_MINTED 1024
 #define MESSAGE_MAX_LOGS 64
@@ -33,12 +34,22 @@ void message_init(struct gantry_message *m, enum gantry_source source,
 	m->body = "";
 }
 
+void message_let_go(struct gantry_message *m)
+{
+	const struct graph *graph = m->graph;
+
+	m->graph = NULL;
+	m->route = NULL;
+	current_release(graph);
+}
+
 void message_clear(struct gantry_message *m)
 {
 	ask_free_all(m);
 	json_decref(m->json);
 	m->json = NULL;
 	error_fini(&m->error);
+	message_let_go(m);
 	arena_reset(&m->arena);
 }
 

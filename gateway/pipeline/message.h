@@ -74,7 +74,7 @@ struct gantry_message {
 	void *home_data;
 	enum gantry_source source;
 	const struct route *route;	/* not NULL */
-	const struct graph *graph;
+	const struct graph *graph;	/* held (current.h), let go when cleared */
 	const char *id;			/* NULL: minted */
 	const char *inbox_key;		/* queue and event id, or NULL (D20) */
 	const char *correlation_id;	/* NULL: the order's id or minted (D14) */
@@ -153,6 +153,8 @@ void message_init(struct gantry_message *m, enum gantry_source source,
 /* What lives outside the arena is freed, the arena emptied for the next use. */
 void message_clear(struct gantry_message *m);
 void message_fini(struct gantry_message *m);
+/* The graph alone, and the route with it; for one that is kept after its answer. */
+void message_let_go(struct gantry_message *m);
 
 /* Printable ASCII, 1 to 128 bytes (D14). */
 bool message_is_correlation_id(const char *text);

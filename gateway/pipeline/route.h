@@ -67,6 +67,11 @@ struct graph {
 	unsigned n_instances;
 	struct gantry_instance *storage;
 	struct graph_memory *memory;
+	struct current_slot *slot;	/* of current.h; NULL: nobody counts */
+	/* the floor above adds these before the graph is used, and takes them
+	   back; NULL: it has none */
+	struct breakers *breakers;
+	struct upstreams *upstreams;
 };
 
 struct message_pair {

@@ -64,15 +64,13 @@ static bool workers_claim(struct workers *w, struct gantry_message *m)
 	return true;
 }
 
-static void workers_release(struct workers *w, struct gantry_instance *instance)
+static void workers_release(struct workers *w, unsigned number)
 {
 	struct gantry_message *next;
 	struct strand *strand;
 
-	if (instance->plugin->threads == GANTRY_PARALLEL)
-		return;
 	pthread_mutex_lock(&w->lock);
-	strand = workers_strand(w, instance->number);
+	strand = workers_strand(w, number);
 	next = queue_pop(&strand->line);
 	strand->busy = next != NULL;
 	if (next != NULL) {
@@ -90,7 +88,8 @@ static void *workers_main(void *arg)
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct gantry_message *m = queue_pop(&w->queue);
-		struct gantry_instance *instance;
+		bool parallel;
+		unsigned number;
 
 		if (m == NULL) {
 			if (w->stopping)
@@ -102,10 +101,13 @@ static void *workers_main(void *arg)
 			continue;
 		pthread_mutex_unlock(&w->lock);
 		m->claimed = false;
-		instance = workers_instance(m);
+		/* with the message its graph may go, and the instance with it */
+		parallel = workers_instance(m)->plugin->threads == GANTRY_PARALLEL;
+		number = workers_instance(m)->number;
 		if (engine_step(w->engine, m))
 			engine_run(w->engine, m);
-		workers_release(w, instance);
+		if (!parallel)
+			workers_release(w, number);
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);

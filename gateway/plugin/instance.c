@@ -12,9 +12,12 @@
 #include "gateway/config/config.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
+#include "gateway/config/values.h"
 
 struct instance_memory {
 	struct arena arena;
+	const struct values_files *files;	/* that options name */
+	const char *beside;		/* what its entry says beside options */
 	bool opening;
 	struct gantry_document document;	/* size 0: none is kept */
 	_Atomic bool wanted;
@@ -66,10 +69,23 @@ static int instance_fill(struct gantry_instance *i,
 			 struct problems *problems)
 {
 	static const char *const others[] = { "plugin", NULL };
+	struct instance_memory *memory = i->memory;
 	struct option_job job = { i->plugin->options, entry->path, others,
-				  &i->memory->arena, problems };
+				  &memory->arena, problems };
 
-	return option_fill(&job, entry->node, i->self);
+	if (option_fill(&job, entry->node, i->self) < 0)
+		return -1;
+	memory->files = values_look(i->plugin->options, i->self, &memory->arena);
+	memory->beside = values_beside(i->plugin->options, entry->node, &memory->arena);
+	return 0;
+}
+
+bool instance_is_same(const struct gantry_instance *a, const struct gantry_instance *b)
+{
+	return a->plugin == b->plugin &&
+	       values_differ(a->plugin->options, a->self, b->self) == NULL &&
+	       values_same_files(a->memory->files, b->memory->files) &&
+	       strcmp(a->memory->beside, b->memory->beside) == 0;
 }
 
 /* The name of an upstream: what is said must be one, what is not said may. */
@@ -144,7 +160,7 @@ struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
 	assert(plugin != NULL && service != NULL);
 	i->memory = memory_new(sizeof(*i->memory));
 	i->name = arena_text(&i->memory->arena, entry->name);
-	i->service = service;
+	i->service = arena_text(&i->memory->arena, service);
 	i->plugin = plugin;
 	i->self = memory_new(plugin->instance_size + 1);
 	if (instance_fill(i, entry, problems) < 0 ||

@@ -15,7 +15,8 @@ struct gantry_instance {
 	const struct gantry_plugin *plugin;	/* the core's copy, absent
 						   callbacks filled in */
 	void *self;			/* instance_size bytes */
-	unsigned number;		/* 0 .. in the graph, dense */
+	unsigned number;		/* no other that is in use has it */
+	unsigned users;			/* graphs that have it; main thread */
 	bool open;
 	struct instance_memory *memory;	/* texts and lists of the options */
 };
@@ -26,8 +27,8 @@ struct problems;
 
 /*
  * An instance of plugin as the entry says, its options filled in and looked at
- * by the plugin's own check. service lives longer than the instance. NULL with
- * problems added. Free with instance_free().
+ * by the plugin's own check. It is used by nobody yet. NULL with problems added.
+ * Free with instance_free().
  */
 struct gantry_instance *instance_new(const struct gantry_plugin *plugin,
 				     const struct config_entry *entry,
@@ -40,6 +41,12 @@ struct gantry_instance *instance_new_among(const struct gantry_plugin *plugin,
 					   const char *service,
 					   const struct config_list *upstreams,
 					   struct problems *problems);
+/*
+ * Whether a new one would do as this one does: of the same plugin from the same
+ * file, with the same options, and the files that those name are as they were
+ * when it was made.
+ */
+bool instance_is_same(const struct gantry_instance *a, const struct gantry_instance *b);
 /* Closes it if it is open. */
 void instance_free(struct gantry_instance **instance);
 

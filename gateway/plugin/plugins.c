@@ -244,6 +244,17 @@ static struct plugins_file *plugins_find(struct plugins *plugins,
 	return found;
 }
 
+/* The same file with other bytes: what runs is made of them, and may crash. */
+static bool plugins_is_overwritten(const struct plugins *plugins,
+				   const struct plugins_open *o)
+{
+	for (const struct plugins_file *f = plugins->files; f != NULL; f = f->next)
+		if (f->st.st_dev == o->st.st_dev && f->st.st_ino == o->st.st_ino &&
+		    !plugins_is_same(&f->st, &o->st))
+			return true;
+	return false;
+}
+
 static const struct gantry_plugin *plugins_take(struct plugins *plugins,
 						struct plugins_open *o,
 						struct gantry_error *err)
@@ -254,6 +265,11 @@ static const struct gantry_plugin *plugins_take(struct plugins *plugins,
 
 	if (file != NULL)
 		return file->plugin;
+	if (plugins_is_overwritten(plugins, o)) {
+		gantry_fail(err, "%s: was overwritten while it is in use; put a new "
+				 "file in its place (install, mv) and restart", o->path);
+		return NULL;
+	}
 	if (elf_check(o->fd, o->path, plugins_is_offered, &numbers, err) < 0)
 		return NULL;
 	plugin = plugins_run(plugins, o, err);

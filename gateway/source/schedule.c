@@ -12,6 +12,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/engine.h"
 
 #define SCHEDULE_MS INT64_C(1000000)
@@ -32,9 +33,14 @@ enum schedule_state { SCHEDULE_RESTING, SCHEDULE_RUNNING, SCHEDULE_ANSWERED };
 struct schedule_tick {
 	struct gantry_message m, wish;	/* wish: for the lease */
 	struct lease lease;
-	char *lease_name;
+	struct schedule_tick *next;
+	char *lease_name;		/* the same: the same tick */
+	char *address;			/* of its route */
+	int64_t every_ms;
 	struct schedule *schedule;
-	const struct route *route;
+	const struct graph *graph;	/* held; NULL: it is new */
+	const struct route *route;	/* of that graph */
+	const struct route *next_route;	/* of the schedule's; NULL: it ends */
 	int64_t due_ns;
 	int64_t regular_ns;		/* when the next turn begins */
 	int64_t until_ns;		/* the turn is ours until then; 0: it is not */
@@ -49,13 +55,12 @@ struct schedule_tick {
 
 struct schedule {
 	struct engine *engine;
-	const struct graph *graph;
 	pthread_t thread;
-	unsigned n_ticks;
-	struct schedule_tick *ticks;
 
-	pthread_mutex_t lock;		/* guards stop and each state */
+	pthread_mutex_t lock;		/* guards what follows, and each state */
 	pthread_cond_t changed;
+	const struct graph *graph;	/* held */
+	struct schedule_tick *ticks;
 	bool stop;
 };
 
@@ -96,7 +101,7 @@ static void schedule_submit(struct schedule_tick *tick, struct gantry_message *m
 	message_init(m, GANTRY_SOURCE_SCHEDULE, &schedule_home);
 	m->home_data = tick;
 	m->route = tick->route;
-	m->graph = tick->schedule->graph;
+	m->graph = current_hold(tick->graph);
 	m->received_ms = clock_now_ms();
 	m->lease = lease;
 	id = arena_alloc(&m->arena, IDS_ULID);
@@ -108,7 +113,7 @@ static void schedule_submit(struct schedule_tick *tick, struct gantry_message *m
 /* Twice as long with each failure, and up to a quarter more by chance. */
 static int64_t schedule_backoff_ms(const struct schedule_tick *tick)
 {
-	int64_t ms = schedule_min(tick->route->every_ms, SCHEDULE_RETRY_MS);
+	int64_t ms = schedule_min(tick->every_ms, SCHEDULE_RETRY_MS);
 
 	for (unsigned i = 1; i < tick->failures && ms < SCHEDULE_MAX_RETRY_MS; i++)
 		ms *= 2;
@@ -120,7 +125,7 @@ static int64_t schedule_backoff_ms(const struct schedule_tick *tick)
 static void schedule_plan_regular(struct schedule_tick *tick, int64_t now_ns)
 {
 	tick->begun = false;
-	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
+	int64_t every_ns = tick->every_ms * SCHEDULE_MS;
 
 	if (tick->regular_ns <= now_ns)
 		tick->regular_ns += (now_ns - tick->regular_ns) / every_ns * every_ns +
@@ -134,7 +139,7 @@ static void schedule_plan_again(struct schedule_tick *tick, int64_t now_ns)
 	if (++tick->agains <= SCHEDULE_MAX_AGAIN)
 		return;
 	tick->agains = 0;
-	tick->due_ns += schedule_min(tick->route->every_ms, SCHEDULE_PAUSE_MS) * SCHEDULE_MS;
+	tick->due_ns += schedule_min(tick->every_ms, SCHEDULE_PAUSE_MS) * SCHEDULE_MS;
 }
 
 /* The tick is through: when does the next one come? */
@@ -151,7 +156,7 @@ static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 		tick->due_ns = now_ns + wait_ms * SCHEDULE_MS;
 		log_line(GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
 			 "schedule: %s: failed, next try in %lld ms",
-			 tick->route->address, (long long)wait_ms);
+			 tick->address, (long long)wait_ms);
 	} else if (m->answer.again && tick->until_ns > now_ns) {
 		schedule_plan_again(tick, now_ns);
 	} else {
@@ -160,7 +165,7 @@ static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 	}
 	if (verdict == GANTRY_REJECTED)
 		log_line(GANTRY_LOG_ERROR, m->correlation_id, m->traceparent,
-			 "schedule: %s: rejected", tick->route->address);
+			 "schedule: %s: rejected", tick->address);
 	message_clear(m);
 }
 
@@ -185,13 +190,13 @@ static void schedule_not_ours(struct schedule_tick *tick, int64_t now_ns)
 		return;
 	tick->failures = tick->agains = 0;
 	schedule_later(tick, now_ns + left_ms * SCHEDULE_MS,
-		       schedule_min(tick->route->every_ms / 4, SCHEDULE_MAX_LATER_MS));
+		       schedule_min(tick->every_ms / 4, SCHEDULE_MAX_LATER_MS));
 }
 
 /* Storage did not say. */
 static void schedule_unknown(struct schedule_tick *tick, int64_t now_ns)
 {
-	int64_t wait_ms = schedule_min(tick->route->every_ms, SCHEDULE_RETRY_MS);
+	int64_t wait_ms = schedule_min(tick->every_ms, SCHEDULE_RETRY_MS);
 
 	tick->renew_ns = now_ns + wait_ms * SCHEDULE_MS;
 	if (!tick->renewing)
@@ -201,7 +206,7 @@ static void schedule_unknown(struct schedule_tick *tick, int64_t now_ns)
 static void schedule_ours(struct schedule_tick *tick, int64_t now_ns)
 {
 	const struct lease *lease = &tick->lease;
-	int64_t every_ns = tick->route->every_ms * SCHEDULE_MS;
+	int64_t every_ns = tick->every_ms * SCHEDULE_MS;
 
 	tick->epoch = lease->epoch;
 	tick->until_ns = now_ns + lease->left_ms * SCHEDULE_MS;
@@ -232,7 +237,7 @@ static void schedule_ask(struct schedule_tick *tick, int64_t now_ns)
 
 	tick->lease = (struct lease){ .name = tick->lease_name,
 				      .how = keeps ? LEASE_KEEP : LEASE_TURN,
-				      .ms = tick->route->every_ms,
+				      .ms = tick->every_ms,
 				      .since = tick->until_ns != 0 ? tick->epoch : 0 };
 	schedule_submit(tick, &tick->wish, &tick->lease);
 }
@@ -249,22 +254,57 @@ static int64_t schedule_due_ns(const struct schedule_tick *tick)
 	return tick->schedule->stop ? INT64_MAX : tick->due_ns;
 }
 
+static void schedule_hear(struct schedule_tick *tick)
+{
+	if (tick->wishing == SCHEDULE_ANSWERED) {
+		schedule_heard(tick, clock_steady_ns());
+		tick->wishing = SCHEDULE_RESTING;
+	}
+	if (tick->state == SCHEDULE_ANSWERED) {
+		schedule_plan(tick, clock_steady_ns());
+		tick->state = SCHEDULE_RESTING;
+	}
+}
+
+static void schedule_forget(struct schedule_tick *tick)
+{
+	current_release(tick->graph);
+	message_fini(&tick->m);
+	message_fini(&tick->wish);
+	free(tick->lease_name);
+	free(tick->address);
+	free(tick);
+}
+
+/* What is at the engine ends on the graph that it began on. False: it is gone. */
+static bool schedule_follow(struct schedule *s, struct schedule_tick **at)
+{
+	struct schedule_tick *tick = *at;
+
+	if (tick->graph == s->graph || tick->state != SCHEDULE_RESTING ||
+	    tick->wishing != SCHEDULE_RESTING)
+		return true;
+	if (tick->next_route == NULL) {
+		*at = tick->next;
+		schedule_forget(tick);
+		return false;
+	}
+	current_release(tick->graph);
+	tick->graph = current_hold(s->graph);
+	tick->route = tick->next_route;
+	return true;
+}
+
 /* The tick that is due next, or NULL if all are at the engine. */
 static struct schedule_tick *schedule_next(struct schedule *s)
 {
-	struct schedule_tick *next = NULL;
+	struct schedule_tick *next = NULL, *tick, **at = &s->ticks;
 
-	for (unsigned i = 0; i < s->n_ticks; i++) {
-		struct schedule_tick *tick = &s->ticks[i];
-
-		if (tick->wishing == SCHEDULE_ANSWERED) {
-			schedule_heard(tick, clock_steady_ns());
-			tick->wishing = SCHEDULE_RESTING;
-		}
-		if (tick->state == SCHEDULE_ANSWERED) {
-			schedule_plan(tick, clock_steady_ns());
-			tick->state = SCHEDULE_RESTING;
-		}
+	while ((tick = *at) != NULL) {
+		schedule_hear(tick);
+		if (!schedule_follow(s, at))
+			continue;
+		at = &tick->next;
 		if (schedule_due_ns(tick) != INT64_MAX &&
 		    (next == NULL || schedule_due_ns(tick) < schedule_due_ns(next)))
 			next = tick;
@@ -308,9 +348,8 @@ static void schedule_act(struct schedule *s, struct schedule_tick *tick)
 
 static bool schedule_is_running(const struct schedule *s)
 {
-	for (unsigned i = 0; i < s->n_ticks; i++)
-		if (s->ticks[i].state == SCHEDULE_RUNNING ||
-		    s->ticks[i].wishing == SCHEDULE_RUNNING)
+	for (const struct schedule_tick *tick = s->ticks; tick != NULL; tick = tick->next)
+		if (tick->state == SCHEDULE_RUNNING || tick->wishing == SCHEDULE_RUNNING)
 			return true;
 	return false;
 }
@@ -352,16 +391,54 @@ static char *schedule_lease_name(const struct route *route)
 	return name;
 }
 
-static void schedule_add(struct schedule *s, const struct route *route)
+static void schedule_add(struct schedule *s, const struct route *route, char *name)
 {
-	struct schedule_tick *tick = &s->ticks[s->n_ticks++];
+	struct schedule_tick *tick = memory_new(sizeof(*tick));
 	int64_t within_ms = schedule_min(route->every_ms, SCHEDULE_FIRST_MS);
 
 	assert(route->every_ms > 0);
 	tick->schedule = s;
-	tick->route = route;
-	tick->lease_name = schedule_lease_name(route);
+	tick->next_route = route;
+	tick->every_ms = route->every_ms;
+	tick->address = memory_text(route->address);
+	tick->lease_name = name;
 	tick->due_ns = clock_steady_ns() + schedule_random(within_ms * SCHEDULE_MS);
+	tick->next = s->ticks;
+	s->ticks = tick;
+}
+
+/* One that is not there yet is added. */
+static void schedule_match(struct schedule *s, const struct route *route)
+{
+	char *name = schedule_lease_name(route);
+	struct schedule_tick *tick = s->ticks;
+
+	while (tick != NULL && (tick->next_route != NULL ||
+				strcmp(tick->lease_name, name) != 0))
+		tick = tick->next;
+	if (tick == NULL) {
+		schedule_add(s, route, name);
+		return;
+	}
+	free(name);
+	tick->next_route = route;
+}
+
+void schedule_change(struct schedule *s, const struct graph *graph)
+{
+	const struct graph *before;
+
+	pthread_mutex_lock(&s->lock);
+	before = s->graph;
+	s->graph = current_hold(graph);
+	for (struct schedule_tick *tick = s->ticks; tick != NULL; tick = tick->next)
+		tick->next_route = NULL;
+	for (unsigned i = 0; i < graph->n_routes; i++)
+		if (graph->routes[i]->source == GANTRY_SOURCE_SCHEDULE)
+			schedule_match(s, graph->routes[i]);
+	pthread_cond_signal(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	current_release(before);
 }
 
 static struct schedule *schedule_new(struct engine *engine, const struct graph *graph)
@@ -370,29 +447,26 @@ static struct schedule *schedule_new(struct engine *engine, const struct graph *
 	pthread_condattr_t attr;
 
 	s->engine = engine;
-	s->graph = graph;
-	s->ticks = memory_new_array(graph->n_routes + 1, sizeof(*s->ticks));
-	for (unsigned i = 0; i < graph->n_routes; i++)
-		if (graph->routes[i]->source == GANTRY_SOURCE_SCHEDULE)
-			schedule_add(s, graph->routes[i]);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&s->changed, &attr);
 	pthread_condattr_destroy(&attr);
+	schedule_change(s, graph);
 	return s;
 }
 
 static void schedule_drop(struct schedule *s)
 {
-	for (unsigned i = 0; i < s->n_ticks; i++) {
-		message_fini(&s->ticks[i].m);
-		message_fini(&s->ticks[i].wish);
-		free(s->ticks[i].lease_name);
+	while (s->ticks != NULL) {
+		struct schedule_tick *tick = s->ticks;
+
+		s->ticks = tick->next;
+		schedule_forget(tick);
 	}
+	current_release(s->graph);
 	pthread_cond_destroy(&s->changed);
 	pthread_mutex_destroy(&s->lock);
-	free(s->ticks);
 	free(s);
 }
 
@@ -401,13 +475,12 @@ int schedule_start(struct engine *engine, const struct graph *graph,
 {
 	struct schedule *s = schedule_new(engine, graph);
 	sigset_t all, before;
-	int failed = 0;
+	int failed;
 
 	/* signals are for the main thread */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (s->n_ticks > 0)
-		failed = pthread_create(&s->thread, NULL, schedule_run, s);
+	failed = pthread_create(&s->thread, NULL, schedule_run, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (failed != 0) {
 		schedule_drop(s);
@@ -436,7 +509,6 @@ void schedule_free(struct schedule **schedule_p)
 		return;
 	*schedule_p = NULL;
 	schedule_stop(s);
-	if (s->n_ticks > 0)
-		pthread_join(s->thread, NULL);
+	pthread_join(s->thread, NULL);
 	schedule_drop(s);
 }

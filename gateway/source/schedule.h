@@ -23,11 +23,18 @@ struct graph;
 struct schedule;
 
 /*
- * Start the thread; without scheduled routes there is none. 0, or -1 with
- * err. graph must live until schedule_free() returns. Main thread.
+ * Start the thread. 0, or -1 with err. graph, which the caller holds, is held
+ * (current.h) until the next one, or the end. Main thread.
  */
 int schedule_start(struct engine *engine, const struct graph *graph,
 		   struct schedule **schedule_out, struct gantry_error *err);
+
+/*
+ * The routes of this graph from now on. A tick with the same interval and
+ * pipeline stays where it is; one that has no route any more ends when it is
+ * through. Never blocks. Main thread.
+ */
+void schedule_change(struct schedule *schedule, const struct graph *graph);
 
 /* No further tick, without waiting for those at the engine. Main thread. */
 void schedule_stop(struct schedule *schedule);

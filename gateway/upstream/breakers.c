@@ -12,6 +12,7 @@
 
 struct guard {
 	const struct gantry_instance *instance;
+	unsigned users;			/* graphs; the main thread's */
 	pthread_mutex_t lock;		/* of the instance and what follows;
 					   taken alone */
 	enum gantry_breaker_state said;	/* by the last line of the log */
@@ -19,7 +20,7 @@ struct guard {
 };
 
 struct breakers {
-	struct guard *list;
+	struct guard **list;
 	unsigned n;
 };
 
@@ -28,23 +29,47 @@ static int64_t guard_now(void)
 	return clock_steady_ns() / 1000000;
 }
 
-struct breakers *breakers_new(const struct graph *graph)
+static struct guard *guard_new(const struct gantry_instance *instance)
+{
+	struct guard *guard = memory_new(sizeof(*guard));
+
+	guard->instance = instance;
+	guard->said = GANTRY_BREAKER_CLOSED;
+	pthread_mutex_init(&guard->lock, NULL);
+	return guard;
+}
+
+/* One guard for each instance, however many graphs have it. */
+static struct guard *guard_of(const struct breakers *before,
+			      const struct gantry_instance *instance)
+{
+	for (unsigned i = 0; before != NULL && i < before->n; i++)
+		if (before->list[i]->instance == instance)
+			return before->list[i];
+	return guard_new(instance);
+}
+
+struct breakers *breakers_next(const struct breakers *before, const struct graph *graph)
 {
 	struct breakers *breakers = memory_new(sizeof(*breakers));
 
 	breakers->list = memory_new_array(graph->n_instances + 1,
 					  sizeof(*breakers->list));
 	for (unsigned i = 0; i < graph->n_instances; i++) {
-		struct guard *guard = &breakers->list[breakers->n];
+		struct guard *guard;
 
 		if (graph->instances[i]->plugin->breaker == NULL)
 			continue;
-		guard->instance = graph->instances[i];
-		guard->said = GANTRY_BREAKER_CLOSED;
-		pthread_mutex_init(&guard->lock, NULL);
-		breakers->n++;
+		guard = guard_of(before, graph->instances[i]);
+		guard->users++;
+		breakers->list[breakers->n++] = guard;
 	}
 	return breakers;
+}
+
+struct breakers *breakers_new(const struct graph *graph)
+{
+	return breakers_next(NULL, graph);
 }
 
 void breakers_free(struct breakers **breakers_p)
@@ -54,22 +79,28 @@ void breakers_free(struct breakers **breakers_p)
 	if (breakers == NULL)
 		return;
 	*breakers_p = NULL;
-	for (unsigned i = 0; i < breakers->n; i++)
-		pthread_mutex_destroy(&breakers->list[i].lock);
+	for (unsigned i = 0; i < breakers->n; i++) {
+		struct guard *guard = breakers->list[i];
+
+		if (--guard->users > 0)
+			continue;
+		pthread_mutex_destroy(&guard->lock);
+		free(guard);
+	}
 	free(breakers->list);
 	free(breakers);
 }
 
 struct guard *breakers_at(struct breakers *breakers, unsigned i)
 {
-	return i < breakers->n ? &breakers->list[i] : NULL;
+	return breakers != NULL && i < breakers->n ? breakers->list[i] : NULL;
 }
 
 struct guard *breakers_find(struct breakers *breakers, const char *name)
 {
 	for (unsigned i = 0; i < breakers->n; i++)
-		if (strcmp(guard_name(&breakers->list[i]), name) == 0)
-			return &breakers->list[i];
+		if (strcmp(guard_name(breakers->list[i]), name) == 0)
+			return breakers->list[i];
 	return NULL;
 }
 

@@ -16,6 +16,9 @@ struct guard;				/* one breaker */
 
 /* The graph is open and lives longer. Any thread may use what comes back. */
 struct breakers *breakers_new(const struct graph *graph);
+/* The same for the graph after that of before: what is one instance to both has
+   one guard. Main thread, as is breakers_free(). */
+struct breakers *breakers_next(const struct breakers *before, const struct graph *graph);
 void breakers_free(struct breakers **breakers);
 
 /* By position, NULL behind the last; by name, NULL: there is none. */

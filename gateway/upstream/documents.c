@@ -26,7 +26,7 @@ struct document {
 };
 
 struct documents {
-	const struct call_maker *maker;
+	struct call_maker maker;
 	struct document *list;
 	unsigned n;
 	pthread_t thread;
@@ -59,7 +59,7 @@ static void documents_call(struct documents *d, const struct document *doc,
 	call->request = GANTRY_REQUEST(.upstream = doc->is->upstream, .method = "GET",
 				       .path = doc->is->path, .headers = none);
 	d->answered = false;
-	d->maker->make(d->maker->maker, call);
+	d->maker.make(d->maker.maker, call);
 	pthread_mutex_lock(&d->lock);
 	while (!d->answered)
 		pthread_cond_wait(&d->changed, &d->lock);
@@ -158,32 +158,47 @@ static void *documents_main(void *arg)
 	return NULL;
 }
 
-static void documents_collect(struct documents *d, const struct graph *graph)
+static struct document documents_of(const struct documents *before,
+				    const struct gantry_instance *instance)
 {
-	d->list = memory_new_array(graph->n_instances + 1, sizeof(*d->list));
-	for (unsigned i = 0; i < graph->n_instances; i++) {
-		const struct gantry_document *is = instance_document(graph->instances[i]);
-
-		if (is != NULL)
-			d->list[d->n++] = (struct document){
-				.instance = graph->instances[i], .is = is,
-				.pause_ms = DOCUMENTS_RETRY_MS };
-	}
+	for (unsigned i = 0; before != NULL && i < before->n; i++)
+		if (before->list[i].instance == instance)
+			return before->list[i];
+	return (struct document){ .instance = instance, .is = instance_document(instance),
+				  .pause_ms = DOCUMENTS_RETRY_MS };
 }
 
-struct documents *documents_start(const struct graph *graph,
-				  const struct call_maker *maker)
+static void documents_collect(struct documents *d, const struct documents *before,
+			      const struct graph *graph)
 {
-	struct documents *d = memory_new(sizeof(*d));
+	d->list = memory_new_array(graph->n_instances + 1, sizeof(*d->list));
+	for (unsigned i = 0; i < graph->n_instances; i++)
+		if (instance_document(graph->instances[i]) != NULL)
+			d->list[d->n++] = documents_of(before, graph->instances[i]);
+}
+
+static void documents_halt(struct documents *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->stopping = true;
+	pthread_cond_broadcast(&d->changed);
+	pthread_mutex_unlock(&d->lock);
+	pthread_join(d->thread, NULL);
+}
+
+static void documents_free(struct documents *d)
+{
+	pthread_cond_destroy(&d->changed);
+	pthread_mutex_destroy(&d->lock);
+	free(d->list);
+	free(d);
+}
+
+static struct documents *documents_run(struct documents *d, const struct call_maker *maker)
+{
 	pthread_condattr_t steady;
 
-	documents_collect(d, graph);
-	if (d->n == 0) {
-		free(d->list);
-		free(d);
-		return NULL;
-	}
-	d->maker = maker;
+	d->maker = *maker;
 	pthread_mutex_init(&d->lock, NULL);
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -198,6 +213,32 @@ struct documents *documents_start(const struct graph *graph,
 	return d;
 }
 
+struct documents *documents_next(struct documents **before, const struct graph *graph,
+				 const struct call_maker *maker)
+{
+	struct documents *d = memory_new(sizeof(*d)), *old = *before;
+
+	*before = NULL;
+	if (old != NULL)
+		documents_halt(old);
+	documents_collect(d, old, graph);
+	if (old != NULL)
+		documents_free(old);
+	if (d->n > 0)
+		return documents_run(d, maker);
+	free(d->list);
+	free(d);
+	return NULL;
+}
+
+struct documents *documents_start(const struct graph *graph,
+				  const struct call_maker *maker)
+{
+	struct documents *none = NULL;
+
+	return documents_next(&none, graph, maker);
+}
+
 void documents_stop(struct documents **documents)
 {
 	struct documents *d = *documents;
@@ -205,13 +246,6 @@ void documents_stop(struct documents **documents)
 	if (d == NULL)
 		return;
 	*documents = NULL;
-	pthread_mutex_lock(&d->lock);
-	d->stopping = true;
-	pthread_cond_broadcast(&d->changed);
-	pthread_mutex_unlock(&d->lock);
-	pthread_join(d->thread, NULL);
-	pthread_cond_destroy(&d->changed);
-	pthread_mutex_destroy(&d->lock);
-	free(d->list);
-	free(d);
+	documents_halt(d);
+	documents_free(d);
 }

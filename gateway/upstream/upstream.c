@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* upstream - see upstream.h. */
+/*
+ * upstream - see upstream.h: the thread that makes the calls. Which upstreams a
+ * graph has is the matter of upstreams.c.
+ */
 #include "gateway/upstream/upstream.h"
 
 #include <assert.h>
@@ -13,23 +16,13 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/upstream/caller.h"
 #include "gateway/upstream/retry.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/transfer.h"
 
 #define UPSTREAM_NEVER INT64_MAX
 #define UPSTREAM_LONGEST_POLL_MS 60000
-
-/* A service; all but the counts belongs to the thread. */
-struct upstream {
-	const struct config_upstream *config;
-	struct guard *guard;		/* NULL: none */
-	struct token *token;		/* NULL: none is shown */
-	struct job *first, **end;	/* that wait for a connection */
-	int64_t n_queued, running;
-	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, under_way;
-};
 
 /* A call on its way. */
 struct job {
@@ -46,12 +39,15 @@ struct job {
 	char last[256];			/* why the last try failed */
 };
 
-struct upstreams {
-	struct upstream *list;
+struct caller {
+	struct upstream **list;		/* all that are in use */
 	unsigned n;
 	CURLM *multi;
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows; taken alone */
+	pthread_cond_t taken;		/* the list is another */
+	struct upstream **next_list;	/* to be taken, or NULL */
+	unsigned next_n;
 	struct call *incoming, **incoming_end;
 	bool stopping;
 	/* the thread's own */
@@ -64,7 +60,7 @@ static int64_t upstream_now(void)
 	return clock_steady_ns() / 1000000;
 }
 
-static void upstream_due(struct upstreams *u, int64_t at_ms)
+static void upstream_due(struct caller *u, int64_t at_ms)
 {
 	if (at_ms < u->next_ms)
 		u->next_ms = at_ms;
@@ -85,7 +81,7 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 		     const char *code, const char *text)
 {
 	struct call *call = job->call;
-	const char *name = job->up->config->name, *path = call->request.path;
+	const char *name = job->up->config.name, *path = call->request.path;
 
 	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
 		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
@@ -106,7 +102,7 @@ static void job_answer(struct job *job)
 	call->done(call);
 }
 
-static void job_queue(struct upstreams *u, struct job *job)
+static void job_queue(struct caller *u, struct job *job)
 {
 	struct upstream *up = job->up;
 
@@ -117,17 +113,9 @@ static void job_queue(struct upstreams *u, struct job *job)
 	upstream_due(u, job->deadline_ms);
 }
 
-static struct upstream *upstreams_find(struct upstreams *u, const char *name)
+static void upstreams_begin(struct caller *u, struct call *call, int64_t now)
 {
-	for (unsigned i = 0; i < u->n; i++)
-		if (strcmp(u->list[i].config->name, name) == 0)
-			return &u->list[i];
-	return NULL;
-}
-
-static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
-{
-	struct upstream *up = upstreams_find(u, call->request.upstream);
+	struct upstream *up = upstreams_find(call->maker, call->request.upstream);
 	struct job *job;
 
 	if (up == NULL) {
@@ -139,17 +127,17 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 	job->up = up;
 	job->call = call;
 	job->begun_ms = now;
-	job->deadline_ms = now + up->config->deadline;
+	job->deadline_ms = now + up->config.deadline;
 	if (call->deadline_ms != 0 && call->deadline_ms < job->deadline_ms)
 		job->deadline_ms = call->deadline_ms;
 	atomic_fetch_add(&up->under_way, 1);
-	if (up->n_queued + up->running >= up->config->queue + up->config->pool)
+	if (up->n_queued + up->running >= up->config.queue + up->config.pool)
 		job_fail(job, UPSTREAM_OVERLOADED, NULL, "too many calls wait");
 	else
 		job_queue(u, job);
 }
 
-static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
+static void job_sleep(struct caller *u, struct job *job, int64_t wake_ms)
 {
 	job->wake_ms = wake_ms;
 	job->next = u->sleepers;
@@ -190,7 +178,7 @@ static int job_authorize(struct job *job, const char **header_out)
 	return *header_out == NULL ? -1 : 0;
 }
 
-static void job_try(struct upstreams *u, struct job *job, int64_t now)
+static void job_try(struct caller *u, struct job *job, int64_t now)
 {
 	struct upstream *up = job->up;
 	struct transfer *t = &job->transfer;
@@ -204,10 +192,10 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 		return;
 	}
 	job->try_ms = now;
-	t->upstream = up->config;
+	t->upstream = &up->config;
 	t->call = job->call;
-	t->timeout_ms = job->deadline_ms - now < up->config->timeout ?
-				job->deadline_ms - now : up->config->timeout;
+	t->timeout_ms = job->deadline_ms - now < up->config.timeout ?
+				job->deadline_ms - now : up->config.timeout;
 	transfer_begin(t, authorization);
 	curl_easy_setopt(t->curl, CURLOPT_PRIVATE, job);
 	atomic_fetch_add(&up->tries, 1);
@@ -217,9 +205,9 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 }
 
 /* As many of those that wait as there is room for. */
-static void upstream_pump(struct upstreams *u, struct upstream *up)
+static void upstream_pump(struct caller *u, struct upstream *up)
 {
-	while (up->first != NULL && up->running < up->config->pool) {
+	while (up->first != NULL && up->running < up->config.pool) {
 		struct job *job = up->first;
 		int64_t now = upstream_now();
 
@@ -239,7 +227,7 @@ static void upstream_pump(struct upstreams *u, struct upstream *up)
 static void job_report(struct job *job, const struct transfer_end *end, bool failed)
 {
 	bool cut = end->status == 0 &&
-		   job->transfer.timeout_ms < job->up->config->timeout;
+		   job->transfer.timeout_ms < job->up->config.timeout;
 
 	if (job->up->guard != NULL)
 		guard_result(job->up->guard, &job->permit,
@@ -248,10 +236,10 @@ static void job_report(struct job *job, const struct transfer_end *end, bool fai
 			     upstream_now() - job->try_ms);
 }
 
-static void job_retry(struct upstreams *u, struct job *job,
+static void job_retry(struct caller *u, struct job *job,
 		      const struct transfer_end *end)
 {
-	const struct config_upstream *config = job->up->config;
+	const struct config_upstream *config = &job->up->config;
 	const struct retry_policy policy = { config->retries, config->backoff,
 					     config->max_backoff };
 	int64_t now = upstream_now();
@@ -301,7 +289,7 @@ static bool job_renews(struct job *job, int status)
 	return true;
 }
 
-static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
+static void upstreams_ended(struct caller *u, struct job *job, CURLcode code)
 {
 	struct transfer_end end;
 	bool answered;
@@ -320,7 +308,7 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 		job_answer(job);
 }
 
-static bool upstreams_reap(struct upstreams *u)
+static bool upstreams_reap(struct caller *u)
 {
 	bool any = false;
 	CURLMsg *msg;
@@ -340,7 +328,7 @@ static bool upstreams_reap(struct upstreams *u)
 }
 
 /* Those whose deadline is over leave the queue. */
-static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t now)
+static void upstream_expire(struct caller *u, struct upstream *up, int64_t now)
 {
 	struct job *job = up->first;
 
@@ -359,7 +347,7 @@ static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t no
 	}
 }
 
-static void upstreams_wake(struct upstreams *u, int64_t now)
+static void upstreams_wake(struct caller *u, int64_t now)
 {
 	struct job *job = u->sleepers;
 
@@ -377,16 +365,28 @@ static void upstreams_wake(struct upstreams *u, int64_t now)
 		job = next;
 	}
 	for (unsigned i = 0; i < u->n; i++)
-		upstream_expire(u, &u->list[i], now);
+		upstream_expire(u, u->list[i], now);
+}
+
+/* Lock held. */
+static void caller_take_list(struct caller *u)
+{
+	if (u->next_list == NULL)
+		return;
+	u->list = u->next_list;
+	u->n = u->next_n;
+	u->next_list = NULL;
+	pthread_cond_signal(&u->taken);
 }
 
 /* False: it is over. */
-static bool upstreams_take(struct upstreams *u, int64_t now)
+static bool upstreams_take(struct caller *u, int64_t now)
 {
 	struct call *call;
 	bool stopping;
 
 	pthread_mutex_lock(&u->lock);
+	caller_take_list(u);
 	call = u->incoming;
 	stopping = u->stopping;
 	u->incoming = NULL;
@@ -401,7 +401,7 @@ static bool upstreams_take(struct upstreams *u, int64_t now)
 	return !stopping;
 }
 
-static void upstreams_poll(struct upstreams *u)
+static void upstreams_poll(struct caller *u)
 {
 	int64_t left = u->next_ms == UPSTREAM_NEVER ? UPSTREAM_LONGEST_POLL_MS :
 		       u->next_ms - upstream_now();
@@ -414,13 +414,13 @@ static void upstreams_poll(struct upstreams *u)
 
 static void *upstreams_main(void *arg)
 {
-	struct upstreams *u = arg;
+	struct caller *u = arg;
 	int running;
 
 	while (upstreams_take(u, upstream_now())) {
 		upstreams_wake(u, upstream_now());
 		for (unsigned i = 0; i < u->n; i++)
-			upstream_pump(u, &u->list[i]);
+			upstream_pump(u, u->list[i]);
 		curl_multi_perform(u->multi, &running);
 		if (!upstreams_reap(u))
 			upstreams_poll(u);
@@ -428,69 +428,52 @@ static void *upstreams_main(void *arg)
 	return NULL;
 }
 
-static void upstream_init(struct upstream *up, const struct config_upstream *config,
-			  const struct graph *graph, struct breakers *breakers)
+struct caller *caller_start(void)
 {
-	up->config = config;
-	up->end = &up->first;
-	if (config->breaker != NULL)
-		up->guard = breakers_find(breakers, config->breaker);
-	for (unsigned i = 0; config->auth != NULL && i < graph->n_instances; i++) {
-		struct gantry_instance *auth = graph->instances[i];
-
-		if (auth->plugin->auth != NULL && strcmp(auth->name, config->auth) == 0)
-			up->token = token_new(config, auth, graph->service);
-	}
-}
-
-struct upstreams *upstreams_start(const struct config *config,
-				  const struct graph *graph,
-				  struct breakers *breakers)
-{
-	struct upstreams *u = memory_new(sizeof(*u));
+	struct caller *u = memory_new(sizeof(*u));
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	u->n = config->upstreams.n;
-	u->list = memory_new_array(u->n + 1, sizeof(*u->list));
-	for (unsigned i = 0; i < u->n; i++)
-		upstream_init(&u->list[i], &config->upstream[i], graph, breakers);
 	u->multi = curl_multi_init();
 	u->incoming_end = &u->incoming;
 	u->next_ms = UPSTREAM_NEVER;
 	pthread_mutex_init(&u->lock, NULL);
+	pthread_cond_init(&u->taken, NULL);
 	if (u->multi == NULL ||
 	    pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
 		abort();
 	return u;
 }
 
-void upstreams_stop(struct upstreams **upstreams)
+void caller_stop(struct caller **caller)
 {
-	struct upstreams *u = *upstreams;
+	struct caller *u = *caller;
 
-	if (u == NULL)
-		return;
-	*upstreams = NULL;
+	*caller = NULL;
 	pthread_mutex_lock(&u->lock);
 	u->stopping = true;
 	pthread_mutex_unlock(&u->lock);
 	curl_multi_wakeup(u->multi);
 	pthread_join(u->thread, NULL);
-	for (unsigned i = 0; i < u->n; i++) {
-		assert(atomic_load(&u->list[i].under_way) == 0);
-		token_free(&u->list[i].token);
-	}
 	curl_multi_cleanup(u->multi);
 	curl_global_cleanup();
+	pthread_cond_destroy(&u->taken);
 	pthread_mutex_destroy(&u->lock);
-	free(u->list);
 	free(u);
 }
 
-void upstreams_make(void *upstreams, struct call *call)
+void caller_serve(struct caller *u, struct upstream **list, unsigned n)
 {
-	struct upstreams *u = upstreams;
+	pthread_mutex_lock(&u->lock);
+	u->next_list = list;
+	u->next_n = n;
+	curl_multi_wakeup(u->multi);
+	while (u->next_list != NULL)
+		pthread_cond_wait(&u->taken, &u->lock);
+	pthread_mutex_unlock(&u->lock);
+}
 
+void caller_push(struct caller *u, struct call *call)
+{
 	call->next = NULL;
 	pthread_mutex_lock(&u->lock);
 	assert(!u->stopping);
@@ -500,32 +483,7 @@ void upstreams_make(void *upstreams, struct call *call)
 	curl_multi_wakeup(u->multi);
 }
 
-bool upstreams_counts(const struct upstreams *upstreams, unsigned i,
-		      struct upstream_counts *out)
-{
-	struct upstream *up;
-
-	if (i >= upstreams->n)
-		return false;
-	up = &upstreams->list[i];
-	out->name = up->config->name;
-	for (unsigned o = 0; o < UPSTREAM_OUTCOMES; o++)
-		out->outcomes[o] = atomic_load(&up->outcomes[o]);
-	out->tries = atomic_load(&up->tries);
-	out->under_way = atomic_load(&up->under_way);
-	return true;
-}
-
 const char *upstream_library(void)
 {
 	return curl_version_info(CURLVERSION_NOW)->version;
-}
-
-const char *upstream_outcome_name(enum upstream_outcome outcome)
-{
-	static const char *const names[] = { "answered", "failed", "refused",
-					     "overloaded" };
-
-	assert((unsigned)outcome < UPSTREAM_OUTCOMES);
-	return names[outcome];
 }

@@ -19,11 +19,16 @@
 
 struct upstreams;
 
-/* The graph is open; all of them live longer. */
+/* Those of a graph. It is open; it and the breakers live longer, the configuration
+   need not. Main thread. */
 struct upstreams *upstreams_start(const struct config *config,
 				  const struct graph *graph,
 				  struct breakers *breakers);
-/* No call may be under way. */
+/* The same for the graph after that of before: what is just so is one to both. */
+struct upstreams *upstreams_next(const struct upstreams *before,
+				 const struct config *config,
+				 const struct graph *graph, struct breakers *breakers);
+/* No call of that graph may be under way. Main thread. */
 void upstreams_stop(struct upstreams **upstreams);
 
 /* For struct call_maker. Any thread. */

@@ -124,7 +124,8 @@ void drift_write(struct gantry_writer *w, const struct drift *d, enum drift_mode
 	gantry_write_end(w);
 }
 
-static const struct drift_verb *drift_read_verb(const json_t *command,
+static const struct drift_verb *drift_read_verb(struct gantry_message *m,
+						const json_t *command,
 						const char *place,
 						struct gantry_error *err)
 {
@@ -134,7 +135,8 @@ static const struct drift_verb *drift_read_verb(const json_t *command,
 		if (strcmp(drift_verbs[i].name, name) == 0)
 			return &drift_verbs[i];
 	if (name != NULL)
-		gantry_problem(err, place, "there is no command \"%s\"", name);
+		gantry_problem(err, gantry_format(m, "%sdo", place),
+			       "there is no command \"%s\"", name);
 	return NULL;
 }
 
@@ -184,7 +186,7 @@ bool drift_command(const json_t *drift, const char *place, struct gantry_message
 						     GANTRY_OPTIONAL, err);
 	const char *within = gantry_format(m, "%scommand.", place);
 	const struct drift_verb *verb = command == NULL ? NULL :
-					drift_read_verb(command, within, err);
+					drift_read_verb(m, command, within, err);
 	size_t before = gantry_problems(err);
 
 	if (verb == NULL)

@@ -49,7 +49,8 @@ const char *gantry_instance_service(const struct gantry_instance *instance);
 /*
  * open: called once for each instance with its options filled in; returns 0,
  * or -1 with err, and is then not closed. close: after the last call. Both on
- * the main thread, both optional. An instance is instance_size zeroed bytes.
+ * the main thread, both optional; a reload opens the new one of a name before it
+ * closes the old one. An instance is instance_size zeroed bytes.
  * check: what only this plugin can see in its options, without touching disk
  * or network; "gantry check" calls it; optional.
  * One of storage, handlers, auth and breaker says what the plugin is.

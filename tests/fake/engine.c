@@ -12,6 +12,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
 #include "gateway/base/writer.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/envelope.h"
 
 struct engine {
@@ -39,13 +40,21 @@ void message_init(struct gantry_message *m, enum gantry_source source,
 	m->method = m->path = "";
 }
 
+static void fake_let_go(struct gantry_message *m)
+{
+	current_release(m->graph);
+	m->graph = NULL;
+}
+
 void message_clear(struct gantry_message *m)
 {
+	fake_let_go(m);
 	arena_reset(&m->arena);
 }
 
 void message_fini(struct gantry_message *m)
 {
+	fake_let_go(m);
 	arena_fini(&m->arena);
 }
 

@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/current.h"
+#include "gateway/pipeline/route.h"
 #include "gateway/source/http/http.h"
 #include "tests/fake/engine.h"
 
@@ -115,12 +118,14 @@ int main(int argc, char **argv)
 	};
 	struct gantry_error err = ERROR_INIT;
 	struct engine *engine = fake_new();
+	struct current *graphs = current_new();
 	struct http *http = NULL;
 	char line[600];
 
 	for (int i = 1; i < argc; i++)
 		driver_option(&options, argv[i]);
-	if (http_start(&options, engine, fake_graph(), &http, &err) < 0) {
+	current_set(graphs, (struct graph *)(uintptr_t)fake_graph());
+	if (http_start(&options, engine, graphs, &http, &err) < 0) {
 		fprintf(stderr, "%s\n", err.message);
 		return 1;
 	}
@@ -130,6 +135,10 @@ int main(int argc, char **argv)
 		driver_obey(http, engine, line);
 	http_free(&http);
 	fake_free(&engine);
+	current_end(graphs);
+	while (current_drained(graphs) == NULL)
+		usleep(1000);
+	current_free(&graphs);
 	printf("bye\n");
 	return 0;
 }

@@ -32,3 +32,4 @@ include tests/unit/metrics.mk
 include tests/unit/upstream.mk
 include tests/unit/spec.mk
 include tests/unit/admin.mk
+include tests/unit/reload.mk

@@ -19,7 +19,7 @@ function level(now, can) {
 	select.value = now;
 	return h("section", { class: "card" }, h("h2", {}, "Log"),
 		h("p", {}, h("label", { for: "level" }, "The least that is logged "), select),
-		h("p", { class: "muted" }, "Until the next restart, which takes what the " +
+		h("p", { class: "muted" }, "Until the next restart or reload, which takes what the " +
 			"configuration says. The log tells who changed it."), told);
 }
 

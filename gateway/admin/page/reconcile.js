@@ -105,8 +105,8 @@ function drifts(plan) {
 	table("Drifts", [
 		["Class", d => h("strong", {}, d.class)],
 		["Of", d => h("code", {}, about(d))],
-		["Order Service", d => worth(d.said)],
-		["Gantry", d => worth(d.held)],
+		["Should be", d => worth(d.said)],
+		["Is", d => worth(d.held)],
 		["Why", d => d.why || "–"],
 		["Mended by", d => d.result ? [badge(RESULTS[d.result] || "warn", d.result),
 			d.error ? ` ${d.error.message || d.error.code || ""}` : null] :
@@ -159,7 +159,7 @@ async function drawRuns({ runs, signal }) {
 	put(runs, h("h2", {}, "Runs"), data.length === 0 ?
 		nothing("There was no run yet.", "The schedule looks now and then; a plan is made above.") :
 		table("Runs", [
-			["Started", run => time(run.startedAt)],
+			["Started", run => time(run.startedAt || run.finishedAt)],
 			["Kind", run => run.kind],
 			["Orders", run => run.looked === undefined ? "–" : run.looked.toLocaleString(), "number"],
 			["Spared", run => run.spared === undefined ? "–" : run.spared.toLocaleString(), "number"],

@@ -15,6 +15,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/source/amqp/desk.h"
 #include "gateway/source/amqp/intakes.h"
 
@@ -30,6 +31,7 @@ struct consumer {
 	const struct config_amqp *amqp;
 	struct arena arena;
 	struct topology *topology;
+	struct topology *older;		/* of intakes that leave, or NULL */
 	struct broker *broker;
 	struct desk desk;
 	struct intakes intakes;
@@ -42,7 +44,7 @@ struct consumer {
 	pthread_t thread;
 	int stop_fd;
 	bool stopped;			/* the thread was joined */
-	_Atomic bool stopping;
+	_Atomic bool stopping, changed;
 };
 
 static int64_t consumer_now_ms(void)
@@ -66,6 +68,39 @@ static void consumer_lost(struct consumer *c, int64_t now_ms, const struct gantr
 	intakes_lost(&c->intakes);
 	broker_close(c->broker);
 	c->again_ms = now_ms + broker_backoff_ms(c->broker);
+}
+
+/* The graph of now, and what it wants of the broker. */
+static void consumer_follow(struct consumer *c)
+{
+	const struct graph *before = c->desk.graph;
+	struct topology *wanted;
+
+	c->desk.graph = current_take(c->options.graphs);
+	wanted = topology_new(c->desk.graph, c->amqp);
+	if (c->topology != NULL && topology_is_same(c->topology, wanted)) {
+		topology_free(&wanted);
+	} else {
+		if (c->topology != NULL)
+			c->topology->older = c->older;
+		c->older = c->topology;
+		c->topology = wanted;
+		c->desk.declare = true;
+		c->declare_ms = 0;
+	}
+	intakes_follow(&c->intakes, c->topology);
+	current_release(before);
+}
+
+/* They name the next queues of what is still on its way. */
+static void consumer_forget_older(struct consumer *c)
+{
+	while (c->older != NULL) {
+		struct topology *older = c->older;
+
+		c->older = older->older;
+		topology_free(&older);
+	}
 }
 
 /* Something was missing, or went missing: look again after a while. */
@@ -157,11 +192,16 @@ static void consumer_sleep(struct consumer *c, int64_t until_ms)
 		{ .fd = hopper_fd(c->desk.hopper), .events = POLLIN },
 	};
 
+	uint64_t ignored;
+
 	/* what is due may no longer be done when all stops */
 	if (atomic_load(&c->stopping) && due_ms < now_ms + CONSUMER_STOP_POLL_MS)
 		due_ms = now_ms + CONSUMER_STOP_POLL_MS;
 	if (due_ms > now_ms)
 		poll(fds, ARRAY_LENGTH(fds), (int)(due_ms - now_ms));
+	if ((fds[1].revents & POLLIN) &&
+	    read(c->stop_fd, &ignored, sizeof(ignored)) < 0)
+		assert(errno == EAGAIN);
 }
 
 /* One round; true if there may be more to do at once. */
@@ -223,6 +263,10 @@ static void *consumer_run(void *arg)
 	while (!atomic_load(&c->stopping)) {
 		int64_t now_ms = consumer_now_ms();
 
+		if (atomic_exchange(&c->changed, false))
+			consumer_follow(c);
+		if (c->intakes.leaving == 0)
+			consumer_forget_older(c);
 		consumer_mind_loss(c, now_ms);
 		consumer_connect(c, now_ms);
 		consumer_mind_topology(c, now_ms);
@@ -266,7 +310,8 @@ static int consumer_init(struct consumer *c, struct gantry_error *err)
 	c->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (c->stop_fd < 0)
 		return gantry_fail(err, "amqp: no eventfd: %s", strerror(errno));
-	if (desk_init(h, c->options.engine, c->options.graph, err) < 0) {
+	if (desk_init(h, c->options.engine, current_take(c->options.graphs), err) < 0) {
+		current_release(h->graph);
 		close(c->stop_fd);
 		return -1;
 	}
@@ -277,8 +322,8 @@ static int consumer_init(struct consumer *c, struct gantry_error *err)
 		.window = (unsigned)c->amqp->window, .done = desk_passed,
 		.unroutable = consumer_unroutable, .ctx = h });
 	c->broker = consumer_broker(c, "consumer", false);
-	c->topology = topology_new(c->options.graph, c->amqp);
-	intakes_init(&c->intakes, c->broker, h, c->topology);
+	intakes_init(&c->intakes, c->broker, h);
+	consumer_follow(c);
 	return 0;
 }
 
@@ -298,12 +343,13 @@ static int consumer_spawn(struct consumer *c, struct gantry_error *err)
 
 static bool consumer_is_wanted(const struct consumer_options *options)
 {
-	const struct graph *graph = options->graph;
+	const struct graph *graph = current_take(options->graphs);
+	bool wanted = false;
 
-	for (unsigned i = 0; i < graph->n_routes; i++)
-		if (graph->routes[i]->source == GANTRY_SOURCE_AMQP)
-			return options->config->amqp != NULL;
-	return false;
+	for (unsigned i = 0; i < graph->n_routes && !wanted; i++)
+		wanted = graph->routes[i]->source == GANTRY_SOURCE_AMQP;
+	current_release(graph);
+	return wanted && options->config->amqp != NULL;
 }
 
 int consumer_start(const struct consumer_options *options,
@@ -331,15 +377,28 @@ int consumer_start(const struct consumer_options *options,
 	return 0;
 }
 
-void consumer_stop(struct consumer *c)
+static void consumer_wake(struct consumer *c)
 {
 	const uint64_t one = 1;
 
+	if (write(c->stop_fd, &one, sizeof(one)) < 0)
+		assert(errno == EAGAIN);
+}
+
+void consumer_change(struct consumer *c)
+{
+	if (c == NULL)
+		return;
+	atomic_store(&c->changed, true);
+	consumer_wake(c);
+}
+
+void consumer_stop(struct consumer *c)
+{
 	if (c == NULL || c->stopped)
 		return;
 	atomic_store(&c->stopping, true);
-	if (write(c->stop_fd, &one, sizeof(one)) < 0)
-		assert(errno == EAGAIN);
+	consumer_wake(c);
 	pthread_join(c->thread, NULL);
 	c->stopped = true;
 }
@@ -355,6 +414,8 @@ void consumer_free(struct consumer **consumer)
 	intakes_fini(&c->intakes);
 	broker_free(&c->broker);
 	topology_free(&c->topology);
+	consumer_forget_older(c);
+	current_release(c->desk.graph);
 	arena_fini(&c->arena);
 	close(c->stop_fd);
 	free(c);

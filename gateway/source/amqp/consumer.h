@@ -20,12 +20,12 @@
 struct consumer;
 struct engine;
 struct gantry_error;
-struct graph;
+struct current;
 
 struct consumer_options {
 	const struct config *config;	/* amqp is in it; outlives the consumer */
 	struct engine *engine;
-	const struct graph *graph;
+	struct current *graphs;
 	const char *replica;		/* for the connection's name */
 	struct metrics *metrics;	/* of meters.h; or NULL */
 };
@@ -36,6 +36,12 @@ struct consumer_options {
  */
 int consumer_start(const struct consumer_options *options,
 		   struct consumer **out, struct gantry_error *err);
+
+/*
+ * There is another graph now: its queues are consumed from now on, and those
+ * that no route has any more are left. Never blocks. NULL is fine. Any thread.
+ */
+void consumer_change(struct consumer *c);
 
 /*
  * Take no more; what is at the engine may finish for a while and is acked; then

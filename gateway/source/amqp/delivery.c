@@ -10,6 +10,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/utf8.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/event.h"
 #include "gateway/source/amqp/headers.h"
 #include "gateway/source/http/target.h"
@@ -27,6 +28,8 @@ void delivery_clear(struct delivery *d)
 {
 	struct arena mine = d->arena, message;
 
+	if (d->alive != NULL)
+		--*d->alive;
 	message_clear(&d->m);
 	arena_reset(&mine);
 	message = d->m.arena;
@@ -39,6 +42,8 @@ void delivery_free(struct delivery **delivery)
 
 	if (d == NULL)
 		return;
+	if (d->alive != NULL)
+		--*d->alive;
 	message_fini(&d->m);
 	arena_fini(&d->arena);
 	free(d);
@@ -218,7 +223,7 @@ static void delivery_fill(struct delivery *d, const struct graph *graph,
 	message_clear(&d->m);
 	message_init(&d->m, GANTRY_SOURCE_AMQP, home);
 	d->m.home_data = d;
-	d->m.graph = graph;
+	d->m.graph = current_hold(graph);
 	d->m.body = d->body;
 	d->m.body_len = d->body_len;
 	d->body[d->body_len] = '\0';

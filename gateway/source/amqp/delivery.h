@@ -34,6 +34,7 @@ struct delivery {
 	struct intake *intake;
 	unsigned generation;		/* of the intake's channel, and */
 	const unsigned *current;	/* the one that is open now */
+	unsigned *alive;		/* the intake's count of such as this */
 	uint64_t tag;
 	uint64_t number;		/* of all deliveries, in their order */
 	struct arena arena;

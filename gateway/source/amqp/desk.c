@@ -166,12 +166,42 @@ static bool desk_is_suspect(const struct delivery *d)
 	return d->count >= SUSPECTS_COUNT && !d->intake->letters;
 }
 
+/* Unacked, so that it comes again when its channel is closed. */
+static void desk_give_back(struct desk *h, struct delivery *d)
+{
+	if (!delivery_is_stale(d))
+		d->intake->left++;
+	desk_recycle(h, d);
+}
+
+void desk_return(struct desk *h, struct intake *in)
+{
+	struct delivery *all = h->waiting;
+
+	h->waiting = NULL;
+	h->end = &h->waiting;
+	h->n_waiting = 0;
+	while (all != NULL) {
+		struct delivery *d = all;
+
+		all = d->next;
+		if (d->intake == in)
+			desk_give_back(h, d);
+		else
+			desk_append(h, d);
+	}
+}
+
 void desk_take(struct desk *h, struct delivery *d)
 {
 	struct intake *in = d->intake;
 
 	if (d->redelivered)
 		metrics_add(h->metrics, METER_REDELIVERED, desk_queue(h, d), 0, 1);
+	if (in->leaving) {
+		desk_give_back(h, d);
+		return;
+	}
 	if (desk_is_suspect(d)) {
 		in->met_suspect = true;
 		in->calm = 0;
@@ -233,7 +263,7 @@ static void desk_pass(struct desk *h, struct delivery *d,
 	*hop = (struct delivery_hop){ .attempts = decision->attempts,
 				      .waits = decision->waits };
 	if (dead) {
-		hop->target = d->intake->topology->dead;
+		hop->target = arena_text(&d->arena, d->intake->topology->dead);
 		hop->cause = arena_text(&d->arena, decision->cause);
 		hop->error = hop_text(&d->arena, &d->m.error);
 		hop->handler = desk_handler(d);
@@ -243,9 +273,11 @@ static void desk_pass(struct desk *h, struct delivery *d,
 			 d->event_id != NULL ? d->event_id : "without an id",
 			 hop->cause, hop->error);
 	} else {
-		hop->target = d->intake->topology->retry[decision->tier];
+		hop->target = arena_text(&d->arena,
+					 d->intake->topology->retry[decision->tier]);
 	}
 	desk_count(h, d, dead ? METERS_DEAD : METERS_RETRIED);
+	message_let_go(&d->m);
 	hopper_add(h->hopper, d);
 }
 
@@ -349,7 +381,12 @@ static void desk_hold(struct desk *h, struct delivery *d,
 	}
 	if (h->alone == d)
 		h->alone = NULL;
-	desk_wait(h, d);
+	/* it is prepared anew, on the graph of then */
+	message_let_go(&d->m);
+	if (d->intake->leaving)
+		desk_give_back(h, d);
+	else
+		desk_wait(h, d);
 }
 
 static void desk_through(struct desk *h, struct delivery *d)

@@ -28,7 +28,7 @@
 
 struct desk {
 	struct engine *engine;
-	const struct graph *graph;
+	const struct graph *graph;	/* held by the consumer */
 	const struct config_amqp *amqp;
 	struct hopper *hopper;
 	struct suspects *suspects;
@@ -62,6 +62,8 @@ bool desk_pump(struct desk *h, int64_t now_ms);
 bool desk_answers(struct desk *h, int64_t now_ms);
 /* Its next queue has it: for the hopper. */
 void desk_passed(void *desk, struct delivery *d);
+/* What waits of an intake goes back to its queue with its channel. */
+void desk_return(struct desk *h, struct intake *in);
 /* Drop what the intake's generation no longer covers. */
 void desk_forget_stale(struct desk *h);
 /* When desk_pump() has something to do by time alone. */

@@ -25,7 +25,10 @@ void intake_init(struct intake *in, struct broker *broker, amqp_channel_t first_
 void intake_fini(struct intake *in)
 {
 	delivery_free(&in->coming);
+	assert(in->deliveries == 0);
 	ring_fini(&in->ring);
+	free(in->queue);
+	free(in->source);
 }
 
 bool intake_has_channel(const struct intake *in, amqp_channel_t channel)
@@ -189,6 +192,8 @@ static int intake_deliver(struct intake *in, const amqp_frame_t *frame,
 	in->coming->intake = in;
 	in->coming->generation = in->generation;
 	in->coming->current = &in->generation;
+	in->coming->alive = &in->deliveries;
+	in->deliveries++;
 	return 0;
 }
 

@@ -34,9 +34,12 @@ struct desk;
 struct intake {
 	struct broker *broker;
 	struct desk *desk;	/* who gets its deliveries */
-	const char *queue;		/* as its routes call it */
-	const char *source;		/* the queue that is consumed */
-	const struct route *route;	/* one of the queue's */
+	char *queue;			/* as its routes call it; its own */
+	char *source;			/* the queue that is consumed; its own */
+	const struct route *route;	/* one of the queue's, of the desk's graph;
+					   NULL: there is none */
+	bool leaving;			/* no route has its queue any more */
+	unsigned deliveries;		/* that know it, wherever they are */
 	bool letters;			/* source is the dead queue */
 	const struct topology_queue *topology;	/* where it goes on to */
 	amqp_channel_t first_channel, channel;
@@ -57,7 +60,7 @@ struct intake {
 /* Channels that an intake uses in turn. */
 #define INTAKE_CHANNELS 8
 
-/* In place; queue, source and route live longer. */
+/* In place. */
 void intake_init(struct intake *in, struct broker *broker, amqp_channel_t first_channel,
 		 unsigned prefetch);
 void intake_fini(struct intake *in);

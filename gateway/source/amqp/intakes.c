@@ -16,62 +16,121 @@
 /* Some for each intake, after those of others. */
 #define INTAKES_FIRST_CHANNEL (TOPOLOGY_CHANNEL + 1)
 
-static void intakes_add(struct intakes *all, const struct route *route,
-			const struct topology *topology, bool letters)
+/* A free slot, or one more. */
+static unsigned intakes_room(struct intakes *all)
 {
-	struct intake *in = &all->items[all->n];
+	unsigned i = 0;
+
+	while (i < all->n && all->slots[i].intake != NULL)
+		i++;
+	if (i == all->n) {
+		all->slots = memory_grow(all->slots, ++all->n, sizeof(*all->slots));
+		all->slots[i] = (struct intakes_slot){ 0 };
+	}
+	return i;
+}
+
+static void intakes_add(struct intakes *all, const struct route *route, bool letters)
+{
+	unsigned i = intakes_room(all);
+	struct intake *in = memory_new(sizeof(*in));
 	amqp_channel_t channel = (amqp_channel_t)(INTAKES_FIRST_CHANNEL +
-						  all->n * INTAKE_CHANNELS);
+						  i * INTAKE_CHANNELS);
 	unsigned prefetch = (unsigned)all->desk->amqp->prefetch;
 
 	if (letters && prefetch > INTAKES_LETTERS)
 		prefetch = INTAKES_LETTERS;
 	intake_init(in, all->broker, channel, prefetch);
 	in->desk = all->desk;
-	in->queue = route->queue;
-	in->route = route;
+	in->queue = memory_text(route->queue);
 	in->letters = letters;
+	in->generation = all->slots[i].generation;
+	all->slots[i].intake = in;
+}
+
+static struct intake *intakes_find(const struct intakes *all, const char *queue,
+				   bool letters)
+{
+	for (unsigned i = 0; i < all->n; i++) {
+		struct intake *in = all->slots[i].intake;
+
+		if (in != NULL && in->letters == letters && strcmp(in->queue, queue) == 0)
+			return in;
+	}
+	return NULL;
+}
+
+static void intakes_point(struct intakes *all, const struct route *route,
+			  const struct topology *topology, bool letters)
+{
+	struct intake *in = intakes_find(all, route->queue, letters);
+
+	if (in == NULL) {
+		intakes_add(all, route, letters);
+		in = intakes_find(all, route->queue, letters);
+	}
+	in->route = route;
 	in->topology = topology_queue(topology, route->queue);
 	assert(in->topology != NULL);
-	in->source = letters ? in->topology->dead : route->queue;
-	all->n++;
+	free(in->source);
+	in->source = memory_text(letters ? in->topology->dead : route->queue);
+	in->leaving = false;
 }
 
-static bool intakes_has(const struct intakes *all, const char *queue)
+static void intakes_leave_queue(struct intakes *all, struct intake *in)
 {
+	if (!in->leaving && !in->letters)
+		log_info("amqp: queue %s: no route takes its events any more", in->queue);
+	in->leaving = true;
+	all->leaving++;
+	desk_return(all->desk, in);
+}
+
+void intakes_follow(struct intakes *all, const struct topology *topology)
+{
+	const struct graph *graph = all->desk->graph;
+
 	for (unsigned i = 0; i < all->n; i++)
-		if (strcmp(all->items[i].queue, queue) == 0)
-			return true;
-	return false;
-}
-
-void intakes_init(struct intakes *all, struct broker *broker, struct desk *desk,
-		  const struct topology *topology)
-{
-	const struct graph *graph = desk->graph;
-
-	*all = (struct intakes){ .broker = broker, .desk = desk };
-	all->limits.max_body = (size_t)desk->amqp->max_body;
-	all->limits.max_attempts = desk->amqp->n_retry;
-	all->items = memory_new_array(2 * (size_t)graph->n_routes + 1,
-				      sizeof(*all->items));
+		if (all->slots[i].intake != NULL)
+			all->slots[i].intake->route = NULL;
 	for (unsigned i = 0; i < graph->n_routes; i++) {
 		const struct route *route = graph->routes[i];
 
-		if (route->source != GANTRY_SOURCE_AMQP ||
-		    intakes_has(all, route->queue))
+		if (route->source != GANTRY_SOURCE_AMQP)
 			continue;
-		intakes_add(all, route, topology, false);
-		intakes_add(all, route, topology, true);
+		intakes_point(all, route, topology, false);
+		intakes_point(all, route, topology, true);
 	}
+	all->leaving = 0;
+	for (unsigned i = 0; i < all->n; i++)
+		if (all->slots[i].intake != NULL && all->slots[i].intake->route == NULL)
+			intakes_leave_queue(all, all->slots[i].intake);
+}
+
+void intakes_init(struct intakes *all, struct broker *broker, struct desk *desk)
+{
+	*all = (struct intakes){ .broker = broker, .desk = desk };
+	all->limits.max_body = (size_t)desk->amqp->max_body;
+	all->limits.max_attempts = desk->amqp->n_retry;
+}
+
+static void intakes_remove(struct intakes *all, unsigned i)
+{
+	struct intake *in = all->slots[i].intake;
+
+	if (in == NULL)
+		return;
+	all->slots[i] = (struct intakes_slot){ .generation = in->generation };
+	intake_fini(in);
+	free(in);
 }
 
 void intakes_fini(struct intakes *all)
 {
-	for (unsigned i = 0; i < all->n; i++)
-		intake_fini(&all->items[i]);
 	delivery_free(&all->spare);
-	free(all->items);
+	for (unsigned i = 0; i < all->n; i++)
+		intakes_remove(all, i);
+	free(all->slots);
 }
 
 /* The channel is gone or unusable: all of it comes again. */
@@ -126,11 +185,13 @@ static void intakes_content(struct intakes *all, struct intake *in,
 
 static void intakes_frame(struct intakes *all, const amqp_frame_t *frame)
 {
-	struct intake *in = all->items, *end = in + all->n;
+	struct intake *in = NULL;
 
-	while (in < end && !intake_has_channel(in, frame->channel))
-		in++;
-	if (in == end)
+	for (unsigned i = 0; i < all->n && in == NULL; i++)
+		if (all->slots[i].intake != NULL &&
+		    intake_has_channel(all->slots[i].intake, frame->channel))
+			in = all->slots[i].intake;
+	if (in == NULL)
 		return;		/* of a channel that was closed */
 	if (frame->frame_type == AMQP_FRAME_METHOD &&
 	    frame->payload.method.id != AMQP_BASIC_DELIVER_METHOD)
@@ -155,7 +216,8 @@ int intakes_read(struct intakes *all, struct gantry_error *err)
 	return got < 0 ? -1 : n;
 }
 
-/* Suspects were left: when the others are through, all begins anew, narrowly. */
+/* Suspects were left, or nobody wants it: when the others are through, all goes
+   back; then it begins anew, narrowly, or not at all. */
 static int intakes_leave(struct intakes *all, struct intake *in, int64_t now_ms,
 			  struct gantry_error *err)
 {
@@ -163,8 +225,9 @@ static int intakes_leave(struct intakes *all, struct intake *in, int64_t now_ms,
 		return intake_pause(in, now_ms, err);
 	if (ring_open(&in->ring) > in->left || in->coming != NULL)
 		return 0;
-	log_warning("amqp: queue %s: %u events were held when a process died, and "
-		    "go one by one", in->source, in->left);
+	if (in->met_suspect)
+		log_warning("amqp: queue %s: %u events were held when a process died, "
+			    "and go one by one", in->source, in->left);
 	if (intake_ack(in, now_ms, err) < 0)
 		return -1;
 	intake_close(in);
@@ -186,8 +249,8 @@ static int intakes_tend_one(struct intakes *all, struct intake *in, int64_t now_
 	bool may_open = flows && in->topology->ready && now_ms >= in->again_ms;
 
 	if (in->state == INTAKE_DOWN)
-		return may_open ? intake_open(in, now_ms, err) : 0;
-	if (in->left > 0)
+		return may_open && !in->leaving ? intake_open(in, now_ms, err) : 0;
+	if (in->left > 0 || in->leaving)
 		return intakes_leave(all, in, now_ms, err);
 	if (!flows)
 		return intake_consumes(in) ? intake_pause(in, now_ms, err) : 0;
@@ -199,21 +262,38 @@ static int intakes_tend_one(struct intakes *all, struct intake *in, int64_t now_
 	return 0;
 }
 
+/* Those that are left and that nothing knows any more. */
+static void intakes_sweep(struct intakes *all)
+{
+	for (unsigned i = 0; i < all->n && all->leaving > 0; i++) {
+		struct intake *in = all->slots[i].intake;
+
+		if (in == NULL || !in->leaving || in->state != INTAKE_DOWN ||
+		    in->deliveries > 0)
+			continue;
+		intakes_remove(all, i);
+		all->leaving--;
+	}
+}
+
 void intakes_tend(struct intakes *all, int64_t now_ms)
 {
 	for (unsigned i = 0; i < all->n && broker_is_open(all->broker); i++) {
 		struct gantry_error err = ERROR_INIT;
-		unsigned generation = all->items[i].generation;
+		struct intake *in = all->slots[i].intake;
+		unsigned generation = in != NULL ? in->generation : 0;
 
-		if (intakes_tend_one(all, &all->items[i], now_ms, &err) < 0) {
-			log_warning("amqp: queue %s: %s", all->items[i].source,
-				    err.message);
+		if (in == NULL)
+			continue;
+		if (intakes_tend_one(all, in, now_ms, &err) < 0) {
+			log_warning("amqp: queue %s: %s", in->source, err.message);
 			all->desk->declare = true;
 		}
-		if (generation != all->items[i].generation)
+		if (generation != in->generation)
 			desk_forget_stale(all->desk);
 		error_fini(&err);
 	}
+	intakes_sweep(all);
 }
 
 void intakes_mind_guard(struct intakes *all, int64_t now_ms)
@@ -227,14 +307,16 @@ void intakes_mind_guard(struct intakes *all, int64_t now_ms)
 		return;
 	log_warning("amqp: what is held goes back to its queues until consuming goes on");
 	for (unsigned i = 0; i < all->n; i++)
-		intake_close(&all->items[i]);
+		if (all->slots[i].intake != NULL)
+			intake_close(all->slots[i].intake);
 	desk_forget_stale(h);
 }
 
 int intakes_ack(struct intakes *all, int64_t now_ms, struct gantry_error *err)
 {
 	for (unsigned i = 0; i < all->n; i++)
-		if (intake_ack(&all->items[i], now_ms, err) < 0)
+		if (all->slots[i].intake != NULL &&
+		    intake_ack(all->slots[i].intake, now_ms, err) < 0)
 			return -1;
 	return 0;
 }
@@ -242,24 +324,29 @@ int intakes_ack(struct intakes *all, int64_t now_ms, struct gantry_error *err)
 void intakes_lost(struct intakes *all)
 {
 	for (unsigned i = 0; i < all->n; i++)
-		intake_lost(&all->items[i]);
+		if (all->slots[i].intake != NULL)
+			intake_lost(all->slots[i].intake);
 	desk_forget_stale(all->desk);
 }
 
 void intakes_hurry(struct intakes *all)
 {
 	for (unsigned i = 0; i < all->n; i++)
-		all->items[i].again_ms = 0;
+		if (all->slots[i].intake != NULL)
+			all->slots[i].intake->again_ms = 0;
 }
 
 void intakes_pause(struct intakes *all, int64_t now_ms)
 {
 	struct gantry_error ignored = ERROR_INIT;
 
-	for (unsigned i = 0; i < all->n; i++)
-		if (broker_is_open(all->broker) && intake_consumes(&all->items[i]) &&
-		    intake_pause(&all->items[i], now_ms, &ignored) < 0)
+	for (unsigned i = 0; i < all->n; i++) {
+		struct intake *in = all->slots[i].intake;
+
+		if (in != NULL && broker_is_open(all->broker) && intake_consumes(in) &&
+		    intake_pause(in, now_ms, &ignored) < 0)
 			desk_forget_stale(all->desk);
+	}
 	error_fini(&ignored);
 }
 
@@ -269,12 +356,14 @@ int64_t intakes_due_ms(const struct intakes *all)
 	int64_t due_ms = INT64_MAX;
 
 	for (unsigned i = 0; i < all->n; i++) {
-		const struct intake *in = &all->items[i];
+		const struct intake *in = all->slots[i].intake;
 		int64_t one_ms = INT64_MAX;
 
+		if (in == NULL)
+			continue;
 		if (in->state != INTAKE_DOWN)
 			one_ms = ring_due_ms(&in->ring);
-		else if (flows && in->topology->ready)
+		else if (flows && !in->leaving && in->topology->ready)
 			one_ms = in->again_ms;
 		if (one_ms < due_ms)
 			due_ms = one_ms;

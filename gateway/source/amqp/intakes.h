@@ -11,18 +11,31 @@
 
 #include "gateway/source/amqp/desk.h"
 
+/* The channels of one intake after the other. */
+struct intakes_slot {
+	struct intake *intake;		/* NULL: free */
+	unsigned generation;		/* of the last one, to go on from */
+};
+
 struct intakes {
-	struct intake *items;
+	struct intakes_slot *slots;
 	unsigned n;
+	unsigned leaving;		/* that no route has any more */
 	struct broker *broker;
 	struct desk *desk;
 	struct delivery *spare;
 	struct delivery_limits limits;
 };
 
-/* In place: the queues of the desk's graph and their dead queues. */
-void intakes_init(struct intakes *all, struct broker *broker, struct desk *desk,
-		  const struct topology *topology);
+/* In place: none. */
+void intakes_init(struct intakes *all, struct broker *broker, struct desk *desk);
+/*
+ * Be those of the queues of the desk's graph, and their dead queues: new ones
+ * are opened in time; those that no route has are cancelled, and gone when what
+ * is at the engine is through. The topology must live until the next one, and
+ * until none is leaving.
+ */
+void intakes_follow(struct intakes *all, const struct topology *topology);
 void intakes_fini(struct intakes *all);
 
 /* Take what has come. Frames read, or -1 with err: the connection is lost. */

@@ -52,6 +52,7 @@ struct publisher {
 	struct handover *handover;
 	struct broker *broker;
 	struct topology *topology;
+	_Atomic(struct topology *) next_topology;	/* to be taken, or NULL */
 	struct order *order;
 	struct window *window;
 	struct backlog *backlog;
@@ -155,6 +156,21 @@ static int publisher_declare(struct publisher *p, struct gantry_error *err)
 {
 	topology_forget(p->topology);
 	return topology_declare_exchanges(p->topology, p->broker, err);
+}
+
+/* Exchanges that another graph publishes to. */
+static void publisher_follow(struct publisher *p)
+{
+	struct topology *next = atomic_exchange(&p->next_topology, NULL);
+	struct gantry_error err = ERROR_INIT;
+
+	if (next == NULL)
+		return;
+	topology_free(&p->topology);
+	p->topology = next;
+	if (broker_is_open(p->broker) && publisher_declare(p, &err) < 0)
+		publisher_lost(p, &err);
+	error_fini(&err);
 }
 
 static void publisher_connect(struct publisher *p)
@@ -407,6 +423,7 @@ static bool publisher_turn(struct publisher *p)
 
 	p->now_ms = clock_steady_ns() / 1000000;
 	publisher_news(p);
+	publisher_follow(p);
 	if (!p->superseded)
 		backlog_keep(p->backlog, p->now_ms);
 	if (!broker_is_open(p->broker) && !p->superseded)
@@ -475,9 +492,22 @@ struct publisher *publisher_start(const struct publisher_options *options)
 	return p;
 }
 
+void publisher_change(struct publisher *p, const struct graph *graph)
+{
+	struct topology *next;
+
+	if (p == NULL)
+		return;
+	next = topology_new(graph, p->options.amqp);
+	next = atomic_exchange(&p->next_topology, next);
+	topology_free(&next);
+	handover_wake(p->handover);
+}
+
 void publisher_stop(struct publisher **publisher)
 {
 	struct publisher *p = *publisher;
+	struct topology *next;
 
 	if (p == NULL)
 		return;
@@ -488,6 +518,8 @@ void publisher_stop(struct publisher **publisher)
 	window_free(&p->window);
 	order_free(&p->order);
 	topology_free(&p->topology);
+	next = atomic_load(&p->next_topology);
+	topology_free(&next);
 	broker_free(&p->broker);
 	free(p);
 	*publisher = NULL;

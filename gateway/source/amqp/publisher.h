@@ -28,6 +28,9 @@ struct publisher;
 
 /* Starts the thread; never waits for the broker. Options outlive it. */
 struct publisher *publisher_start(const struct publisher_options *options);
+/* The exchanges of this graph are declared, too. Never blocks. NULL is fine. Main
+   thread. */
+void publisher_change(struct publisher *publisher, const struct graph *graph);
 /* What is on its way gets 5 s if the broker is there; joins the thread. */
 void publisher_stop(struct publisher **publisher);
 

@@ -17,7 +17,8 @@
 
 struct suspects {
 	struct engine *engine;
-	const struct graph *graph;
+	char *service;
+	struct graph graph;		/* our own: it is never another */
 	const struct message_home *home;
 	struct gantry_plugin plugin;
 	struct gantry_instance instance;
@@ -84,13 +85,14 @@ struct suspects *suspects_new(struct engine *engine, const struct graph *graph,
 	struct suspects *s = memory_new(sizeof(*s));
 
 	s->engine = engine;
-	s->graph = graph;
+	s->service = memory_text(graph->service);
+	s->graph = (struct graph){ .service = s->service };
 	s->home = home;
 	s->plugin = (struct gantry_plugin){ .size = sizeof(s->plugin),
 					    .name = "suspects",
 					    .threads = GANTRY_INLINE };
 	s->instance = (struct gantry_instance){ .name = "suspects",
-						.service = graph->service,
+						.service = s->service,
 						.plugin = &s->plugin };
 	s->note_step = (struct route_step){ &s->instance, &suspects_note_handler };
 	s->forget_step = (struct route_step){ &s->instance, &suspects_forget_handler };
@@ -106,6 +108,7 @@ void suspects_free(struct suspects **suspects)
 	if (s == NULL)
 		return;
 	message_fini(&s->m);
+	free(s->service);
 	free(s);
 	*suspects = NULL;
 }
@@ -117,7 +120,7 @@ static void suspects_fill(struct suspects *s, struct gantry_message *m,
 
 	*pair = (struct message_pair){ "key", arena_text(&m->arena, key) };
 	m->route = route;
-	m->graph = s->graph;
+	m->graph = &s->graph;
 	m->params = pair;
 	m->n_params = 1;
 	m->received_ms = clock_now_ms();

@@ -184,6 +184,28 @@ struct topology *topology_new(const struct graph *graph,
 	return t;
 }
 
+static bool topology_same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Arguments follow from the amqp section, which is one to both. */
+bool topology_is_same(const struct topology *a, const struct topology *b)
+{
+	if (a->n_items != b->n_items || a->n_queues != b->n_queues)
+		return false;
+	for (unsigned i = 0; i < a->n_items; i++) {
+		const struct topology_item *x = &a->items[i], *y = &b->items[i];
+
+		if (x->kind != y->kind || x->foreign != y->foreign ||
+		    x->queue != y->queue || strcmp(x->name, y->name) != 0 ||
+		    !topology_same_text(x->exchange, y->exchange) ||
+		    !topology_same_text(x->key, y->key))
+			return false;
+	}
+	return true;
+}
+
 void topology_free(struct topology **topology)
 {
 	struct topology *t = *topology;

@@ -67,6 +67,7 @@ struct topology_queue {
 
 struct topology {
 	struct arena arena;
+	struct topology *older;	/* for the consumer */
 	bool declare_foreign;
 	int64_t wait_ns;	/* for the other side to do it */
 	struct topology_item *items;	/* in the order of making */
@@ -102,6 +103,8 @@ void topology_forget(struct topology *t);
 /* Everything is there. */
 bool topology_is_ready(const struct topology *t);
 
+/* Whether both want the same things. */
+bool topology_is_same(const struct topology *a, const struct topology *b);
 /* By name, or NULL. */
 const struct topology_queue *topology_queue(const struct topology *t,
 					    const char *name);

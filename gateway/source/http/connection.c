@@ -99,7 +99,7 @@ static void connection_idle_due(struct http_connection *c)
 
 	if (connection_has_begun(c))
 		watch_move(watch, &c->watched, WATCH_HEAD);
-	else if (idle_ns >= c->loop->http->options.idle_timeout_ms * 1000000)
+	else if (idle_ns >= c->loop->limits.idle_timeout_ms * 1000000)
 		connection_shutdown(c);
 	else
 		watch_move(watch, &c->watched, WATCH_IDLE);

@@ -111,7 +111,8 @@ bool head_check(struct http_request *r, const char *method, const char *version)
 	head_take_known(r, &walk.guard);
 	r->m.headers = walk.pairs;
 	r->m.n_headers = walk.n_pairs;
-	if (!guard_end(&walk.guard, r->loop->http->options.max_body, &r->length)) {
+	r->max_body = r->loop->limits.max_body;
+	if (!guard_end(&walk.guard, r->max_body, &r->length)) {
 		reply_fail(r, walk.guard.code, walk.guard.message);
 		return false;
 	}

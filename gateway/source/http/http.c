@@ -252,17 +252,17 @@ static int http_start_loops(struct http *http, struct gantry_error *err)
 }
 
 int http_start(const struct http_options *options, struct engine *engine,
-	       const struct graph *graph, struct http **http_out,
+	       struct current *graphs, struct http **http_out,
 	       struct gantry_error *err)
 {
 	struct http *http = memory_new(sizeof(*http));
 	struct http_sockets sockets = { .n = 0 };
 	pthread_condattr_t attr;
 
-	assert(options->ops.handle != NULL || (engine != NULL && graph != NULL));
+	assert(options->ops.handle != NULL || (engine != NULL && graphs != NULL));
 	http->options = *options;
 	http->engine = engine;
-	atomic_init(&http->graph, graph);
+	http->graphs = graphs;
 	pthread_mutex_init(&http->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -302,9 +302,10 @@ struct http_counts http_counts(const struct http *http)
 	return counts;
 }
 
-void http_set_graph(struct http *http, const struct graph *graph)
+void http_set_limits(struct http *http, const struct http_limits *limits)
 {
-	atomic_store_explicit(&http->graph, graph, memory_order_release);
+	for (unsigned i = 0; i < http->n_loops; i++)
+		loop_bound(http->loops[i], limits);
 }
 
 void http_stop_accepting(struct http *http)

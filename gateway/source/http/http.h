@@ -19,7 +19,7 @@
 
 struct arena;
 struct engine;
-struct graph;
+struct current;
 struct gantry_error;
 struct http;
 
@@ -98,11 +98,11 @@ struct http_options {
 /*
  * Listen and start the loops. 0, or -1 with err ("http: 127.0.0.1:8080:
  * Address already in use"). Texts of options are copied, ops and pages must
- * live as long as http. engine and graph may be NULL if ops.handle is set.
+ * live as long as http. engine and graphs may be NULL if ops.handle is set.
  * Main thread.
  */
 int http_start(const struct http_options *options, struct engine *engine,
-	       const struct graph *graph, struct http **http_out,
+	       struct current *graphs, struct http **http_out,
 	       struct gantry_error *err);
 
 /* The port of the first TCP address, for tests and ":0"; 0 if none. */
@@ -115,8 +115,15 @@ struct http_counts {
 };
 struct http_counts http_counts(const struct http *http);
 
-/* Requests that begin from now on see this graph. Any thread. */
-void http_set_graph(struct http *http, const struct graph *graph);
+/*
+ * Requests that begin from now on have these bounds; they must be what
+ * http_start() would take. Main thread.
+ */
+struct http_limits {
+	int64_t max_body;
+	int64_t head_timeout_ms, body_timeout_ms, idle_timeout_ms;
+};
+void http_set_limits(struct http *http, const struct http_limits *limits);
 
 /*
  * Connections that begin from now on see what these files say now. 0, or -1

@@ -26,7 +26,7 @@
 
 static void loop_set_limits(struct http_loop *loop)
 {
-	const struct http_options *o = &loop->http->options;
+	const struct http_limits *o = &loop->limits;
 	int64_t *limit = loop->watch.limit_ns;
 	int64_t look_ms = o->head_timeout_ms / 2;
 
@@ -35,7 +35,7 @@ static void loop_set_limits(struct http_loop *loop)
 		look_ms = o->idle_timeout_ms;
 	limit[WATCH_HEAD] = o->head_timeout_ms * 1000000;
 	limit[WATCH_BODY] = o->body_timeout_ms * 1000000;
-	limit[WATCH_WAIT] = o->request_timeout_ms * 1000000;
+	limit[WATCH_WAIT] = loop->http->options.request_timeout_ms * 1000000;
 	limit[WATCH_SEND] = o->body_timeout_ms * 1000000;
 	limit[WATCH_IDLE] = (look_ms > 0 ? look_ms : 1) * 1000000;
 }
@@ -112,6 +112,9 @@ struct http_loop *loop_new(struct http *http, int listen_fd, unsigned max,
 	loop->looks_raw = strcmp(MHD_get_version(), "0.9.75") == 0;
 	pthread_mutex_init(&loop->lock, NULL);
 	watch_init(&loop->watch);
+	loop->limits = (struct http_limits){
+		http->options.max_body, http->options.head_timeout_ms,
+		http->options.body_timeout_ms, http->options.idle_timeout_ms };
 	loop_set_limits(loop);
 	if (loop_open(loop) == 0)
 		return loop;
@@ -257,6 +260,23 @@ static void loop_end(struct http_loop *loop)
 	loop->daemon = NULL;
 }
 
+/* What others said since the last turn. */
+static void loop_hear(struct http_loop *loop, bool *stop, bool *quit)
+{
+	bool bounded;
+
+	pthread_mutex_lock(&loop->lock);
+	*stop = loop->stop;
+	*quit = loop->quit;
+	bounded = loop->bounded;
+	loop->bounded = false;
+	if (bounded)
+		loop->limits = loop->next_limits;
+	pthread_mutex_unlock(&loop->lock);
+	if (bounded)
+		loop_set_limits(loop);
+}
+
 void *loop_run(void *arg)
 {
 	struct http_loop *loop = arg;
@@ -268,10 +288,7 @@ void *loop_run(void *arg)
 	while (!quit) {
 		if (loop_wait(loop, loop_wait_ms(loop, rest_ms))) {
 			loop_take_answers(loop);
-			pthread_mutex_lock(&loop->lock);
-			stop = loop->stop;
-			quit = loop->quit;
-			pthread_mutex_unlock(&loop->lock);
+			loop_hear(loop, &stop, &quit);
 		}
 		MHD_run(loop->daemon);
 		if (stop && !loop->quiesced)
@@ -286,15 +303,30 @@ void *loop_run(void *arg)
 	return NULL;
 }
 
-void loop_tell(struct http_loop *loop, bool quit)
+/* Lock held. */
+static void loop_wake(struct http_loop *loop)
 {
 	uint64_t one = 1;
 
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		errno = 0;
+}
+
+void loop_tell(struct http_loop *loop, bool quit)
+{
 	pthread_mutex_lock(&loop->lock);
 	loop->stop = true;
 	loop->quit = quit;
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
-		errno = 0;
+	loop_wake(loop);
+	pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_bound(struct http_loop *loop, const struct http_limits *limits)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->next_limits = *limits;
+	loop->bounded = true;
+	loop_wake(loop);
 	pthread_mutex_unlock(&loop->lock);
 }
 

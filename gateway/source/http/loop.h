@@ -28,6 +28,7 @@ struct http_loop {
 	int epoll_fd, wake_fd;
 	pthread_t self;			/* set by the thread itself */
 	struct watch watch;
+	struct http_limits limits;
 	struct http_request *submitting;
 	struct http_request *free;
 	unsigned n_free;
@@ -42,12 +43,14 @@ struct http_loop {
 	struct gantry_message *answered, **answered_end;
 	unsigned submitted;		/* at the engine */
 	bool stop, quit, gone;
+	bool bounded;			/* next_limits are to be taken */
+	struct http_limits next_limits;
 };
 
 struct http {
 	struct http_options options;
 	struct engine *engine;
-	_Atomic(const struct graph *) graph;
+	struct current *graphs;		/* NULL: ops.handle has all */
 	char *unix_path;		/* to unlink; or NULL */
 	unsigned port;
 	unsigned n_loops, n_started;
@@ -68,6 +71,7 @@ struct http_loop *loop_new(struct http *http, int listen_fd,
 			   unsigned max_connections, struct gantry_error *err);
 void *loop_run(void *loop);
 void loop_tell(struct http_loop *loop, bool quit);
+void loop_bound(struct http_loop *loop, const struct http_limits *limits);
 void loop_free(struct http_loop *loop);
 void loop_drop(struct http_loop *loop);	/* the last owner frees it */
 

@@ -191,7 +191,7 @@ static enum MHD_Result request_first(struct http_request *r, const char *method,
 static void request_make_room(struct http_request *r, size_t len)
 {
 	size_t max = r->length >= 0 ? (size_t)r->length
-				    : (size_t)r->loop->http->options.max_body;
+				    : (size_t)r->max_body;
 	size_t room = r->room > 0 ? r->room * 2 : REQUEST_FIRST_ROOM;
 
 	if (r->m.body_len + len <= r->room)
@@ -208,7 +208,7 @@ static void request_make_room(struct http_request *r, size_t len)
 static enum MHD_Result request_upload(struct http_request *r, const char *bytes,
 				      size_t len)
 {
-	size_t max = (size_t)r->loop->http->options.max_body;
+	size_t max = (size_t)r->max_body;
 
 	if (r->state == REQUEST_BODY && len <= max - r->m.body_len) {
 		request_make_room(r, len);

@@ -41,6 +41,7 @@ struct http_request {
 	char *target;		/* a copy of its own, cut in place */
 	char *query;		/* raw, or NULL */
 	const char *content_type;	/* or NULL */
+	int64_t max_body;	/* since its head was there */
 	int64_t length;		/* Content-Length, or -1 */
 	size_t room, drained;	/* of the body; beyond the limit */
 	int64_t began_ns;

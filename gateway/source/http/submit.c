@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/pipeline/current.h"
 #include "gateway/pipeline/engine.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/source/http/guard.h"
@@ -60,7 +61,7 @@ static bool submit_find_route(struct http_request *r)
 	const char *decoded;
 
 	m->params = params;
-	m->graph = atomic_load_explicit(&r->loop->http->graph, memory_order_acquire);
+	m->graph = current_take(r->loop->http->graphs);
 	switch (route_find_http(m->graph, m->method, m->path, &m->arena,
 				&m->route, params, &m->n_params)) {
 	case ROUTE_FOUND:

@@ -24,7 +24,7 @@ PATHS = [("GET", "/overview"), ("GET", "/routes"), ("GET", "/plugins"),
          ("POST", "/dead-letters/17/edit"), ("POST", "/dead-letters/17/discard"),
          ("GET", "/audit"), ("GET", "/breakers"), ("POST", "/breakers/x/open"),
          ("POST", "/breakers/x/close"), ("POST", "/breakers/x/reset"),
-         ("GET", "/log-level"), ("POST", "/log-level"), ("GET", "/session"),
+         ("POST", "/reload"), ("GET", "/log-level"), ("POST", "/log-level"), ("GET", "/session"),
          ("DELETE", "/session")]
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import subprocess
-import sys
 import threading
 import time
 
@@ -285,6 +284,14 @@ def test_every_drift(g):
     assert sorted(map(repr, map(brief, again["drifts"]))) == sorted(
         repr(e) for e in expected if not e[7])
     g.check_invariants()
+    verified(g)
+
+
+def verified(g):
+    """What gantry storage verify says of the store."""
+    done = subprocess.run([PROGRAM, "storage", "verify", "--config", g.path("gantry.yaml")] +
+                          g.folders(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done
 
 
 def check_found(plan, expected):
@@ -483,7 +490,7 @@ def test_rights_and_audit(g):
     assert (got.status, got.code) == (400, "VALIDATION_ERROR"), got
     assert got.details == [
         {"field": "drifts[0].command", "problem": "is required"},
-        {"field": "drifts[1].command.", "problem": "there is no command \"fulfill\""},
+        {"field": "drifts[1].command.do", "problem": "there is no command \"fulfill\""},
         {"field": "drifts[2].command.quantity", "problem": "is required"},
         {"field": "drifts[2].command.ifVersion", "problem": "is required"},
         {"field": "drifts[3].command.ifVersion", "problem": "is required"}], got.details
