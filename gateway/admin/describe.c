@@ -266,6 +266,17 @@ static const char describe_level_change[] =
 				"$ref": "#/components/schemas/Level"}}}}}})
 	"," DESCRIBE_LEVEL "," GANTRY_JSON("x-errors": ["VALIDATION_ERROR"]) "}";
 
+static const char describe_reload[] = GANTRY_JSON({
+	"tags": ["Gateway"],
+	"responses": {"200": {"description": "It is in force; how much is what it was",
+		"content": {"application/json": {"schema": {
+		"type": "object", "required": ["success", "data"], "properties": {
+			"success": {"const": true},
+			"data": {"type": "object",
+				"additionalProperties": {"type": "integer"}}}}}}}},
+	"x-errors": ["RELOAD_REFUSED", "FORBIDDEN"]
+});
+
 static const char describe_login[] = GANTRY_JSON({
 	"tags": ["Session"],
 	"description": "Over the unix socket only",
@@ -489,6 +500,7 @@ static const struct {
 	{ "POST", "/breakers/{name}/reset", describe_reset },
 	{ "GET", "/log-level", describe_level },
 	{ "POST", "/log-level", describe_level_change },
+	{ "POST", "/reload", describe_reload },
 	{ "POST", "/login", describe_login },
 	{ "POST", "/session", describe_session_begin },
 	{ "GET", "/session", describe_session },
