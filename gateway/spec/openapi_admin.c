@@ -123,7 +123,7 @@ static int openapi_admin_actions(struct openapi *o, const struct route *r)
 	return openapi_admin_action(o, r, "get", path);
 }
 
-/* The listener's own pages have no headers but what their text says. */
+/* A page of the listener's own: no message, so no error of the engine. */
 static int openapi_admin_page(struct openapi *o, const struct describe_page *page)
 {
 	struct operation op = {
@@ -132,8 +132,7 @@ static int openapi_admin_page(struct openapi *o, const struct describe_page *pag
 	};
 
 	operation_init(&op);
-	if (strncmp(page->path, "/admin", strlen("/admin")) == 0)
-		openapi_admin_headers(o, &op);
+	openapi_admin_headers(o, &op);
 	return openapi_admin_end(o, &op, operation_take(&o->spec, &op, NULL, page->path,
 							page->operation));
 }
