@@ -5,3 +5,4 @@ EXTRA_DIST += etc/gantry.yaml
 EXTRA_DIST += etc/gantry-edge.yaml
 EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
 dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json
+dist_pkgdata_DATA += etc/openapi.yaml etc/openapi-admin.yaml etc/asyncapi.yaml

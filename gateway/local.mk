@@ -18,6 +18,7 @@ include gateway/upstream/local.mk
 include gateway/source/local.mk
 include gateway/admin/local.mk
 include gateway/observe/local.mk
+include gateway/spec/local.mk
 include gateway/conform/local.mk
 include gateway/cli/local.mk
 include gateway/cli/token.mk

@@ -8,6 +8,7 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/write.h
 dist_gantryinclude_HEADERS += sdk/gantry/breaker.h sdk/gantry/document.h
 dist_gantryinclude_HEADERS += sdk/gantry/pass.h
+dist_gantryinclude_HEADERS += sdk/gantry/describe.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
 

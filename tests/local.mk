@@ -7,6 +7,7 @@ include tests/bad/local.mk
 include tests/system/local.mk
 include tests/handlers/local.mk
 include tests/stage.mk
+include tests/spec/local.mk
 include tests/crash/local.mk
 include tests/bench/local.mk
 include tests/fault/local.mk

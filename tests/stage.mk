@@ -85,6 +85,7 @@ TESTS += $(POSTGRES_RUN)
 endif
 EXTRA_DIST += tests/system/upstream/drifts.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
+EXTRA_DIST += tests/system/contract.py tests/system/schema.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
 	tests/system/run tests/system/http_guard.py \

@@ -22,6 +22,7 @@ dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 	gateway/cli/gantry-outbox.1 gateway/cli/gantry-storage.1
 dist_man1_MANS += gateway/cli/gantry-topology.1
 include gateway/cli/breakers.mk
+include gateway/cli/spec.mk
 include gateway/cli/operate.mk
 include gateway/cli/reconcile.mk
 include gateway/cli/reload.mk

@@ -21,6 +21,7 @@
 #include "gateway/cli/reload.h"
 #include "gateway/cli/run-handler.h"
 #include "gateway/cli/serve.h"
+#include "gateway/cli/spec.h"
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
 #include "gateway/cli/topology.h"
@@ -47,6 +48,7 @@ static const struct main_command main_commands[] = {
 	{ "admin", operate_main, "open the admin page, see how the gateway is, log more" },
 	{ "reconcile", reconcile_main, "find and mend what differs from the Order Service" },
 	{ "run-handler", run_handler_main, "run recorded messages through a handler, without effect" },
+	{ "spec", spec_main, "the routes and events as OpenAPI and AsyncAPI" },
 	{ "storage", storage_main, "verify, back up, migrate and copy the storage" },
 };
 

@@ -22,6 +22,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
+#include "gateway/spec/spec.h"
 
 /* A plugin that is not loaded by then hangs in a constructor. */
 #define CHECK_SECONDS 10
@@ -188,6 +189,18 @@ static void check_man(struct checking *c, const struct gantry_plugin *p)
 		check_say(c, "man page", NULL);
 }
 
+/* For "gantry spec": said or not, but not said wrongly. */
+static void check_descriptions(struct checking *c, const struct gantry_plugin *p)
+{
+	struct gantry_error err = ERROR_INIT;
+
+	if (spec_check(p, &err) < 0)
+		check_say(c, "descriptions", "%s", err.message);
+	else
+		check_say(c, "descriptions", NULL);
+	error_fini(&err);
+}
+
 /* In the child. The loader looks at file, symbols and descriptor. */
 static void check_child(struct checking *c, struct plugins *plugins)
 {
@@ -203,6 +216,7 @@ static void check_child(struct checking *c, struct plugins *plugins)
 	} else {
 		check_say(c, "load", NULL);
 		check_summaries(c, p);
+		check_descriptions(c, p);
 		check_man(c, p);
 	}
 	fclose(c->out);

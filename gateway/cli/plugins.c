@@ -180,23 +180,44 @@ static json_t *plugins_json_option(const struct gantry_option *o)
 	return one;
 }
 
+/* What a plugin says of itself for others (gantry/describe.h); null: no JSON. */
+static void plugins_json_said(json_t *into, const char *name, const char *text)
+{
+	json_t *tree;
+
+	if (text == NULL)
+		return;
+	tree = json_loads(text, 0, NULL);
+	json_object_set_new(into, name, tree != NULL ? tree : json_null());
+}
+
+static json_t *plugins_json_handler(const struct gantry_handler *handler)
+{
+	json_t *one = json_pack("{ss, ss?}", "name", handler->name, "summary",
+				handler->summary);
+
+	plugins_json_said(one, "operation", handler->operation);
+	plugins_json_said(one, "events", handler->events);
+	return one;
+}
+
 static json_t *plugins_json(const struct gantry_plugin *p, const char *path)
 {
-	json_t *options = json_array(), *handlers = json_array();
+	json_t *options = json_array(), *handlers = json_array(), *one;
 
 	for (size_t i = 0; p->options[i] != NULL; i++)
 		json_array_append_new(options,
 				      plugins_json_option(p->options[i]));
 	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++)
-		json_array_append_new(
-			handlers,
-			json_pack("{ss, ss?}", "name", p->handlers[i]->name,
-				  "summary", p->handlers[i]->summary));
-	return json_pack("{ss, ss, ss, ss, ss, ss, so, so}", "name", p->name,
-			 "version", p->version, "kind", descriptor_kind(p),
-			 "threads", plugins_threads(p), "summary", p->summary,
-			 "path", path, "options", options, "handlers",
-			 handlers);
+		json_array_append_new(handlers, plugins_json_handler(p->handlers[i]));
+	one = json_pack("{ss, ss, ss, ss, ss, ss, so, so}", "name", p->name,
+			"version", p->version, "kind", descriptor_kind(p),
+			"threads", plugins_threads(p), "summary", p->summary,
+			"path", path, "options", options, "handlers",
+			handlers);
+	plugins_json_said(one, "schemas", p->schemas);
+	plugins_json_said(one, "scheme", p->auth != NULL ? p->auth->scheme : NULL);
+	return one;
 }
 
 static int plugins_describe(struct plugins *plugins, const char *name,

@@ -13,6 +13,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/config/table.c \
 	gateway/config/yaml.c gateway/config/yaml.h
 gateway_libcore_a_SOURCES += gateway/config/upstreams.c gateway/config/upstreams.h
+gateway_libcore_a_SOURCES += gateway/config/emit.c gateway/config/emit.h
 gateway_libcore_a_SOURCES += gateway/config/values.c gateway/config/values.h
 gateway_libcore_a_SOURCES += gateway/config/restart.c gateway/config/restart.h
 gateway_libcore_a_SOURCES += gateway/config/traces.c gateway/config/traces.h

@@ -2,6 +2,7 @@
 gateway_libcore_a_SOURCES += \
 	gateway/stock/allocate.c \
 	gateway/stock/decide.c gateway/stock/decide.h \
+	gateway/stock/describe.c gateway/stock/describe.h \
 	gateway/stock/event.c \
 	gateway/stock/find.c \
 	gateway/stock/held.c gateway/stock/held.h \

@@ -6,6 +6,7 @@
  * when it is refused, is the core's. Nothing here waits or keeps state.
  */
 #include "allocations.h"
+#include "describe.h"
 
 #define DAY INT64_C(86400000)
 
@@ -57,4 +58,4 @@ GANTRY_PLUGIN(.name = "allocations", .version = "1.0.0",
 	      .threads = GANTRY_INLINE,
 	      .instance_size = sizeof(struct allocations),
 	      .options = options, .check = allocations_check,
-	      .handlers = handlers);
+	      .handlers = handlers, .schemas = describe_schemas);

@@ -6,6 +6,7 @@
  * requests would be (D5): the second stands, or is ALLOCATION_EXISTS.
  */
 #include "allocations.h"
+#include "describe.h"
 #include "order.h"
 #include "render.h"
 #include "validate.h"
@@ -185,4 +186,6 @@ const struct gantry_handler bulk_handler = {
 	.summary = "Allocate stock for up to 1,000 items of an order",
 	.handle = bulk_handle,
 	.settle = bulk_settle,
+	.operation = describe_bulk,
+	.events = describe_create_events,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* change - PUT /allocations/{id}/confirm, /cancel and /fulfill (D3, D11). */
 #include "allocations.h"
+#include "describe.h"
 #include "render.h"
 #include "validate.h"
 
@@ -60,6 +61,8 @@ const struct gantry_handler change_confirm_handler = {
 	.summary = "Confirm a pending allocation",
 	.handle = change_confirm,
 	.settle = change_settle,
+	.operation = describe_confirm,
+	.events = describe_confirm_events,
 };
 
 const struct gantry_handler change_cancel_handler = {
@@ -68,6 +71,8 @@ const struct gantry_handler change_cancel_handler = {
 	.summary = "Cancel an allocation and give its stock back",
 	.handle = change_cancel,
 	.settle = change_settle,
+	.operation = describe_cancel,
+	.events = describe_cancel_events,
 };
 
 const struct gantry_handler change_fulfill_handler = {
@@ -76,4 +81,6 @@ const struct gantry_handler change_fulfill_handler = {
 	.summary = "Mark a confirmed allocation as shipped",
 	.handle = change_fulfill,
 	.settle = change_settle,
+	.operation = describe_fulfill,
+	.events = describe_fulfill_events,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* create - POST /allocations. */
 #include "allocations.h"
+#include "describe.h"
 #include "order.h"
 #include "render.h"
 #include "validate.h"
@@ -43,4 +44,6 @@ const struct gantry_handler create_handler = {
 	.summary = "Allocate stock for one order item",
 	.handle = create_handle,
 	.settle = create_settle,
+	.operation = describe_create,
+	.events = describe_create_events,
 };

@@ -4,6 +4,7 @@
  * each allocation is checked again under its lock.
  */
 #include "allocations.h"
+#include "describe.h"
 
 static enum gantry_verdict expire_handle(void *self, struct gantry_message *m,
 					 struct gantry_error *err)
@@ -35,4 +36,5 @@ const struct gantry_handler expire_handler = {
 	.name = "expire",
 	.summary = "Cancel pending allocations that are due",
 	.handle = expire_handle,
+	.events = describe_cancel_events,
 };

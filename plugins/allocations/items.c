@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* items - POST and GET /inventory-items, and adjustments (D12). */
 #include "allocations.h"
+#include "describe.h"
 #include "read.h"
 #include "render.h"
 #include "validate.h"
@@ -92,6 +93,7 @@ const struct gantry_handler items_create_handler = {
 	.summary = "Create an inventory item",
 	.handle = items_create,
 	.settle = items_create_settle,
+	.operation = describe_item_create,
 };
 
 const struct gantry_handler items_list_handler = {
@@ -99,6 +101,7 @@ const struct gantry_handler items_list_handler = {
 	.name = "item_list",
 	.summary = "List inventory items",
 	.handle = items_list,
+	.operation = describe_item_list,
 };
 
 const struct gantry_handler items_get_handler = {
@@ -106,6 +109,7 @@ const struct gantry_handler items_get_handler = {
 	.name = "item_get",
 	.summary = "Show one inventory item",
 	.handle = items_get,
+	.operation = describe_item_get,
 };
 
 const struct gantry_handler items_adjust_handler = {
@@ -114,4 +118,5 @@ const struct gantry_handler items_adjust_handler = {
 	.summary = "Change how much of an item is on hand",
 	.handle = items_adjust,
 	.settle = items_adjust_settle,
+	.operation = describe_item_adjust,
 };

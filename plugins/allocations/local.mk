@@ -8,6 +8,8 @@ plugins_allocations_allocations_la_SOURCES = \
 	plugins/allocations/bulk.c \
 	plugins/allocations/change.c \
 	plugins/allocations/create.c \
+	plugins/allocations/describe.c plugins/allocations/describe.h \
+	plugins/allocations/schemas.c \
 	plugins/allocations/expire.c \
 	plugins/allocations/items.c \
 	plugins/allocations/order.c plugins/allocations/order.h \

@@ -3,6 +3,7 @@
 #include "read.h"
 
 #include "allocations.h"
+#include "describe.h"
 #include "render.h"
 #include "validate.h"
 
@@ -107,6 +108,7 @@ const struct gantry_handler read_get_handler = {
 	.name = "get",
 	.summary = "Show one allocation",
 	.handle = read_get,
+	.operation = describe_get,
 };
 
 const struct gantry_handler read_order_handler = {
@@ -114,4 +116,5 @@ const struct gantry_handler read_order_handler = {
 	.name = "by_order",
 	.summary = "Show all allocations of an order",
 	.handle = read_order,
+	.operation = describe_by_order,
 };

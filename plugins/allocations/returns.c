@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* returns - GET /returns?orderId= and POST /returns/{id}/receive (D12, D18). */
 #include "allocations.h"
+#include "describe.h"
 #include "read.h"
 #include "render.h"
 #include "validate.h"
@@ -98,6 +99,7 @@ const struct gantry_handler returns_list_handler = {
 	.name = "returns_of_order",
 	.summary = "Show the returns of an order",
 	.handle = returns_list,
+	.operation = describe_returns,
 };
 
 const struct gantry_handler returns_receive_handler = {
@@ -106,4 +108,5 @@ const struct gantry_handler returns_receive_handler = {
 	.summary = "Take back into stock what came in good order",
 	.handle = returns_receive,
 	.settle = returns_receive_settle,
+	.operation = describe_receive,
 };

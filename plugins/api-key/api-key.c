@@ -131,6 +131,9 @@ static const struct gantry_auth api_key_auth = {
 	.authenticate = api_key_authenticate,
 	.enroll = api_key_enroll,
 	.check_file = api_key_check_file,
+	.scheme = GANTRY_JSON({
+		"type": "apiKey", "in": "header", "name": "${header}",
+		"description": "A key that the operator made with gantry api-key"}),
 };
 
 GANTRY_PLUGIN(.name = "api-key", .version = VERSION_TEXT,

@@ -35,9 +35,30 @@ static enum gantry_verdict journal_handle(void *self, struct gantry_message *m,
 	return GANTRY_DONE;
 }
 
+/* What others read of it, by "gantry spec"; see gantry/describe.h. */
+static const char journal_operation[] = GANTRY_JSON({
+	"requestBody": {"required": true,
+		"content": {"application/json": {"schema": {}}}},
+	"responses": {"200": {"description": "It is kept",
+		"content": {"application/json": {"schema": {
+			"type": "object", "required": ["success", "data"],
+			"properties": {"success": {"const": true},
+				"data": {"type": "null"}}}}}}},
+	"x-errors": ["VALIDATION_ERROR"]
+});
+
+static const char journal_events[] = GANTRY_JSON({
+	"receives": [{"name": "Any", "summary": "Any JSON", "body": {}}],
+	"sends": [{"name": "EventKept", "summary": "An event was kept",
+		"exchange": "${exchange}", "key": "${key}",
+		"payload": {"description": "The event that was kept"}}],
+	"errors": ["VALIDATION_ERROR"]
+});
+
 static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "keep", .summary = "Keep an event, and say so",
-		       .handle = journal_handle),
+		       .handle = journal_handle, .operation = journal_operation,
+		       .events = journal_events),
 	NULL
 };
 

@@ -263,6 +263,9 @@ static const struct gantry_auth jwt_auth = {
 	.mint = jwt_mint,
 	.check = jwt_check,
 	.issue = jwt_issue,
+	.scheme = GANTRY_JSON({
+		"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+		"description": "A token by ${issuer} for ${audience}; its claim roles counts"}),
 };
 
 GANTRY_PLUGIN(.name = "jwt", .version = VERSION_TEXT,

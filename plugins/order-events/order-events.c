@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "describe.h"
 #include "envelope.h"
 #include "lookup.h"
 
@@ -311,18 +312,22 @@ static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "created",
 		       .summary = "OrderCreated: note the order, allocate",
 		       .handle = order_events_created,
-		       .settle = order_events_created_settle),
+		       .settle = order_events_created_settle,
+		       .events = describe_created),
 	GANTRY_HANDLER(.name = "confirmed",
 		       .summary = "OrderConfirmed: confirm what is pending",
 		       .handle = order_events_confirmed,
-		       .settle = order_events_retry),
+		       .settle = order_events_retry,
+		       .events = describe_confirmed),
 	GANTRY_HANDLER(.name = "cancelled",
 		       .summary = "OrderCancelled: give the stock back",
-		       .handle = order_events_cancelled),
+		       .handle = order_events_cancelled,
+		       .events = describe_cancelled),
 	GANTRY_HANDLER(.name = "return_initiated",
 		       .summary = "OrderReturnInitiated: expect what comes back",
 		       .handle = order_events_return,
-		       .settle = order_events_retry),
+		       .settle = order_events_retry,
+		       .events = describe_return_initiated),
 	NULL
 };
 

@@ -106,9 +106,31 @@ static enum gantry_verdict publish_handle(void *self, struct gantry_message *m,
 	return GANTRY_NEXT;
 }
 
+static const char publish_operation[] = GANTRY_JSON({
+	"requestBody": {"required": false,
+		"description": "Any JSON; left out: an empty object is published",
+		"content": {"application/json": {"schema": {}}}},
+	"responses": {"202": {"description": "It is kept, and will be published",
+		"content": {"application/json": {"schema": {
+			"type": "object", "required": ["success", "data"],
+			"properties": {"success": {"const": true},
+				"data": {"type": "object", "required": ["id"],
+					"properties": {"id": {"type": "string"}}}}}}}}},
+	"x-errors": ["VALIDATION_ERROR"]
+});
+
+static const char publish_events[] = GANTRY_JSON({
+	"receives": [{"name": "Any", "summary": "Any JSON", "body": {}}],
+	"sends": [{"name": "${type}", "summary": "What came in, sent on",
+		"exchange": "${exchange}", "key": "${key}",
+		"aggregateType": "${aggregate_type}", "payload": {"type": "object"}}],
+	"errors": ["VALIDATION_ERROR"]
+});
+
 static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "send", .summary = "Publish the message, and go on",
-		       .handle = publish_handle),
+		       .handle = publish_handle, .operation = publish_operation,
+		       .events = publish_events),
 	NULL
 };
 

@@ -138,8 +138,22 @@ static enum gantry_verdict rate_limit_admit(void *self, struct gantry_message *m
 	return answer.granted ? GANTRY_NEXT : rate_limit_refuse(m, &answer, err);
 }
 
+static const char rate_limit_operation[] = GANTRY_JSON({
+	"x-errors": ["RATE_LIMITED"],
+	"x-headers": {
+		"RateLimit-Limit": {"description": "Requests that may come at once",
+			"schema": {"type": "integer", "minimum": 1}},
+		"RateLimit-Remaining": {"description": "How many of them are left",
+			"schema": {"type": "integer", "minimum": 0}},
+		"RateLimit-Reset": {"description": "Seconds until all are left again",
+			"schema": {"type": "integer", "minimum": 0}},
+		"Retry-After": {"description": "Also beside an answer that was kept",
+			"schema": {"type": "integer", "minimum": 0}}}
+});
+
 static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "admit", .handle = rate_limit_admit,
+		       .operation = rate_limit_operation,
 		       .summary = "Go on, or answer 429 if the sender asks too often"),
 	NULL
 };

@@ -8,6 +8,7 @@
 #include <gantry/member.h>
 #include <gantry/write.h>
 
+#include "describe.h"
 #include "drift.h"
 #include "runs.h"
 
@@ -135,4 +136,6 @@ const struct gantry_handler apply_handler = {
 	.summary = "Do what a plan proposes, where nothing has moved",
 	.handle = apply_handle,
 	.settle = apply_settle,
+	.operation = describe_apply,
+	.events = describe_mended,
 };

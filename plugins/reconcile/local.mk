@@ -7,6 +7,7 @@ plugins_reconcile_reconcile_la_SOURCES = \
 	plugins/reconcile/apply.c \
 	plugins/reconcile/compare.c plugins/reconcile/compare.h \
 	plugins/reconcile/counters.c \
+	plugins/reconcile/describe.c plugins/reconcile/describe.h \
 	plugins/reconcile/drift.c plugins/reconcile/drift.h \
 	plugins/reconcile/events.c \
 	plugins/reconcile/gather.c plugins/reconcile/gather.h \

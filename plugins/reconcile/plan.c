@@ -7,6 +7,7 @@
 
 #include <gantry/member.h>
 
+#include "describe.h"
 #include "pass.h"
 #include "runs.h"
 
@@ -171,6 +172,7 @@ const struct gantry_handler plan_handler = {
 	.name = "plan",
 	.summary = "Look for drift, a page at a time, and propose what mends it",
 	.handle = plan_handle,
+	.operation = describe_plan,
 };
 
 const struct gantry_handler run_handler = {
@@ -179,4 +181,5 @@ const struct gantry_handler run_handler = {
 	.summary = "By the schedule: look for drift, and mend what may be mended",
 	.handle = run_handle,
 	.settle = run_settle,
+	.events = describe_mended,
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runs - see runs.h; and the handler report, which shows them. */
+#include "describe.h"
 #include "runs.h"
 
 #include <gantry/write.h>
@@ -75,4 +76,5 @@ const struct gantry_handler report_handler = {
 	.name = "report",
 	.summary = "The last runs",
 	.handle = report_handle,
+	.operation = describe_report,
 };

@@ -106,6 +106,9 @@ struct gantry_auth {
 	 */
 	int (*issue)(void *self, const char *kid, const json_t *claims,
 		     char *token_out, struct gantry_error *err);
+	/* How a sender shows who it is, for others: gantry/describe.h. NULL:
+	   not said. Level 1. */
+	const char *scheme;
 };
 
 /*

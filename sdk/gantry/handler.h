@@ -36,6 +36,10 @@ struct gantry_handler {
 					   (gantry/pass.h): of any content type;
 					   no answer is kept by Idempotency-Key,
 					   that is for whom they go to */
+	/* What it takes and gives, for others: gantry/describe.h. NULL: not
+	   said. Level 1. */
+	const char *operation;		/* over HTTP */
+	const char *events;		/* over AMQP */
 };
 
 #define GANTRY_HANDLER(...)                                      \

@@ -13,6 +13,7 @@
 #include <gantry/ask.h>
 #include <gantry/auth.h>
 #include <gantry/breaker.h>
+#include <gantry/describe.h>
 #include <gantry/document.h>
 #include <gantry/effect.h>
 #include <gantry/error.h>
@@ -72,6 +73,9 @@ struct gantry_plugin {
 	const struct gantry_handler *const *handlers;
 	const struct gantry_auth *auth;
 	const struct gantry_breaker *breaker;
+	/* schemas: what the descriptions of its handlers share
+	   (gantry/describe.h), or NULL. Level 1. */
+	const char *schemas;
 };
 
 /* What stands in the file before it is loaded: an ELF note "Gantry", type 1. */

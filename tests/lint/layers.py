@@ -15,6 +15,7 @@ FLOORS = [
     ["commit", "upstream"],
     ["source"],
     ["observe", "admin"],
+    ["spec"],
     ["cli"],
 ]
 FLOOR = {folder: n for n, floor in enumerate(FLOORS) for folder in floor}

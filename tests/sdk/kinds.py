@@ -71,7 +71,7 @@ def built(root, kind):
         if os.path.isfile(os.path.join(made.at, name)):
             assert "@" not in made.read(name).replace("$@", ""), name
     said = made.run(["make", "-s", "check"])
-    assert "0 of 4 checks failed" in said, said
+    assert "0 of 5 checks failed" in said, said
     made.run(["make", "-s", "install"])
     assert NAME in made.run(["gantry", "plugins", "list"])
     return made
@@ -214,6 +214,14 @@ def test_check_finds_what_has_no_summary(root):
         assert "key" in (said.get("texts") or said["load"]), said
 
 
+def test_check_finds_what_is_described_wrongly(root):
+    with Made(root, "handler") as made:
+        made.change(NAME + ".c", '"exchange": "${exchange}"', '"exchange": "${exchanges}"')
+        status, said = made.check()
+        assert status == 1 and said["descriptions"] == (
+            "%s.count: events: ${exchanges} is no option of the plugin" % NAME), said
+
+
 def test_check_survives_what_crashes(root):
     code = "__attribute__((constructor)) static void begin(void)\n{\n\t%s;\n}\n"
     with Made(root, "handler") as made:
@@ -236,7 +244,7 @@ def test_check_finds_who_else_may_write(root):
             "%s: others may write there (mode 0777); chmod go-w it" % made.folder), said
         os.chmod(made.folder, 0o755)
         assert made.check() == (0, {"path": None, "load": None, "texts": None,
-                                    "man page": None})
+                                    "descriptions": None, "man page": None})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def test_as_it_is_written(root):
     begun, _, tested, tried, described, _, sent, _ = said
     assert "PASSED  ] 4 test(s)" in begun, begun
     assert "PASSED  ] 2 test(s)" in tested, tested
-    assert "0 of 4 checks failed" in tested, tested
+    assert "0 of 5 checks failed" in tested, tested
     assert '"confirmed":true' in tried, tried
     assert "exchange" in described and "watch" in described, described
     assert re.findall(r'"outcome":"(\w+)"', sent) == [

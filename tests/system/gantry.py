@@ -26,6 +26,7 @@ import threading
 import time
 from datetime import datetime, timezone
 
+import contract
 import stores
 
 PROGRAM = os.environ.get("GANTRY", "gantry")
@@ -172,6 +173,7 @@ class Client:
             raise
         if got.will_close:
             self.close()
+        contract.check(self.port, method, path, body, answer)
         return answer
 
     def get(self, path, **more):
@@ -199,6 +201,8 @@ class Gantry:
         self.ids = itertools.count(1)
         self.clients = threading.local()
         self.launch = {}    # more for Popen: env, preexec_fn
+        self.contracts = {}
+        self.describing = threading.Lock()
         self.write("jwt.key", self.key, 0o600)
         self.write("gantry.yaml", self.configuration(extra).encode())
 
@@ -258,12 +262,38 @@ class Gantry:
                 self.folders(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 **self.launch)
         self.starts += 1
+        contract.watch(self.port, lambda: self.described("openapi"))
+        contract.watch(self.admin_port, lambda: self.described("openapi", "--admin"))
         end = time.monotonic() + START_SECONDS
         while not self.answers():
             code = self.process.poll()
             assert code is None, "gantry serve ended with %s" % code
             assert time.monotonic() < end, "gantry does not listen"
             time.sleep(0.01)
+
+    def described(self, *what):
+        """The documents of what its configuration is and was, newest first."""
+        with self.describing:
+            known = self.contracts.setdefault(what, {})
+            at = tuple(open(path, "rb").read() for path in self.configured())
+            if at not in known:
+                known[at] = self.describe(what)
+            return [each for each in reversed(list(known.values())) if each is not None]
+
+    def describe(self, what):
+        ran = subprocess.run(
+            [PROGRAM, "spec", *what, "--json", "--config", self.path("gantry.yaml")] +
+            self.folders(), capture_output=True, timeout=START_SECONDS)
+        if ran.returncode == 0:
+            return contract.Contract(json.loads(ran.stdout))
+        # one that is wrong was written to be refused
+        assert ran.returncode == 2, ran.stderr
+        return None
+
+    def configured(self):
+        more = self.path("conf.d")
+        names = sorted(os.listdir(more)) if os.path.isdir(more) else []
+        return [self.path("gantry.yaml")] + [os.path.join(more, n) for n in names]
 
     def answers(self):
         try:

@@ -30,6 +30,7 @@ include tests/unit/copy.mk
 include tests/unit/api_key.mk
 include tests/unit/metrics.mk
 include tests/unit/upstream.mk
+include tests/unit/spec.mk
 include tests/unit/admin.mk
 include tests/unit/reload.mk
 include tests/unit/traces.mk

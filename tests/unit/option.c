@@ -128,6 +128,27 @@ static void test_values(void **state)
 	done(&f);
 }
 
+/* Back as one would write it. */
+static void test_values_are_shown(void **state)
+{
+	static const char *const shown[] = { NULL, "/var/x", "/etc/key", "a, b", "7", "1M", "1d",
+					     "off", "true" };
+	struct filled f;
+
+	(void)state;
+	fill(&f, "plugin: x\n");
+	f.thing.key_file = "/etc/key";
+	for (size_t i = 0; table[i] != NULL; i++) {
+		const char *text = option_value(table[i], &f.thing, &f.memory);
+
+		if (shown[i] == NULL)
+			assert_null(text);
+		else
+			assert_string_equal(text, shown[i]);
+	}
+	done(&f);
+}
+
 static void test_all_errors_at_once(void **state)
 {
 	(void)state;
@@ -372,6 +393,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_values_are_shown),
 		cmocka_unit_test(test_all_errors_at_once),
 		cmocka_unit_test(test_ranges),
 		cmocka_unit_test(test_passwords_in_urls),

@@ -51,9 +51,20 @@ static enum gantry_verdict @IDENT@_count(void *self, struct gantry_message *m,
 	return verdict;
 }
 
+/* What others read of it, by "gantry spec"; see gantry/describe.h. */
+static const char @IDENT@_events[] = GANTRY_JSON({
+	"receives": [{"name": "Any", "summary": "Any event", "payload": {}}],
+	"sends": [{"name": "@CAMEL@Counted", "summary": "The new count of a type",
+		"exchange": "${exchange}", "key": "${key}",
+		"payload": {"type": "object", "required": ["eventType", "count"],
+			"properties": {"eventType": {"type": "string"},
+				"count": {"type": "integer", "minimum": 1}}}}],
+	"errors": ["VALIDATION_ERROR"]
+});
+
 static const struct gantry_handler *const handlers[] = {
 	GANTRY_HANDLER(.name = "count", .summary = "Count events by their type",
-		       .handle = @IDENT@_count),
+		       .handle = @IDENT@_count, .events = @IDENT@_events),
 	NULL
 };
 
