@@ -2,4 +2,13 @@
 dist_pkgdata_DATA += etc/inventory.yaml
 EXTRA_DIST += etc/gantry.yaml
 EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
+EXTRA_DIST += etc/gantry.service etc/gantry.socket etc/sysusers.conf etc/tmpfiles.conf
 dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json
+
+bashcompletiondir = $(datadir)/bash-completion/completions
+EXTRA_DIST += etc/completion.bash
+install-data-hook:
+	$(MKDIR_P) $(DESTDIR)$(bashcompletiondir)
+	$(INSTALL_DATA) $(srcdir)/etc/completion.bash $(DESTDIR)$(bashcompletiondir)/gantry
+uninstall-hook:
+	rm -f $(DESTDIR)$(bashcompletiondir)/gantry
