@@ -2,7 +2,7 @@
 # Completion of gantry for bash. Commands and options are those that --help says,
 # so that there is no list here to keep.
 
-# _gantry_words TEXT: what stands first in the lines below "Commands:".
+# What stands first in the lines below "Commands:".
 _gantry_commands() {
 	gantry --help 2>/dev/null | sed -n '/^Commands:/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
 }
@@ -10,7 +10,7 @@ _gantry_commands() {
 # What follows "gantry COMMAND" in the usage of a command: "list", "mint", ...
 _gantry_actions() {
 	gantry "$1" --help 2>/dev/null |
-		sed -n "s/^\(Usage:\)\{0,1\} *gantry $1 \([a-z][a-z|-]*\).*/\2/p" | tr '|' '\n'
+		sed -n "s/^\([Uu]sage:\)\{0,1\} *gantry $1 \([a-z][a-z|-]*\).*/\2/p" | tr '|' '\n'
 }
 
 _gantry_options() {

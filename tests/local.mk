@@ -10,3 +10,4 @@ include tests/stage.mk
 include tests/crash/local.mk
 include tests/bench/local.mk
 include tests/fault/local.mk
+include tests/packages/local.mk
