@@ -7,6 +7,7 @@ gantry_SOURCES = gateway/cli/main.c \
 	gateway/cli/serve.c gateway/cli/serve.h \
 	gateway/cli/storage.c gateway/cli/storage.h \
 	gateway/cli/topology.c gateway/cli/topology.h \
+	gateway/cli/watchdog.c gateway/cli/watchdog.h \
 	$(CLI_CHECK_SOURCES) $(CLI_TOKEN_SOURCES)
 gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
 gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)

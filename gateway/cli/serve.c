@@ -18,6 +18,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
 #include "gateway/cli/notify.h"
+#include "gateway/cli/watchdog.h"
 #include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
@@ -70,6 +71,7 @@ struct serve {
 	struct admin *operator;
 	struct status status;
 	struct notify_sockets sockets;
+	struct watchdog *watchdog;
 	struct replica number;
 	char replica[256];
 };
@@ -346,6 +348,29 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 	return serve_start_local(s, err);
 }
 
+static bool serve_http_moves(void *http)
+{
+	return http_moves(http);
+}
+
+static bool serve_engine_moves(void *engine)
+{
+	return engine_moves(engine);
+}
+
+/* What a new process would mend. */
+static void serve_start_watchdog(struct serve *s)
+{
+	struct watchdog_sign signs[] = {
+		{ "the handlers", serve_engine_moves, s->engine },
+		{ "the API", serve_http_moves, s->api },
+		{ "the admin listener", serve_http_moves, s->admin },
+		{ "the admin socket", serve_http_moves, s->local },
+	};
+
+	s->watchdog = watchdog_start(signs, s->local != NULL ? 4 : 3);
+}
+
 static int serve_start(struct serve *s, struct gantry_error *err)
 {
 	if (serve_start_storage(s, err) < 0)
@@ -362,6 +387,7 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 		 "with number %u", VERSION_TEXT, s->config->service, http_port(s->api),
 		 http_port(s->admin), serve_replica(s), atomic_load(&s->number.number));
 	notify_send("READY=1");
+	serve_start_watchdog(s);
 	return 0;
 }
 
@@ -398,6 +424,7 @@ static void serve_stop(struct serve *s)
 	int64_t deadline = clock_steady_ns() + SERVE_DRAIN_S * INT64_C(1000000000);
 
 	atomic_store(&s->status.stopping, 1);
+	watchdog_stop(&s->watchdog);
 	schedule_stop(s->schedule);
 	consumer_stop(s->consumer);
 	if (s->api != NULL) {

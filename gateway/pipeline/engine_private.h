@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "gateway/pipeline/engine.h"
+#include "gateway/pipeline/pulse.h"
 
 struct workers;
 struct readers;
@@ -17,6 +18,7 @@ struct engine {
 	struct call_maker calls;
 	struct workers *workers;
 	struct readers *readers;
+	struct pulse pulse;		/* of all calls of handlers */
 	_Atomic size_t waiting;
 };
 

@@ -15,6 +15,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 
 sys.dont_write_bytecode = True
@@ -104,14 +105,13 @@ class Tree:
 
     def __init__(self, release, name):
         self.release, self.name = release, name
+        lower = base(release)
         at = os.path.join(STATE, release, name)
         self.root = os.path.join(at, "root")
-        subprocess.run(["umount", "-q", self.root], check=False)
         shutil.rmtree(at, ignore_errors=True)
         for folder in ("root", "upper", "work"):
             os.makedirs(os.path.join(at, folder))
         self.folder = at
-        lower = base(release)
         layers = "lowerdir=%s,upperdir=%s/upper,workdir=%s/work" % (lower, at, at)
         if subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root],
                           capture_output=True).returncode != 0:
@@ -139,16 +139,24 @@ class Tree:
                "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive",
                "PYTHONDONTWRITEBYTECODE": "1"}
         env.update(environment)
-        return subprocess.Popen(command + ["sh", "-euc", inside, "sh", script],
-                                env=env, text=True, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said_to = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        process = subprocess.Popen(command + ["sh", "-euc", inside, "sh", script],
+                                   env=env, stdin=subprocess.DEVNULL,
+                                   stdout=said_to, stderr=subprocess.STDOUT)
+        process.said_to = said_to
+        return process
 
     def finish(self, process, script, seconds=600):
+        late = ""
         try:
-            out, _ = process.communicate(timeout=seconds)
+            process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
-            out = process.communicate()[0] + "\n(took longer than %d s)" % seconds
+            process.wait()
+            late = "\n(took longer than %d s)" % seconds
+        with process.said_to as f:
+            f.seek(0)
+            out = f.read() + late
         with open(self.log, "a", encoding="utf-8") as f:
             f.write("$ %s\n%s\n" % (script, out))
         if process.returncode != 0:
@@ -176,7 +184,7 @@ class Tree:
         return found
 
     def close(self):
-        subprocess.run(["umount", "-q", self.root], check=False)
+        subprocess.run(["umount", self.root], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

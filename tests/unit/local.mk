@@ -30,3 +30,4 @@ include tests/unit/copy.mk
 include tests/unit/api_key.mk
 include tests/unit/metrics.mk
 include tests/unit/upstream.mk
+include tests/unit/watchdog.mk

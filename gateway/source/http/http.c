@@ -302,6 +302,15 @@ struct http_counts http_counts(const struct http *http)
 	return counts;
 }
 
+bool http_moves(struct http *http)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < http->n_started; i++)
+		all = loop_moves(http->loops[i]) && all;
+	return all;
+}
+
 void http_set_graph(struct http *http, const struct graph *graph)
 {
 	atomic_store_explicit(&http->graph, graph, memory_order_release);

@@ -109,6 +109,12 @@ struct http_counts {
 };
 struct http_counts http_counts(const struct http *http);
 
+/*
+ * False: a loop has not had a turn since this was asked last; it also gives each
+ * a reason for one. One thread at a time, which ends before http_free().
+ */
+bool http_moves(struct http *http);
+
 /* Requests that begin from now on see this graph. Any thread. */
 void http_set_graph(struct http *http, const struct graph *graph);
 
