@@ -20,4 +20,5 @@ include gateway/cli/api-key.mk
 dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 	gateway/cli/gantry-outbox.1 gateway/cli/gantry-storage.1
 dist_man1_MANS += gateway/cli/gantry-topology.1
+dist_man1_MANS += gateway/cli/gantry-routes.1
 include gateway/cli/breakers.mk
