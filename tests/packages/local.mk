@@ -8,12 +8,12 @@ check-packages: dist
 EXTRA_DIST += tests/packages/packages.py tests/packages/trees.py
 EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 	debian/dh_gantry debian/dh_gantry.1 debian/gantry-dev.examples \
-	debian/gantry-dev.install debian/gantry-dev.lintian-overrides \
+	debian/gantry-dev.install \
 	debian/gantry-dev.manpages debian/gantry-postgres.install \
-	debian/gantry-postgres.lintian-overrides debian/gantry.dirs debian/gantry.docs \
-	debian/gantry.examples debian/gantry.install debian/gantry.lintian-overrides \
+	debian/gantry.dirs debian/gantry.docs \
+	debian/gantry.examples debian/gantry.install \
 	debian/gantry.pm debian/gantry.postinst debian/gantry.postrm debian/gantry.prerm \
-	debian/rules debian/source/format debian/watch
+	debian/rules debian/source/format debian/source/options
 EXTRA_DIST += debian/tests/control debian/tests/lib.sh debian/tests/own-plugin \
 	debian/tests/purge debian/tests/smoke debian/tests/storage-swap \
 	debian/tests/unit debian/tests/upgrade debian/tests/plugin/Makefile \
