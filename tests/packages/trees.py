@@ -88,6 +88,12 @@ def base(release):
     return at
 
 
+def base_ahead(release):
+    """Begins with the base of a release that comes later."""
+    return subprocess.Popen([sys.executable, os.path.abspath(__file__), "--base", release],
+                            env=dict(os.environ, GANTRY_TREES=STATE))
+
+
 def private_mounts():
     """What is mounted from here on is seen by nobody else, and ends with us."""
     if LIBC.unshare(CLONE_NEWNS) != 0 or \
@@ -128,6 +134,7 @@ class Tree:
         loopback interface of its own."""
         inside = ("mount -t proc proc {0}/proc && mount -t tmpfs tmpfs {0}/run && "
                   "mount -t tmpfs tmpfs {0}/dev/shm && "
+                  "mkdir -p {0}/dev/pts && mount -t devpts devpts {0}/dev/pts && "
                   'exec chroot {0} /bin/sh -euc "$1"').format(self.root)
         command = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--fork",
                    "--kill-child"]
@@ -191,5 +198,7 @@ class Tree:
 if __name__ == "__main__":
     if sys.argv[1:] == ["--loopback"]:
         loopback_up()
+    elif sys.argv[1] == "--base":
+        base(sys.argv[2])
     else:
         print(json.dumps(sources(sys.argv[1])))
