@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 noinst_LIBRARIES += gateway/libcore.a
 gateway_libcore_a_SOURCES =
-gateway_libcore_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS) $(MICROHTTPD_CFLAGS)
+# In the program and in the library of the test host alike.
+gateway_libcore_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS) $(MICROHTTPD_CFLAGS) \
+	-fPIC -fno-semantic-interposition
 EXTRA_DIST += gateway/gantry.syms
 
 include gateway/base/local.mk

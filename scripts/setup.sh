@@ -7,7 +7,7 @@ BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
 	libyaml-dev libsqlite3-dev libpq-dev libssl-dev nettle-dev python3"
 TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
 	valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
-	prometheus mmdebstrap debian-archive-keyring"
+	prometheus abigail-tools mmdebstrap debian-archive-keyring"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }

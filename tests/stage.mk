@@ -4,6 +4,7 @@
 STAGED = GANTRY=$(abs_top_builddir)/gantry \
 	GANTRY_PLUGINS=$(abs_top_builddir)/stage/plugins \
 	GANTRY_PRESETS=$(abs_top_srcdir)/etc \
+	GANTRY_BUILD=$(abs_top_builddir) \
 	GANTRY_FORGET=$(abs_top_builddir)/tests/fault/.libs/forget.so
 AM_TESTS_ENVIRONMENT = export $(STAGED);
 
@@ -50,6 +51,13 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
+# What these say does not hang on where the gateways keep their tables: of the
+# stages of ./check, one has them.
+ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
+	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
+	tests/system/api/tls.py tests/system/admin/kit.py \
+	tests/system/storage/copying.py tests/system/observe/prometheus.py \
+	tests/system/upstream/tls.py
 # Those that run; the tarball has all of them.
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
@@ -75,6 +83,19 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	scripts/demo/day.py scripts/demo/invoices.py scripts/demo/traffic.py \
 	scripts/demo/events.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
+
+# As an author of plugins has it: installed into a prefix inside the build folder.
+SDK_TESTS = tests/sdk/abi.py tests/sdk/kinds.py tests/sdk/tutorial.py
+SDK_RUN = $(SDK_TESTS)
+TESTS += $(SDK_RUN)
+EXTRA_DIST += $(SDK_TESTS) tests/sdk/_path.py tests/sdk/installed.py \
+	tests/sdk/level-1.abi tests/sdk/level-1.c \
+	tests/sdk/level-1.x86_64.so tests/sdk/allowed.abignore
+
+# When a level is released; before, only with a word in NEWS.
+record-abi: all
+	$(STAGED) python3 $(top_srcdir)/tests/sdk/abi.py record
+.PHONY: record-abi
 
 # Where threads meet: what ThreadSanitizer is to look at.
 THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \

@@ -4,12 +4,15 @@
 
 #include <getopt.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/plugins-check.h"
+#include "gateway/cli/plugins-new.h"
 #include "gateway/cli/plugins-test.h"
 #include "gateway/config/option.h"
 #include "gateway/plugin/descriptor.h"
@@ -18,11 +21,18 @@
 static const char plugins_usage[] =
 	"usage: gantry plugins list [--plugins DIR] [--json]\n"
 	"       gantry plugins describe NAME [--plugins DIR] [--json]\n"
+	"       gantry plugins new NAME [--kind KIND] [--into DIR] [--templates DIR]\n"
+	"       gantry plugins check FILE [--man FILE] [--json]\n"
 	"       gantry plugins test-storage NAME [--set KEY=VALUE]... [--only CHECK]\n"
 	"                  [--effort N] [--seed N] [--disturb COMMAND] [--plugins DIR]\n"
 	"                  [--json]\n"
-	"List the plugins, say what one can be told and what it offers, or prove that\n"
-	"a storage keeps the contract: on a store of its own, in which it leaves rows.\n"
+	"List the plugins, say what one can be told and what it offers, begin one of\n"
+	"your own, say what stands against installing it, or prove that a storage keeps\n"
+	"the contract: on a store of its own, in which it leaves rows.\n"
+	"  --kind KIND      handler (the default), auth, breaker or storage\n"
+	"  --into DIR       the folder to make (default: NAME)\n"
+	"  --templates DIR  where it is copied from\n"
+	"  --man FILE       its man page (default: gantry-NAME.7 beside it)\n"
 	"  --set KEY=VALUE  an option of the storage\n"
 	"  --only CHECK     only checks whose names begin so\n"
 	"  --effort N       how much of what is random, 1 to 100 (default: 3)\n"
@@ -211,11 +221,16 @@ static int plugins_describe(struct plugins *plugins, const char *name,
 	return COMMON_OK;
 }
 
-/* The options of all three, of which list and describe know but the last two. */
+/* Which commands know an option. */
+enum { PLUGINS_LIST = 1, PLUGINS_NEW = 2, PLUGINS_CHECK = 4, PLUGINS_TEST = 8 };
+
+/* The options of all of them. */
 struct plugins_options {
 	const char *plugins;
+	struct plugins_new_options fresh;
+	struct plugins_check_options check;
 	struct plugins_test_options test;
-	bool of_test;		/* one was given that only test-storage knows */
+	unsigned all_know;	/* the commands that know all that was given */
 };
 
 /* -1, or the exit status with the reason on stderr. */
@@ -233,13 +248,42 @@ static int plugins_number(const char *option, uint64_t max, uint64_t *number_out
 	return COMMON_USAGE;
 }
 
+static unsigned plugins_know(int key)
+{
+	switch (key) {
+	case 'd':
+	case 'j':
+		return PLUGINS_LIST | PLUGINS_CHECK | PLUGINS_TEST;
+	case 'k':
+	case 'i':
+	case 't':
+		return PLUGINS_NEW;
+	case 'm':
+		return PLUGINS_CHECK;
+	default:
+		return PLUGINS_TEST;
+	}
+}
+
 static int plugins_take(int key, struct plugins_options *o)
 {
 	uint64_t effort = 0;
 	int status = -1;
 
-	o->of_test |= key != 'd' && key != 'j';
+	o->all_know &= plugins_know(key);
 	switch (key) {
+	case 'k':
+		o->fresh.kind = optarg;
+		break;
+	case 'i':
+		o->fresh.into = optarg;
+		break;
+	case 't':
+		o->fresh.templates = optarg;
+		break;
+	case 'm':
+		o->check.man = optarg;
+		break;
 	case 'd':
 		o->plugins = optarg;
 		break;
@@ -268,6 +312,10 @@ static int plugins_parse(int argc, char **argv, struct plugins_options *o)
 	static const struct option known[] = {
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "kind", required_argument, NULL, 'k' },
+		{ "into", required_argument, NULL, 'i' },
+		{ "templates", required_argument, NULL, 't' },
+		{ "man", required_argument, NULL, 'm' },
 		{ "set", required_argument, NULL, 's' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "effort", required_argument, NULL, 'e' },
@@ -278,7 +326,7 @@ static int plugins_parse(int argc, char **argv, struct plugins_options *o)
 	};
 	int key, status = -1;
 
-	*o = (struct plugins_options){ .plugins = PLUGINDIR };
+	*o = (struct plugins_options){ .plugins = PLUGINDIR, .all_know = UINT_MAX };
 	optind = 0;	/* a command may run more than once in a process */
 	while (status < 0 && (key = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		if (key == 'h') {
@@ -290,29 +338,40 @@ static int plugins_parse(int argc, char **argv, struct plugins_options *o)
 	return status;
 }
 
+static int plugins_run(struct plugins *plugins, const char *command,
+		       struct plugins_options *o)
+{
+	const char *name = o->fresh.name;
+
+	if (strcmp(command, "list") == 0 && name == NULL && o->all_know & PLUGINS_LIST)
+		return plugins_list(plugins, o->test.json);
+	if (name == NULL)
+		return common_usage(plugins_usage);
+	if (strcmp(command, "describe") == 0 && o->all_know & PLUGINS_LIST)
+		return plugins_describe(plugins, name, o->test.json);
+	if (strcmp(command, "new") == 0 && o->all_know & PLUGINS_NEW)
+		return plugins_new_run(&o->fresh);
+	if (strcmp(command, "check") == 0 && o->all_know & PLUGINS_CHECK)
+		return plugins_check_run(plugins, &o->check);
+	if (strcmp(command, "test-storage") == 0 && o->all_know & PLUGINS_TEST)
+		return plugins_test_run(plugins, &o->test);
+	return common_usage(plugins_usage);
+}
+
 int plugins_main(int argc, char **argv)
 {
 	struct plugins_options o;
 	struct plugins *plugins;
 	int result = plugins_parse(argc, argv, &o);
-	int left = argc - optind;
-	const char *command = left > 0 ? argv[optind] : "";
 
 	if (result >= 0)
 		return result;
+	if (argc == optind || argc - optind > 2)
+		return common_usage(plugins_usage);
+	o.fresh.name = o.check.plugin = o.test.plugin = argv[optind + 1];
+	o.check.json = o.test.json;
 	plugins = plugins_new(o.plugins);
-	if (left == 2)
-		o.test.plugin = argv[optind + 1];
-	if (strcmp(command, "test-storage") == 0 && left == 2)
-		result = plugins_test_run(plugins, &o.test);
-	else if (o.of_test)
-		result = common_usage(plugins_usage);
-	else if (strcmp(command, "list") == 0 && left == 1)
-		result = plugins_list(plugins, o.test.json);
-	else if (strcmp(command, "describe") == 0 && left == 2)
-		result = plugins_describe(plugins, argv[optind + 1], o.test.json);
-	else
-		result = common_usage(plugins_usage);
+	result = plugins_run(plugins, argv[optind], &o);
 	plugins_free(&plugins);
 	return result;
 }

@@ -308,6 +308,11 @@ const struct gantry_plugin *plugins_load(struct plugins *plugins,
 	return plugin;
 }
 
+const char *plugins_folder(const struct plugins *plugins)
+{
+	return plugins->folder;
+}
+
 const char *plugins_path(const struct plugins *plugins,
 			 const struct gantry_plugin *plugin)
 {

@@ -27,6 +27,9 @@ const struct gantry_plugin *plugins_load(struct plugins *plugins,
 					 const char *name,
 					 struct gantry_error *err);
 
+/* Where short names are looked for. */
+const char *plugins_folder(const struct plugins *plugins);
+
 /* The file that a plugin came from. */
 const char *plugins_path(const struct plugins *plugins,
 			 const struct gantry_plugin *plugin);

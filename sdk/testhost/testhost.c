@@ -172,6 +172,15 @@ static const char *testhost_memory(const struct testhost_setup *setup)
 	return setup->memory != NULL ? setup->memory : path != NULL ? path : "memory";
 }
 
+/* A path may be relative here, "./x.so" of a build folder. */
+static const struct gantry_plugin *testhost_file(struct testhost *t, const char *name,
+						 struct gantry_error *err)
+{
+	char *path AUTO_FREE = strchr(name, '/') != NULL ? realpath(name, NULL) : NULL;
+
+	return plugins_load(t->plugins, path != NULL ? path : name, err);
+}
+
 static int testhost_load(struct testhost *t, const struct testhost_setup *setup,
 			 struct gantry_error *err)
 {
@@ -179,13 +188,11 @@ static int testhost_load(struct testhost *t, const struct testhost_setup *setup,
 
 	t->plugins = plugins_new(PLUGINDIR);
 	plugin = setup->descriptor == NULL ?
-		plugins_load(t->plugins, setup->plugin, err) :
+		testhost_file(t, setup->plugin, err) :
 		descriptor_copy(setup->descriptor, setup->descriptor->name,
 				&t->arena, err);
 	if (plugin == NULL)
 		return -1;
-	if (plugin->handlers == NULL || plugin->handlers[0] == NULL)
-		return gantry_fail(err, "%s: has no handlers", plugin->name);
 	memory = plugins_load(t->plugins, testhost_memory(setup), err);
 	if (memory == NULL)
 		return -1;
@@ -221,7 +228,7 @@ static int testhost_wrap(struct testhost *t, struct gantry_error *err)
 	t->pure = *t->instance;
 	t->pure.plugin = &t->pure_plugin;
 	t->pure.self = pure;
-	for (; handlers[t->n_routes] != NULL; t->n_routes++) {
+	for (; handlers != NULL && handlers[t->n_routes] != NULL; t->n_routes++) {
 		if (t->n_routes == TESTHOST_MAX_HANDLERS)
 			return gantry_fail(err, "more than %d handlers",
 					   TESTHOST_MAX_HANDLERS);
@@ -443,6 +450,35 @@ int testhost_send(struct testhost *t, const struct testhost_message *message,
 	testhost_carry(t);
 	testhost_tell(t, answer);
 	return answer->impure ? -1 : 0;
+}
+
+const struct gantry_plugin *testhost_plugin(const struct testhost *t, void **self_out)
+{
+	*self_out = t->instance->self;
+	return t->instance->plugin;
+}
+
+enum gantry_access testhost_authenticate(struct testhost *t,
+					 const struct testhost_message *message,
+					 struct testhost_sender *sender)
+{
+	const struct gantry_auth *auth = t->instance->plugin->auth;
+	struct gantry_message *m = &t->message;
+	const char *credential;
+
+	testhost_fill(t, message);
+	credential = gantry_header(m, "Authorization");
+	m->credential = credential;
+	m->credential_len = credential != NULL ? strlen(credential) : 0;
+	*sender = (struct testhost_sender){ .size = sizeof(*sender), .roles = "" };
+	sender->access = auth->authenticate(t->instance->self, m, &m->error);
+	sender->issuer = m->issuer != NULL ? m->issuer : "";
+	sender->subject = gantry_subject(m);
+	sender->message = m->error.message;
+	for (unsigned i = 0; i < m->n_roles; i++)
+		sender->roles = arena_format(&m->arena, "%s%s%s", sender->roles,
+					     i > 0 ? " " : "", m->roles[i]);
+	return sender->access;
 }
 
 const char *testhost_header(struct testhost *t, const char *name)

@@ -27,7 +27,7 @@ struct testhost;
 
 struct testhost_setup {
 	size_t size;
-	const char *plugin;		/* path of the .so */
+	const char *plugin;		/* path of the .so, or a short name */
 	const char *instance;		/* its name; NULL: "test" */
 	const char *const *options;	/* "key=value" or "key=[a, b]", NULL at
 					   the end; or NULL */
@@ -79,6 +79,30 @@ struct testhost_answer {
 /* Carry one message through the handler and its unit. 0, -1 if impure. */
 int testhost_send(struct testhost *t, const struct testhost_message *message,
 		  struct testhost_answer *answer);
+
+/* What an auth plugin says of a message's sender. */
+struct testhost_sender {
+	size_t size;
+	enum gantry_access access;
+	const char *issuer, *subject;	/* "" if it said none */
+	const char *roles;		/* "a b c" */
+	const char *message;		/* why not, or "" */
+};
+
+/*
+ * Ask an auth plugin about this message; its handler is not looked at. The
+ * header Authorization is what gantry_credential() gives.
+ */
+enum gantry_access testhost_authenticate(struct testhost *t,
+					 const struct testhost_message *message,
+					 struct testhost_sender *sender);
+
+/*
+ * The plugin and its open instance, for what is no handler: the functions of a
+ * breaker are called as they stand. A storage is tested by "gantry plugins
+ * test-storage".
+ */
+const struct gantry_plugin *testhost_plugin(const struct testhost *t, void **self_out);
 
 /* What an upstream answers to a request of a handler (gantry_call). */
 struct testhost_upstream {

@@ -3,10 +3,11 @@
 # "make torture" does it. Each file starts daemons of its own (TAP).
 FAULT_TESTS = tests/fault/durable.py tests/fault/full.py tests/fault/files.py \
 	tests/fault/signals.py tests/fault/footprint.py tests/fault/verify.py
+FAULT_RUN = $(FAULT_TESTS)
 EXTRA_DIST += $(FAULT_TESTS) tests/fault/run tests/fault/fault.py
 
 if PLUGIN_SQLITE
-TESTS += $(FAULT_TESTS)
+TESTS += $(FAULT_RUN)
 FORGET = tests/fault/forget.la
 check_LTLIBRARIES += $(FORGET)
 endif

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 import tree
 
@@ -85,6 +86,39 @@ def test_pages_are_well_formed(found):
                               os.path.join(tree.TOP, page)], text=True,
                              capture_output=True)
         found.extend(ran.stderr.strip().splitlines())
+
+
+def made(folder):
+    """The pages that come out of the headers."""
+    headers = [os.path.join(tree.TOP, h) for h in
+               tree.files("sdk/gantry", "sdk/testhost", ending=".h")]
+    script = os.path.join(tree.TOP, "scripts", "man3.py")
+    subprocess.run(["python3", script, folder] + headers, check=True)
+    listed = subprocess.run(["python3", script, "--list"] + headers, check=True,
+                            text=True, capture_output=True).stdout.split()
+    assert sorted(listed) == sorted(os.listdir(folder))
+    return listed
+
+
+def test_every_function_has_its_page(found):
+    wanted = re.findall(r"\bgantry_\w+", tree.text("gateway/gantry.syms"))
+    wanted += re.findall(r"\b(testhost_\w+)\(", tree.text("sdk/testhost/testhost.h"))
+    with tempfile.TemporaryDirectory() as folder:
+        names = made(folder)
+    found.extend("%s: no page of section 3 names it" % name for name in sorted(set(wanted))
+                 if name + ".3" not in names)
+
+
+def test_made_pages_are_well_formed(found):
+    if shutil.which("groff") is None:
+        raise tree.Skip("there is no groff")
+    with tempfile.TemporaryDirectory() as folder:
+        for page in made(folder):
+            if page.startswith("gantry-"):
+                ran = subprocess.run(["groff", "-mandoc", "-Tutf8", "-ww", "-z",
+                                      os.path.join(folder, page)], text=True,
+                                     capture_output=True)
+                found.extend(ran.stderr.strip().splitlines())
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def files(*folders, ending=""):
 
 
 def built(name):
-    return name.endswith((".o", ".lo", ".la", ".pyc", ".log", ".trs", ".a"))
+    return name.endswith((".o", ".lo", ".la", ".so", ".pyc", ".log", ".trs",
+                          ".a"))
 
 
 def text(path):

@@ -13,9 +13,7 @@ EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 	debian/gantry.dirs debian/gantry.docs \
 	debian/gantry.examples debian/gantry.install \
 	debian/gantry.pm debian/gantry.postinst debian/gantry.postrm debian/gantry.prerm \
-	debian/rules debian/source/format debian/source/options
+	debian/not-installed debian/rules debian/source/format debian/source/options
 EXTRA_DIST += debian/tests/control debian/tests/lib.sh debian/tests/own-plugin \
 	debian/tests/purge debian/tests/smoke debian/tests/storage-swap \
-	debian/tests/unit debian/tests/upgrade debian/tests/plugin/Makefile \
-	debian/tests/plugin/debian/changelog debian/tests/plugin/debian/control \
-	debian/tests/plugin/debian/rules debian/tests/plugin/debian/source/format
+	debian/tests/unit debian/tests/upgrade

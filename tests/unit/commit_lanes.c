@@ -230,12 +230,17 @@ static struct world world;
 static struct shot shots[SHOTS];
 static char names[SHOTS][24];
 
-static void open_world(unsigned lanes)
+static void open_patient_world(unsigned lanes, int64_t patience_ms)
 {
 	struct committer_options options = committer_defaults;
 
-	options.patience_ms = 200;
+	options.patience_ms = patience_ms;
 	world_open_lanes(&world, &options, lanes);
+}
+
+static void open_world(unsigned lanes)
+{
+	open_patient_world(lanes, 200);
 }
 
 static void fire(unsigned i)
@@ -358,6 +363,34 @@ static void test_the_only_lane_hangs(void **state)
 	world_close(&world);
 }
 
+/* Whose turn comes after a unit that failed would only fail as slowly. */
+static void test_who_waited_for_a_failure_is_refused(void **state)
+{
+	struct shot plug;
+
+	(void)state;
+	open_patient_world(1, 2000);
+	world_hold(&world, &plug);
+	for (unsigned i = 0; i < 3; i++)
+		fire(i);
+	usleep(1100 * 1000);	/* two looks of the watch, which is patient yet */
+	assert_int_equal(committer_counts(world.committer).stuck, 0);
+	/* the next unit would succeed */
+	world_fail(&world, WORLD_COMMIT, GANTRY_AWAY, 1);
+	world_release(&world, &plug);
+	for (unsigned i = 0; i < 3; i++) {
+		shot_wait(&shots[i]);
+		check_refused(&shots[i]);
+		shot_fini(&shots[i]);
+	}
+	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 0);
+	fire(3);
+	shot_wait(&shots[3]);
+	assert_int_equal(shots[3].m.answer.status, 200);
+	shot_fini(&shots[3]);
+	world_close(&world);
+}
+
 /* The end is not waited for without a bound. */
 static void test_stop_with_a_lane_that_hangs(void **state)
 {
@@ -390,6 +423,7 @@ int main(void)
 		cmocka_unit_test(test_records_keep_their_lane),
 		cmocka_unit_test(test_one_lane_of_four_hangs),
 		cmocka_unit_test(test_the_only_lane_hangs),
+		cmocka_unit_test(test_who_waited_for_a_failure_is_refused),
 		cmocka_unit_test(test_stop_with_a_lane_that_hangs),
 	};
 

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * plugins-check - see plugins-check.h.
+ *
+ * What looks into the plugin runs in a child, since loading runs its code: the
+ * child says line by line what it finds, the parent how the child ended.
+ */
+#include "gateway/cli/plugins-check.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+#include "gateway/cli/common.h"
+
+/* A plugin that is not loaded by then hangs in a constructor. */
+#define CHECK_SECONDS 10
+#define CHECK_MAX_MAN (1 << 20)
+
+struct checking {
+	const struct plugins_check_options *options;
+	const char *path;
+	FILE *out;		/* to the parent */
+};
+
+struct checked {
+	struct common_table table;
+	json_t *json;		/* or NULL: the table */
+	unsigned n, failed;
+};
+
+/* why: printf, or NULL: it holds. */
+GANTRY_PRINTF(3, 4)
+static void check_say(struct checking *c, const char *what, const char *why, ...)
+{
+	va_list args;
+
+	fprintf(c->out, "%s\t%s\t", why == NULL ? "ok" : "FAILED", what);
+	if (why != NULL) {
+		va_start(args, why);
+		vfprintf(c->out, why, args);
+		va_end(args);
+	}
+	fputc('\n', c->out);
+}
+
+/* Who may change a folder on the way may put another file there. */
+static void check_folders(struct checking *c)
+{
+	char *path AUTO_FREE = memory_text(c->path);
+	char *slash;
+	struct stat st;
+
+	while ((slash = strrchr(path, '/')) != NULL && slash != path) {
+		*slash = '\0';
+		if (stat(path, &st) < 0)
+			continue;
+		if (st.st_uid != 0 && st.st_uid != geteuid()) {
+			check_say(c, "path", "%s belongs to user %u", path, st.st_uid);
+			return;
+		}
+		if (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX)) {
+			check_say(c, "path", "%s: others may write there (mode %04o); "
+				  "chmod go-w it", path, st.st_mode & 07777);
+			return;
+		}
+	}
+	check_say(c, "path", NULL);
+}
+
+static bool check_is_text(const char *text)
+{
+	return text != NULL && *text != '\0' && strchr(text, '\n') == NULL;
+}
+
+static void check_summaries(struct checking *c, const struct gantry_plugin *p)
+{
+	bool all = check_is_text(p->summary) && check_is_text(p->version);
+
+	if (!all)
+		check_say(c, "texts", "version and summary must be one line each");
+	for (size_t i = 0; p->options[i] != NULL; i++)
+		if (!check_is_text(p->options[i]->summary)) {
+			check_say(c, "texts", "option %s: has no summary of one line",
+				  p->options[i]->name);
+			all = false;
+		}
+	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++)
+		if (!check_is_text(p->handlers[i]->summary)) {
+			check_say(c, "texts", "handler %s: has no summary of one line",
+				  p->handlers[i]->name);
+			all = false;
+		}
+	if (all)
+		check_say(c, "texts", NULL);
+}
+
+static bool check_is_part(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* Whether the page has the name as a word. */
+static bool check_names(const char *page, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *at = page; (at = strstr(at, name)) != NULL; at += n)
+		if ((at == page || !check_is_part(at[-1])) && !check_is_part(at[n]))
+			return true;
+	return false;
+}
+
+/* Without the backslashes of "half\-open". NULL: it cannot be read. */
+static char *check_read(const char *path)
+{
+	FILE *in = fopen(path, "re");
+	char *text, *to;
+	size_t n;
+
+	if (in == NULL)
+		return NULL;
+	text = to = memory_new(CHECK_MAX_MAN);
+	n = fread(text, 1, CHECK_MAX_MAN - 1, in);
+	fclose(in);
+	text[n] = '\0';
+	for (const char *from = text; *from != '\0'; from++)
+		if (*from != '\\')
+			*to++ = *from;
+	*to = '\0';
+	return text;
+}
+
+/* Beside the plugin, or where it is installed. */
+static char *check_man_path(const struct checking *c, const char *name)
+{
+	char *path;
+
+	if (c->options->man != NULL)
+		return memory_text(c->options->man);
+	path = memory_format("%.*s/gantry-%s.7",
+			     (int)(strrchr(c->path, '/') - c->path), c->path, name);
+	if (access(path, F_OK) == 0)
+		return path;
+	free(path);
+	return memory_format(MANDIR "/man7/gantry-%s.7", name);
+}
+
+static void check_man(struct checking *c, const struct gantry_plugin *p)
+{
+	char *path AUTO_FREE = check_man_path(c, p->name);
+	char *packed AUTO_FREE = memory_format("%s.gz", path);
+	char *page AUTO_FREE = check_read(path);
+	bool all = true;
+
+	if (page == NULL && access(packed, F_OK) == 0) {
+		check_say(c, "man page", NULL);
+		return;
+	}
+	if (page == NULL) {
+		check_say(c, "man page", "there is no gantry-%s.7 beside the plugin; write "
+			  "one, or name it by --man", p->name);
+		return;
+	}
+	for (size_t i = 0; p->options[i] != NULL; i++)
+		if (!check_names(page, p->options[i]->name)) {
+			check_say(c, "man page", "%s does not name the option %s", path,
+				  p->options[i]->name);
+			all = false;
+		}
+	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++)
+		if (!check_names(page, p->handlers[i]->name)) {
+			check_say(c, "man page", "%s does not name the handler %s", path,
+				  p->handlers[i]->name);
+			all = false;
+		}
+	if (all)
+		check_say(c, "man page", NULL);
+}
+
+/* In the child. The loader looks at file, symbols and descriptor. */
+static void check_child(struct checking *c, struct plugins *plugins)
+{
+	struct gantry_error err = ERROR_INIT;
+	const struct gantry_plugin *p;
+
+	alarm(CHECK_SECONDS);
+	check_folders(c);
+	fflush(c->out);
+	p = plugins_load(plugins, c->path, &err);
+	if (p == NULL) {
+		check_say(c, "load", "%s", err.message);
+	} else {
+		check_say(c, "load", NULL);
+		check_summaries(c, p);
+		check_man(c, p);
+	}
+	fclose(c->out);
+	error_fini(&err);
+}
+
+static void checked_add(struct checked *k, const char *result, const char *what,
+			const char *why)
+{
+	k->n++;
+	k->failed += strcmp(result, "ok") != 0;
+	if (k->json != NULL) {
+		json_array_append_new(k->json, *why == '\0' ?
+			json_pack("{ss, ss}", "check", what, "result", result) :
+			json_pack("{ss, ss, ss}", "check", what, "result", result,
+				  "why", why));
+		return;
+	}
+	common_cell(&k->table, result);
+	common_cell(&k->table, what);
+	common_cell(&k->table, why);
+}
+
+static void checked_read(struct checked *k, int fd)
+{
+	FILE *in = fdopen(fd, "r");
+	char *line = NULL;
+	size_t room = 0;
+
+	while (getline(&line, &room, in) > 0) {
+		char *what = strchr(line, '\t');
+		char *why = what != NULL ? strchr(what + 1, '\t') : NULL;
+
+		if (why == NULL)
+			continue;
+		*what = *why = '\0';
+		why[strcspn(why + 1, "\n") + 1] = '\0';
+		checked_add(k, line, what + 1, why + 1);
+	}
+	free(line);
+	fclose(in);
+}
+
+static void checked_end(struct checked *k, int status)
+{
+	char why[128];
+
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
+		snprintf(why, sizeof(why), "not loaded after %d s: what runs when it "
+			 "is loaded does not end", CHECK_SECONDS);
+	else if (WIFSIGNALED(status))
+		snprintf(why, sizeof(why), "what runs when it is loaded crashed: %s",
+			 strsignal(WTERMSIG(status)));
+	else
+		snprintf(why, sizeof(why), "what runs when it is loaded ended the "
+			 "process with status %d", WEXITSTATUS(status));
+	checked_add(k, "FAILED", "load", why);
+}
+
+static int check_in_child(struct checking *c, struct plugins *plugins, struct checked *k)
+{
+	int ends[2], status = 0;
+	pid_t child;
+
+	if (pipe(ends) < 0 || (child = fork()) < 0) {
+		fprintf(stderr, "gantry: no process for the check: %s\n", strerror(errno));
+		return COMMON_FAILED;
+	}
+	if (child == 0) {
+		close(ends[0]);
+		c->out = fdopen(ends[1], "w");
+		check_child(c, plugins);
+		_exit(0);
+	}
+	close(ends[1]);
+	checked_read(k, ends[0]);
+	waitpid(child, &status, 0);
+	checked_end(k, status);
+	return k->failed > 0 ? COMMON_FAILED : COMMON_OK;
+}
+
+int plugins_check_run(struct plugins *plugins, const struct plugins_check_options *o)
+{
+	char *path AUTO_FREE = strchr(o->plugin, '/') != NULL ?
+		realpath(o->plugin, NULL) :
+		memory_format("%s/%s.so", plugins_folder(plugins), o->plugin);
+	struct checking c = { .options = o, .path = path };
+	struct checked k = { .table = { .columns = 3 } };
+	int status;
+
+	if (path == NULL) {
+		fprintf(stderr, "gantry: %s: %s\n", o->plugin, strerror(errno));
+		return COMMON_FAILED;
+	}
+	if (o->json)
+		k.json = json_array();
+	status = check_in_child(&c, plugins, &k);
+	if (o->json) {
+		common_print_json(json_pack("{ss, sb, so}", "plugin", path, "holds",
+					    status == COMMON_OK, "checks", k.json));
+	} else {
+		common_print(&k.table, stdout);
+		printf("%s: %u of %u checks failed\n", path, k.failed, k.n);
+	}
+	common_table_fini(&k.table);
+	return status;
+}

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What "gantry plugins new" makes of each kind builds without a warning, passes
+its tests, installs and serves; and what "gantry plugins check" says of plugins
+that should not be installed."""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import _path  # noqa: F401
+import installed
+import tap
+
+NAME = "made-here"
+
+
+class Made:
+    """A folder of a new plugin, gone at the end."""
+
+    def __init__(self, root, kind):
+        self.root = root
+        self.folder = tempfile.mkdtemp(prefix="kinds-")
+        self.at = os.path.join(self.folder, NAME)
+        self.run(["gantry", "plugins", "new", NAME, "--kind", kind], self.folder)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.folder)
+        for path in ("lib/gantry/plugins/1/%s.so" % NAME,
+                     "share/man/man7/gantry-%s.7" % NAME):
+            path = os.path.join(self.root, path)
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def run(self, command, folder=None):
+        return installed.run(command, self.root, folder or self.at)
+
+    def read(self, name):
+        with open(os.path.join(self.at, name)) as f:
+            return f.read()
+
+    def change(self, name, old, new):
+        text = self.read(name)
+        assert old in text, old
+        with open(os.path.join(self.at, name), "w") as f:
+            f.write(text.replace(old, new))
+
+    def check(self):
+        """What the check says of it, by name; and its exit status."""
+        self.run(["make", "-s", "all"])
+        done = subprocess.run(["gantry", "plugins", "check", "./%s.so" % NAME, "--json"],
+                              cwd=self.at, env=installed.environment(self.root),
+                              text=True, capture_output=True, timeout=60)
+        said = json.loads(done.stdout)
+        assert said["holds"] == (done.returncode == 0), said
+        return done.returncode, {c["check"]: c.get("why") for c in said["checks"]}
+
+
+def built(root, kind):
+    """A new plugin, tested and installed."""
+    made = Made(root, kind)
+    for name in os.listdir(made.at):
+        if os.path.isfile(os.path.join(made.at, name)):
+            assert "@" not in made.read(name).replace("$@", ""), name
+    said = made.run(["make", "-s", "check"])
+    assert "0 of 4 checks failed" in said, said
+    made.run(["make", "-s", "install"])
+    assert NAME in made.run(["gantry", "plugins", "list"])
+    return made
+
+
+CONFIG = """
+service: kinds
+http: {listen: 127.0.0.1:8080}
+%s
+routes:
+  - {http: "GET /inventory-items", auth: first, roles: [reader], pipeline: [items.item_list]}
+handlers:
+  items: {plugin: allocations}
+"""
+
+
+def ask(headers):
+    request = urllib.request.Request("http://127.0.0.1:8080/inventory-items",
+                                     headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def write(folder, name, text, mode=0o644):
+    path = os.path.join(folder, name)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, mode), "w") as f:
+        f.write(text)
+
+
+def served(made, config, answers):
+    """A gateway with it, in a network of its own, answers so."""
+    folder = tempfile.mkdtemp(dir=made.folder)
+    write(folder, "secret", "0123456789abcdef", 0o600)
+    write(folder, "gantry.yaml", CONFIG % config)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            installed.alone()
+            status = serve_and_ask(made.root, folder, answers)
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def serve_and_ask(root, folder, answers):
+    gantry = subprocess.Popen(["gantry", "serve", "--config", "gantry.yaml"], cwd=folder,
+                              env=installed.environment(root))
+    end = time.monotonic() + 20
+    while time.monotonic() < end and gantry.poll() is None:
+        try:
+            got = [ask(headers) for headers, _ in answers]
+            break
+        except urllib.error.URLError:
+            time.sleep(0.1)
+    gantry.send_signal(signal.SIGTERM)
+    ended = gantry.wait(20)
+    print("# answers %s, exit %d" % (got, ended), flush=True)
+    return 0 if ended == 0 and got == [wanted for _, wanted in answers] else 1
+
+
+def test_handler(root):
+    with built(root, "handler") as made:
+        said = made.run(["gantry", "plugins", "describe", NAME])
+        assert "count" in said and "exchange" in said, said
+
+
+def test_auth(root):
+    with built(root, "auth") as made:
+        served(made, "storage: {plugin: memory}\nauth:\n  first: {plugin: %s, "
+               "secret_file: secret, role: reader}" % NAME,
+               [({"X-Secret": "0123456789abcdef"}, 200), ({"X-Secret": "x"}, 401),
+                ({}, 401)])
+
+
+def test_breaker(root):
+    with built(root, "breaker") as made:
+        write(made.folder, "secret", "0123456789abcdef", 0o600)
+        write(made.folder, "gantry.yaml", CONFIG % (
+            "storage: {plugin: memory}\nauth:\n  first: {plugin: jwt, key_file: secret, "
+            "algorithm: HS256, issuer: i, audience: a}\nbreakers:\n  "
+            "calls: {plugin: %s, failures: 2}\nupstreams:\n  "
+            "orders: {url: \"http://127.0.0.1:3001\", breaker: calls}" % NAME))
+        said = made.run(["gantry", "check", "--config", "gantry.yaml"], made.folder)
+        assert NAME in said, said
+
+
+def test_storage(root):
+    with built(root, "storage") as made:
+        key = os.path.join(made.folder, "secret")
+        write(made.folder, "secret", "0123456789abcdef" * 2, 0o600)
+        token = made.run(["gantry", "token", "mint", "--key", key, "--algorithm", "HS256",
+                          "--issuer", "i", "--audience", "a", "--role", "reader"]).strip()
+        served(made, "storage: {plugin: %s}\nauth:\n  first: {plugin: jwt, key_file: %s, "
+               "algorithm: HS256, issuer: i, audience: a}" % (NAME, key),
+               [({"Authorization": "Bearer " + token}, 200), ({}, 401)])
+
+
+def test_names(root):
+    """Those that cannot be one, and a folder that is there."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("x", "Upper", "two--hyphens", "end-", "int", "a" * 33, "1st"):
+            done = subprocess.run(["gantry", "plugins", "new", name], cwd=folder, text=True,
+                                  env=installed.environment(root), capture_output=True)
+            assert done.returncode == 2, name
+            assert done.stderr == (
+                'gantry: "%s": a plugin\'s name is 2 to 32 small letters, digits and '
+                'single hyphens, begins with a letter and is no word of C\n' % name)
+        os.mkdir(os.path.join(folder, "there"))
+        done = subprocess.run(["gantry", "plugins", "new", "there"], cwd=folder, text=True,
+                              env=installed.environment(root), capture_output=True)
+        assert (done.returncode, done.stderr) == (
+            1, "gantry: there: File exists; name another folder by --into\n"), done
+        assert os.listdir(folder) == ["there"]
+
+
+def test_check_finds_what_is_not_documented(root):
+    with Made(root, "handler") as made:
+        made.change("gantry-%s.7" % NAME, ".It Cm key\n", "")
+        made.change("gantry-%s.7" % NAME, "routing key", "address")
+        made.change("gantry-%s.7" % NAME, NAME + ".counted", "x")
+        status, said = made.check()
+        assert status == 1 and said["man page"].endswith(
+            "gantry-%s.7 does not name the option key" % NAME), said
+        os.unlink(os.path.join(made.at, "gantry-%s.7" % NAME))
+        assert made.check()[1]["man page"] == (
+            "there is no gantry-%s.7 beside the plugin; write one, or name it by --man"
+            % NAME)
+
+
+def test_check_finds_what_has_no_summary(root):
+    with Made(root, "handler") as made:
+        made.change(NAME + ".c", '.summary = "The routing key to publish with"',
+                    '.summary = ""')
+        status, said = made.check()
+        assert status == 1
+        assert "key" in (said.get("texts") or said["load"]), said
+
+
+def test_check_survives_what_crashes(root):
+    code = "__attribute__((constructor)) static void begin(void)\n{\n\t%s;\n}\n"
+    with Made(root, "handler") as made:
+        made.change(NAME + ".c", "#include <gantry/plugin.h>\n",
+                    "#include <gantry/plugin.h>\n#include <stdlib.h>\n" + code % "abort()")
+        status, said = made.check()
+        assert status == 1 and said["load"] == (
+            "what runs when it is loaded crashed: Aborted"), said
+        made.change(NAME + ".c", "abort()", "_Exit(3)")
+        assert made.check()[1]["load"] == (
+            "what runs when it is loaded ended the process with status 3")
+
+
+def test_check_finds_who_else_may_write(root):
+    with Made(root, "handler") as made:
+        made.run(["make", "-s", "all"])
+        os.chmod(made.folder, 0o777)
+        status, said = made.check()
+        assert status == 1 and said["path"] == (
+            "%s: others may write there (mode 0777); chmod go-w it" % made.folder), said
+        os.chmod(made.folder, 0o755)
+        assert made.check() == (0, {"path": None, "load": None, "texts": None,
+                                    "man page": None})
+
+
+if __name__ == "__main__":
+    raise SystemExit(tap.run_all(installed.prefix()))
