@@ -85,7 +85,7 @@ def test_build(life):
     for deb in glob.glob(life.build.path("build/*.deb")):
         shutil.copy(deb, life.debs)
     names = sorted(os.path.basename(d).split("_")[0] for d in glob.glob(life.debs + "/*"))
-    expected = sorted(BINARIES + ["gantry-dbgsym", "gantry-postgres-dbgsym"])
+    expected = sorted(BINARIES + [b + "-dbgsym" for b in BINARIES])
     if names != expected:
         raise trees.Failed("built were %s, not %s" % (names, expected))
 
