@@ -192,7 +192,7 @@ def test_units(life):
 def service(tree, unit):
     """[Service] of a unit, without what is a replica's own."""
     with open(tree.path(unit), encoding="utf-8") as f:
-        text = f.read().split("[Service]")[1]
+        text = f.read().split("\n[Service]\n")[1]
     for own in (" --with /etc/gantry/replicas/%i.yaml", "/%i"):
         text = text.replace(own, "")
     return [line for line in text.splitlines() if line and line[0] != "#"]
