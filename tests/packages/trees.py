@@ -57,6 +57,7 @@ def apt_options():
         if name.startswith(("Acquire::http", "Acquire::Check-", "Acquire::Retries")):
             yield line.rstrip(";")
     yield 'APT::Install-Recommends "false"'
+    yield 'Dpkg::Use-Pty "false"'
     yield 'Acquire::Languages "none"'
 
 
