@@ -8,7 +8,7 @@ check-packages: dist
 EXTRA_DIST += tests/packages/packages.py tests/packages/trees.py
 EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 	debian/dh_gantry debian/dh_gantry.1 debian/gantry-dev.examples \
-	debian/gantry-dev.install \
+	debian/gantry-dev.install debian/gantry-dev.lintian-overrides \
 	debian/gantry-dev.manpages debian/gantry-postgres.install \
 	debian/gantry.dirs debian/gantry.docs \
 	debian/gantry.examples debian/gantry.install \
