@@ -12,6 +12,7 @@ include gateway/config/local.mk
 include gateway/plugin/local.mk
 include gateway/stock/local.mk
 include gateway/pipeline/local.mk
+include gateway/isolate/local.mk
 include gateway/commit/local.mk
 include gateway/upstream/local.mk
 include gateway/source/local.mk

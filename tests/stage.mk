@@ -31,7 +31,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/items.py tests/system/api/events.py \
 	tests/system/api/hammer.py tests/system/api/kills.py \
 	tests/system/api/api_key.py tests/system/api/rate_limit.py \
-	tests/system/api/tls.py \
+	tests/system/api/tls.py tests/system/api/isolation.py \
 	tests/system/admin/api.py tests/system/admin/cli.py \
 	tests/system/admin/run_handler.py tests/system/admin/store.py \
 	tests/system/admin/kit.py \
@@ -51,6 +51,9 @@ POSTGRES_TESTS = tests/system/postgres/server.py \
 	tests/system/postgres/outage.py tests/system/postgres/failover.py \
 	tests/system/postgres/planner.py tests/system/postgres/config.py \
 	tests/system/storage/between.py tests/system/replicas/storm.py
+SYSTEM_TESTS += tests/system/observe/traces.py
+BROKER_TESTS += tests/system/observe/trace_events.py
+EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
 ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
@@ -112,6 +115,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
 	tests/system/upstream/keys.py \
 	tests/system/amqp/tables.py tests/system/amqp/consume.py
+THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
 dist-hook:

@@ -68,6 +68,38 @@ static void resolve_failed(struct gantry_message *request, const struct gantry_m
 	admin_refuse(request);
 }
 
+/* Below the request, and it goes back to where the event died. */
+static void resolve_trace(struct gantry_message *m, const struct gantry_message *request)
+{
+	const char *died = m->traceparent;
+
+	if (request->trace.spans == NULL)
+		return;
+	m->traceparent = request->traceparent;
+	trace_begin_linked(m, request->trace.spans, died);
+}
+
+static const char *resolve_deed(const struct gantry_message *m)
+{
+	return m->discards != NULL ? "discard" : m->edited ? "edit" : "retry";
+}
+
+static void resolve_traced(const struct gantry_message *m)
+{
+	char name[32];
+	struct span *span;
+
+	snprintf(name, sizeof(name), "%s dead letter", resolve_deed(m));
+	span = trace_own(m, name, SPAN_INTERNAL);
+	if (span == NULL)
+		return;
+	span_add_number(span, "gantry.dead_letter", m->resolves);
+	span_add_text(span, "messaging.message.id", m->id);
+	span_add_text(span, "gantry.outcome", m->answer.outcome);
+	trace_verdict(span, m, true);
+	span_commit(m->trace.spans, span);
+}
+
 static void resolve_answered(struct gantry_message *m)
 {
 	struct resolve *r = m->home_data;
@@ -75,11 +107,11 @@ static void resolve_answered(struct gantry_message *m)
 	const char *outcome = m->answer.outcome;
 	char ref[24];
 
+	resolve_traced(m);
 	snprintf(ref, sizeof(ref), "%" PRId64, m->resolves);
 	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent,
 		 "dead letter %s: %s by %s: %s", ref,
-		 m->discards != NULL ? "discard" : m->edited ? "edit" : "retry",
-		 m->actor, outcome != NULL ? outcome :
+		 resolve_deed(m), m->actor, outcome != NULL ? outcome :
 			   envelope_cause(&m->error, m->answer.verdict));
 	if (outcome == NULL)
 		resolve_failed(request, m);
@@ -119,8 +151,10 @@ static struct resolve *resolve_new(struct admin *admin, struct admin_job *job,
 	m->resolves = job->ref;
 	m->actor = arena_text(&m->arena, job->actor);
 	m->deadline_ms = job->m->deadline_ms;
-	if (letter_message(letter, m, &job->m->error) == 0 && m->route != NULL)
+	if (letter_message(letter, m, &job->m->error) == 0 && m->route != NULL) {
+		resolve_trace(m, job->m);
 		return r;
+	}
 	if (m->route == NULL)
 		error_set(&job->m->error, "ROUTE_NOT_FOUND",
 			  "No route takes events of the queue %s any more",
@@ -263,6 +297,7 @@ void resolve_discard(struct admin *admin, struct admin_job *job)
 	r->m.id = arena_text(&r->m.arena, letter.event_id);
 	r->m.correlation_id = arena_text(&r->m.arena, letter.correlation_id);
 	r->m.traceparent = arena_text(&r->m.arena, letter.traceparent);
+	resolve_trace(&r->m, job->m);
 	if (r->m.id != NULL)
 		r->m.inbox_key = event_inbox_key(&r->m.arena, letter.queue, r->m.id);
 	engine_submit(admin_options(admin)->engine, &r->m);

@@ -13,3 +13,4 @@ gateway_libcore_a_SOURCES += \
 gateway_libcore_a_SOURCES += gateway/base/member.c
 gateway_libcore_a_SOURCES += gateway/base/exposition.c gateway/base/exposition.h
 gateway_libcore_a_SOURCES += gateway/base/metrics.c gateway/base/metrics.h
+gateway_libcore_a_SOURCES += gateway/base/span.c gateway/base/span.h

@@ -13,6 +13,7 @@
 #include "gateway/base/writer.h"
 
 #define LOG_LINE_MAX 2048
+#define LOG_TRACE 33
 
 static const char *const log_names[] = { "debug", "info", "warning", "error" };
 static _Atomic int log_level = GANTRY_LOG_INFO;
@@ -54,7 +55,7 @@ static const char *log_json(struct arena *a, const char *time, const char *level
 	if (correlation != NULL)
 		writer_text(&w, "correlationId", correlation);
 	if (trace != NULL)
-		writer_text(&w, "traceparent", trace);
+		writer_text(&w, "traceId", trace);
 	writer_end(&w);
 	return writer_done(&w, NULL);
 }
@@ -67,10 +68,18 @@ static void log_tame(char *text)
 			*text = ' ';
 }
 
+/* The second part of a traceparent: 32 digits. */
+static void log_trace(const char *traceparent, char trace[static LOG_TRACE])
+{
+	*trace = '\0';
+	if (traceparent != NULL && strnlen(traceparent, 36) == 36)
+		snprintf(trace, LOG_TRACE, "%.32s", traceparent + 3);
+}
+
 void log_line(enum gantry_level level, const char *correlation_id,
 	      const char *traceparent, const char *format, ...)
 {
-	char text[LOG_LINE_MAX], time[CLOCK_TEXT];
+	char text[LOG_LINE_MAX], time[CLOCK_TEXT], trace[LOG_TRACE];
 	struct arena a = { 0 };
 	const char *line;
 	va_list ap;
@@ -82,13 +91,16 @@ void log_line(enum gantry_level level, const char *correlation_id,
 	va_end(ap);
 	log_tame(text);
 	clock_format_ms(clock_now_ms(), time);
+	log_trace(traceparent, trace);
 	if (log_is_json())
 		line = log_json(&a, time, log_names[level], correlation_id,
-				traceparent, text);
+				*trace != '\0' ? trace : NULL, text);
 	else
-		line = arena_format(&a, "%s %-7s %s%s%s%s", time, log_names[level],
+		line = arena_format(&a, "%s %-7s %s%s%s%s%s%s", time, log_names[level],
 				    text, correlation_id ? " [" : "",
 				    correlation_id ? correlation_id : "",
+				    correlation_id && *trace != '\0' ? " " : "",
+				    correlation_id ? trace : "",
 				    correlation_id ? "]" : "");
 	line = arena_format(&a, "%s\n", line);
 	if (write(STDERR_FILENO, line, strlen(line)) < 0) {

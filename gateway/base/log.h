@@ -14,7 +14,8 @@ enum log_form { LOG_FORM_AUTO, LOG_FORM_TEXT, LOG_FORM_JSON };
 void log_configure(enum log_form form, enum gantry_level level);
 bool log_wants(enum gantry_level level);
 
-/* correlation_id and traceparent may be NULL. */
+/* correlation_id and traceparent may be NULL; of the latter the trace's id is
+   shown. */
 void log_line(enum gantry_level level, const char *correlation_id,
 	      const char *traceparent, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

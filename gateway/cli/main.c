@@ -21,6 +21,7 @@
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
 #include "gateway/cli/topology.h"
+#include "gateway/isolate/host.h"
 
 struct main_command {
 	const char *name;
@@ -86,6 +87,9 @@ int main(int argc, char **argv)
 	}
 	/* before any thread: hashes of trees are seeded once */
 	json_object_seed(0);
+	/* what serve starts, and nobody else */
+	if (strcmp(argv[1], "plugin-host") == 0)
+		return host_main();
 	for (size_t i = 0; i < ARRAY_LENGTH(main_commands); i++)
 		if (strcmp(main_commands[i].name, argv[1]) == 0)
 			return main_commands[i].run(argc - 1, argv + 1);

@@ -22,8 +22,10 @@
 #include "gateway/commit/committer.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/schema.h"
+#include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/status.h"
+#include "gateway/observe/traces.h"
 #include "gateway/pipeline/graph.h"
 #include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/consumer.h"
@@ -69,6 +71,7 @@ struct serve {
 	struct schedule *schedule;
 	struct http *api, *admin, *local;
 	struct admin *operator;
+	struct traces *traces;
 	struct status status;
 	struct notify_sockets sockets;
 	struct watchdog *watchdog;
@@ -98,6 +101,8 @@ static int serve_configure(struct serve *s)
 				    &problems);
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
+	if (s->graph != NULL)
+		isolate_graph(s->graph, s->plugins);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
 		status = COMMON_USAGE;
@@ -169,6 +174,7 @@ static void serve_start_engine(struct serve *s)
 		.readers = (unsigned)s->config->engine.readers,
 		.queue = (unsigned)s->config->engine.queue,
 		.metrics = s->status.metrics,
+		.spans = traces_spans(s->traces),
 	};
 	const struct engine_reads reads = { storage, self, &commit_schema,
 					    COMMIT_RECORDS, RECORDS_VALUE };
@@ -203,6 +209,7 @@ static void serve_start_publisher(struct serve *s)
 		.storage = s->graph->storage->plugin->storage,
 		.storage_self = s->graph->storage->self,
 		.metrics = s->status.metrics,
+		.spans = traces_spans(s->traces),
 	};
 
 	if (s->config->amqp == NULL)
@@ -250,6 +257,7 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.idle_timeout_ms = http->idle_timeout,
 		.tls = { http->cert_file, http->key_file, http->client_ca_file },
 		.ops = { .answered = serve_answered, .ctx = s->status.metrics },
+		.spans = traces_spans(s->traces),
 	};
 
 	if (http_start(&options, s->engine, s->graph, &s->api, err) < 0)
@@ -303,6 +311,7 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 		.max_connections = 64,
 		.max_body = serve_admin_body(s),
 		.ops = { .handle = admin_handle, .ctx = s->operator },
+		.spans = traces_spans(s->traces),
 	};
 
 	if (http_start(&options, NULL, NULL, &s->local, err) == 0)
@@ -328,6 +337,7 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 		.max_body = serve_admin_body(s),
 		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
 			 .pages = status_pages, .n_pages = STATUS_PAGES },
+		.spans = traces_spans(s->traces),
 	};
 
 	s->status.engine = s->engine;
@@ -377,6 +387,9 @@ static int serve_start(struct serve *s, struct gantry_error *err)
 		return -1;
 	s->status.metrics = metrics_new(meters, METER_COUNT);
 	meters_name(s->status.metrics, s->graph);
+	if (traces_start(s->config, serve_replica(s), &s->traces, err) < 0)
+		return -1;
+	s->status.traces = s->traces;
 	serve_start_engine(s);
 	serve_start_publisher(s);
 	if (serve_start_consumer(s, err) < 0 ||
@@ -449,6 +462,7 @@ static void serve_stop(struct serve *s)
 	/* what it has confirmed is deleted by the committer's last unit */
 	publisher_stop(&s->publisher);
 	serve_stop_committer(s, clock_steady_ns() + SERVE_LAST_S * INT64_C(1000000000));
+	traces_stop(&s->traces);
 	metrics_free(&s->status.metrics);
 	if (s->graph != NULL)
 		graph_close(s->graph);

@@ -69,6 +69,12 @@ static bool committer_fits(const struct committer_options *o, const struct queue
 	       (batch->n == 0 || (weight <= o->max_weight && bytes <= o->max_bytes));
 }
 
+/* Its settle asks another process, and may take its time. */
+static bool committer_is_alone(const struct gantry_message *m)
+{
+	return m->route != NULL && m->route->alone && m->dead_letter == NULL;
+}
+
 static struct queue committer_take(struct lane *lane)
 {
 	const struct committer_options *o = &lane->committer->world.options;
@@ -83,9 +89,12 @@ static struct queue committer_take(struct lane *lane)
 		bytes += m->effects.len;
 		if (m->dead_letter != NULL || m->edited)
 			bytes += m->body_len;
-		if (!committer_fits(o, &batch, weight, bytes))
+		if (!committer_fits(o, &batch, weight, bytes) ||
+		    (batch.n > 0 && committer_is_alone(m)))
 			break;
 		queue_push(&batch, queue_pop(&lane->queue));
+		if (committer_is_alone(m))
+			break;
 	}
 	return batch;
 }

@@ -24,6 +24,8 @@ struct handover_event {
 	const char *body;
 	size_t body_len;
 	size_t size;			/* of the piece */
+	struct span_context span;	/* of its publish, while that is on its way */
+	int64_t sent_ns;		/* since then; the publisher's own */
 };
 
 /* A copy of an outbox row. */

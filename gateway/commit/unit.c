@@ -238,8 +238,18 @@ static void unit_restart(struct unit_world *world, struct gantry_message *m)
 	engine_restart(m->engine, m);
 }
 
+/* In the trace of each message that is looked at; as long as they are ours. */
+static void unit_trace(const struct unit *u, int64_t began_ns, const char *failed)
+{
+	const struct trace_unit unit = { began_ns, u->n_members, u->lane, failed };
+
+	for (unsigned i = 0; i < u->n_members; i++)
+		trace_unit_ended(u->members[i].m, &unit);
+}
+
 static void unit_answer(struct unit *u, int64_t began_ns)
 {
+	unit_trace(u, began_ns, NULL);
 	counted_unit(u, began_ns);
 	record_committed(u);
 	unit_hand_over(u);
@@ -287,8 +297,9 @@ static void unit_reject(struct unit_world *world, struct gantry_message *m)
 }
 
 static void unit_fail(struct unit *u, enum gantry_stored stored,
-		      const struct gantry_error *err)
+		      const struct gantry_error *err, int64_t began_ns)
 {
+	unit_trace(u, began_ns, meters_stored(stored));
 	atomic_fetch_add(&u->world->failures, 1);
 	metrics_add(u->world->options.metrics, METER_UNIT_FAILURES, stored, 0, 1);
 	if (u->published != NULL)
@@ -354,6 +365,7 @@ static void unit_gather(struct unit *u, struct queue *batch, struct queue *later
 			continue;
 		}
 		assert(u->n_members < u->world->options.max_batch);
+		trace_unit_begins(m);
 		u->members[u->n_members++] =
 			(struct unit_member){ .m = m, .before = m->effects,
 					      .moved = m->moved };
@@ -376,7 +388,7 @@ void unit_run(struct unit *u, struct queue *batch, struct queue *back)
 		 u->n_members > 1)
 		unit_one_by_one(u, back);
 	else
-		unit_fail(u, stored, &err);
+		unit_fail(u, stored, &err, began_ns);
 	while ((m = queue_pop(&later)) != NULL)
 		unit_restart(u->world, m);
 	error_fini(&err);

@@ -85,6 +85,16 @@ struct config_amqp {
 	unsigned n_retry;
 };
 
+struct config_traces {
+	const char *endpoint;		/* "http://127.0.0.1:4318" */
+	const char *ratio;		/* as it was written, and as a number: */
+	double part;			/* 0 to 1 */
+	const char *headers_file;	/* NULL: none */
+	const char *ca_file;		/* NULL: those of the system */
+	int64_t timeout, interval;	/* ms */
+	int64_t batch, queue;		/* spans */
+};
+
 struct config_upstream {
 	const char *name;
 	const char *url;
@@ -157,6 +167,8 @@ struct config {
 	const struct config_entry *storage;	/* NULL only with problems */
 	const struct config_entry *amqp;	/* or NULL */
 	struct config_amqp broker;		/* what amqp says */
+	const struct config_entry *tracing;	/* or NULL: it is off */
+	struct config_traces traces;		/* what traces says */
 	struct config_list sections;	/* service, http, storage ... */
 	struct config_list auth, breakers, handlers, upstreams;
 	struct config_upstream *upstream;	/* what upstreams say, in their

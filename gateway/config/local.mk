@@ -13,3 +13,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/config/table.c \
 	gateway/config/yaml.c gateway/config/yaml.h
 gateway_libcore_a_SOURCES += gateway/config/upstreams.c gateway/config/upstreams.h
+gateway_libcore_a_SOURCES += gateway/config/traces.c gateway/config/traces.h

@@ -40,6 +40,13 @@ const struct node *node_key(const struct node *map, const char *key);
 bool node_is_empty(const struct node *node);
 /* "a text", "a list", "a mapping" */
 const char *node_kind_name(const struct node *node);
+/*
+ * A mapping as JSON text, which YAML reads as the same; without the keys that
+ * the table names. In arena.
+ */
+struct gantry_option;
+const char *node_json(const struct node *map, const struct gantry_option *const *without,
+		      struct arena *arena);
 /* "gantry.yaml:14:7", in arena. */
 const char *node_place(const struct node *node, struct arena *arena);
 

@@ -368,7 +368,7 @@ int option_fill(const struct option_job *job, const struct node *map,
 		return problems_add(job->problems, map,
 				    "%s: must be a mapping, not %s", job->path,
 				    node_kind_name(map));
-	result = option_refuse_unknown(job, map);
+	result = job->partial ? 0 : option_refuse_unknown(job, map);
 	for (size_t i = 0; job->options != NULL && job->options[i] != NULL; i++) {
 		const struct gantry_option *o = job->options[i];
 		struct option_value v = {

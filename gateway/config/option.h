@@ -18,6 +18,8 @@ struct option_job {
 	const char *const *others;	/* keys that are not options; NULL: none */
 	struct arena *memory;		/* for texts and lists */
 	struct problems *problems;
+	bool partial;			/* keys that are not options are somebody
+					   else's */
 };
 
 /*

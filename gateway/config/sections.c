@@ -9,6 +9,7 @@
 #include "gateway/config/endpoints.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
+#include "gateway/config/traces.h"
 #include "gateway/config/upstreams.h"
 
 static const struct gantry_option *const section_http[] = {
@@ -169,6 +170,7 @@ const struct section section_list[] = {
 	{ "engine", SECTION_WHOLE, section_engine, SECTION_AT(engine) },
 	{ "log", SECTION_WHOLE, section_log, SECTION_AT(log) },
 	{ "amqp", SECTION_WHOLE, section_amqp, SECTION_AT(broker) },
+	{ "traces", SECTION_WHOLE, traces_options, SECTION_AT(traces) },
 	{ "storage", SECTION_WHOLE, NULL, 0 },
 	{ "auth", SECTION_NAMED, NULL, SECTION_AT(auth) },
 	{ "breakers", SECTION_NAMED, NULL, SECTION_AT(breakers) },
@@ -263,15 +265,15 @@ static void section_fill_one(struct config *config, const struct section *s,
 			     struct problems *problems)
 {
 	struct config_entry *entry = config_find(&config->sections, s->name);
-	struct option_job job = { s->options, s->name, NULL, &config->arena,
-				  problems };
+	struct option_job job = { s->options, s->name, NULL,
+				  &config->arena, problems, false };
 
 	if (s->shape == SECTION_TEXT && entry != NULL)
 		section_fill_text(config, s, entry, problems);
 	if (s->shape != SECTION_WHOLE || s->options == NULL)
 		return;
-	/* the broker is the one section that is absent unless it is named */
-	if (entry == NULL && s->options == section_amqp)
+	/* these are absent unless they are named */
+	if (entry == NULL && (s->options == section_amqp || s->options == traces_options))
 		return;
 	option_fill(&job, entry != NULL ? entry->node : main_file,
 		    (char *)config + s->offset);
@@ -330,6 +332,7 @@ void section_fill(struct config *config, const struct node *main_file,
 	section_check_tls(config_find(&config->sections, "http"), problems);
 	section_check_tls(config_find(&config->sections, "admin"), problems);
 	endpoints_fill(config, problems);
+	traces_fill(config, problems);
 	upstreams_fill(config, problems);
 	if (config->storage == NULL)
 		problems_add_at(problems, main_file->file, NULL,

@@ -68,7 +68,8 @@ static int table_check_fallback(const struct gantry_option *o,
 	struct problems problems = { 0 };
 	int64_t room[2] = { 0 };
 	const struct gantry_option *const table[] = { &moved, NULL };
-	struct option_job job = { table, "", NULL, &memory, &problems };
+	struct option_job job = { table, "", NULL,
+				  &memory, &problems, false };
 	int result;
 
 	moved.offset = 0;

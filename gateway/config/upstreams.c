@@ -177,7 +177,7 @@ void upstreams_fill(struct config *config, struct problems *problems)
 		struct config_upstream *u = &config->upstream[i];
 		const struct upstreams_at at = { config, entry, problems };
 		struct option_job job = { upstreams_options, entry->path, NULL,
-					  &config->arena, problems };
+				  &config->arena, problems, false };
 
 		u->name = entry->name;
 		if (option_fill(&job, entry->node, u) < 0)

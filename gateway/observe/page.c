@@ -14,6 +14,7 @@
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
 #include "gateway/observe/status.h"
+#include "gateway/observe/traces.h"
 
 static void page_build(struct exposition *x)
 {
@@ -157,6 +158,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_consumer(s, &x);
 	page_letters(s, &x);
 	called_write(s->breakers, s->upstreams, &x);
+	traces_write(s->traces, &x);
 	process_write(&x);
 	*type = EXPOSITION_TYPE;
 	*text = exposition_done(&x, len);

@@ -14,6 +14,7 @@
 
 struct census;
 struct metrics;
+struct traces;
 
 struct status {
 	struct metrics *metrics;	/* of meters.h */
@@ -25,6 +26,7 @@ struct status {
 	struct census *census;		/* NULL: nobody counts dead letters */
 	struct breakers *breakers;
 	const struct upstreams *upstreams;
+	const struct traces *traces;	/* NULL: tracing is off */
 	_Atomic int stopping;
 };
 

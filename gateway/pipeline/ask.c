@@ -8,9 +8,6 @@
 #include "gateway/base/utf8.h"
 #include "gateway/stock/query.h"
 
-/* Unit separator: no key can hold it. */
-#define ASK_JOINT "\x1f"
-
 const char *ask_record_key(struct arena *arena, const char *instance,
 			   const char *space, const char *key)
 {

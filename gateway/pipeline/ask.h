@@ -9,6 +9,8 @@
 #include "gateway/pipeline/message.h"
 
 #define ASK_MAX 64		/* of one message */
+/* Between the parts of a record's key: unit separator, which none of them holds. */
+#define ASK_JOINT "\x1f"
 
 enum ask_kind { ASK_RECORD = 1, ASK_QUERY, ASK_CALL };
 

@@ -136,6 +136,8 @@ bool calls_start(struct engine *engine, struct gantry_message *m)
 			continue;
 		ask->call->correlation_id = m->correlation_id;
 		ask->call->traceparent = m->traceparent;
+		ask->call->spans = m->trace.spans;
+		ask->call->parent = trace_below(m, m->trace.step);
 		ask->call->deadline_ms = m->deadline_ms;
 		calls_make(calls, ask->call);
 	}

@@ -10,6 +10,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/error.h"
+#include "gateway/base/span.h"
 
 #define CALL_MAX_BODY (16u << 20)
 #define CALL_MAX_PATH 8192u
@@ -20,6 +21,8 @@ struct call {
 	struct gantry_request request;	/* checked; method is never NULL */
 	const char *correlation_id;	/* or NULL */
 	const char *traceparent;	/* or NULL */
+	struct spans *spans;		/* NULL: not traced; below this one: */
+	struct span_context parent;
 	int64_t deadline_ms;		/* steady clock; 0: the upstream's own */
 	/* It is over: once, on any thread, also from inside make(). Must not
 	   block. */

@@ -50,6 +50,11 @@ void engine_free(struct engine **engine)
 	*engine = NULL;
 }
 
+struct spans *engine_spans(const struct engine *engine)
+{
+	return engine->options.spans;
+}
+
 size_t engine_waiting(const struct engine *engine)
 {
 	return atomic_load(&((struct engine *)engine)->waiting);
@@ -146,11 +151,11 @@ static void engine_unauthenticated(struct engine *engine, struct gantry_message 
 
 	for (unsigned i = 0; i < m->route->n_auth && challenge == NULL; i++)
 		challenge = m->route->auth[i]->plugin->auth->challenge;
+	message_correlate(m);
 	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent,
 		 "%s: unauthenticated: %s", m->route->address, m->error.message);
 	error_reset(&m->error);
 	error_set(&m->error, "UNAUTHENTICATED", "A valid token is needed");
-	message_correlate(m);
 	envelope_fail(m, GANTRY_REJECTED);
 	*header = (struct message_pair){ "WWW-Authenticate",
 					 challenge != NULL ? challenge : "Bearer" };
@@ -337,6 +342,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	int slot;
 
 	message_begin_run(m);
+	trace_run_begins(m, began_ns);
 	slot = pulse_begin(&m->engine->pulse);
 	m->verdict = step->handler->handle(step->instance->self, m, &m->error);
 	pulse_end(&m->engine->pulse, slot);
@@ -355,6 +361,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	if (m->verdict == GANTRY_FAILED && m->error.permanent)
 		m->verdict = GANTRY_REJECTED;
 	meters_call(m->engine->options.metrics, m, began_ns);
+	trace_run_ended(m);
 	message_flush_logs(m);
 }
 
@@ -366,6 +373,7 @@ static bool engine_ask(struct engine *engine, struct gantry_message *m)
 		error_set(&m->error, "INTERNAL_ERROR", "%s.%s: still asking after %u runs",
 			  step->instance->name, step->handler->name, m->runs);
 		m->verdict = GANTRY_FAILED;
+		trace_run_ended(m);
 		return false;
 	}
 	readers_push(engine->readers, m);

@@ -21,6 +21,7 @@ struct engine_options {
 	unsigned readers;		/* threads that answer asks */
 	unsigned queue;			/* messages that may wait in all */
 	struct metrics *metrics;	/* of meters.h; or NULL */
+	struct spans *spans;		/* for sources; NULL: tracing is off */
 };
 
 /* The floor above registers itself by this. */
@@ -54,6 +55,9 @@ void engine_free(struct engine **engine);
  * too. Any thread; never blocks.
  */
 void engine_submit(struct engine *engine, struct gantry_message *m);
+
+/* What sources trace their messages by; NULL: tracing is off. */
+struct spans *engine_spans(const struct engine *engine);
 
 /* Messages taken and not yet answered. */
 size_t engine_waiting(const struct engine *engine);

@@ -13,15 +13,6 @@
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/ask.h"
 
-#define MESSAGE_MAX_MINTED 1024
-#define MESSAGE_MAX_LOGS 64
-
-struct message_log {
-	struct message_log *next;
-	enum gantry_level level;
-	const char *text;
-};
-
 void message_init(struct gantry_message *m, enum gantry_source source,
 		  const struct message_home *home)
 {

@@ -16,9 +16,12 @@
 #include "gateway/pipeline/effects.h"
 #include "gateway/pipeline/lease.h"
 #include "gateway/pipeline/route.h"
+#include "gateway/pipeline/trace.h"
 
 #define MESSAGE_MAX_ROLES 16
 #define MESSAGE_MAX_RUNS 16
+#define MESSAGE_MAX_MINTED 1024
+#define MESSAGE_MAX_LOGS 64
 #define MESSAGE_JSON_DEPTH 32
 
 /* What the source is told in the end. */
@@ -62,9 +65,15 @@ struct message_dead_letter {
 	int64_t died_at_ms;		/* wall clock; 0: now */
 };
 
+/* The newest first. */
+struct message_log {
+	struct message_log *next;
+	enum gantry_level level;
+	const char *text;
+};
+
 struct message_ask;
 struct message_claim;
-struct message_log;
 struct engine;
 
 struct gantry_message {
@@ -79,7 +88,8 @@ struct gantry_message {
 	const char *inbox_key;		/* queue and event id, or NULL (D20) */
 	const char *correlation_id;	/* NULL: the order's id or minted (D14) */
 	const char *causation_id;	/* or NULL */
-	const char *traceparent;	/* or NULL; checked by the source */
+	const char *traceparent;	/* or NULL; checked by the source, its own
+					   from trace_begin() on */
 	const char *method, *path;	/* "" if none */
 	const struct message_pair *params, *query, *headers;
 	unsigned n_params, n_query, n_headers;
@@ -144,6 +154,7 @@ struct gantry_message {
 	const char *kept_key, *fingerprint;	/* what its answer is kept by (D6) */
 	struct message_claim *claim;	/* names that keep it to its lane, or NULL */
 	unsigned queued;		/* the committer's tick when it was */
+	struct trace trace;
 };
 
 /* In place, empty; the arena is kept if it has one. */

@@ -204,6 +204,12 @@ const struct metrics_family meters[METER_COUNT] = {
 		"gantry_consumer_pauses_total", "Times that consuming paused.", { NULL } },
 };
 
+const char *meters_stored(int stored)
+{
+	return (unsigned)stored + 1 < ARRAY_LENGTH(meters_causes) ?
+		meters_causes[stored] : "other";
+}
+
 unsigned meters_status(int status)
 {
 	unsigned i = 0;

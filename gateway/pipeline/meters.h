@@ -64,6 +64,8 @@ enum meters_event {
 	METERS_RETRIED,
 	METERS_DEAD,
 };
+/* What storage said, as a word. */
+const char *meters_stored(int stored);
 unsigned meters_status(int status);
 
 /*

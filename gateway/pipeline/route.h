@@ -52,6 +52,7 @@ struct route {
 
 	struct route_step *steps;
 	unsigned n_steps;
+	bool alone;			/* its units are of one message each */
 
 	bool counted;			/* by the numbers of meters.h */
 	unsigned meter;			/* of its address: http, schedule */

@@ -61,15 +61,52 @@ bool instance_wants_document(const struct gantry_instance *i)
 	return atomic_exchange(&i->memory->wanted, false);
 }
 
+static const char *const instance_where[] = { "none", "process", NULL };
+/* What an entry of handlers may say beside the plugin's own. */
+static const struct gantry_option *const instance_options[] = {
+	GANTRY_CHOICE(struct instance_isolation, isolation, .fallback = "none",
+		      .choices = instance_where,
+		      .summary = "Where its handlers run"),
+	GANTRY_DURATION(struct instance_isolation, isolation_timeout, .fallback = "5s",
+			.min = 10, .max = 300000,
+			.summary = "process: how long one call of a handler may take"),
+	GANTRY_SIZE(struct instance_isolation, isolation_memory, .fallback = "256M",
+		    .min = 16 << 20, .max = INT64_C(64) << 30,
+		    .summary = "process: how much memory it may take"),
+	NULL
+};
+
+static int instance_isolate(struct gantry_instance *i, const struct config_entry *entry,
+			    struct problems *problems)
+{
+	struct arena *arena = &i->memory->arena;
+	struct option_job job = { .options = instance_options, .path = entry->path,
+				  .partial = true, .memory = arena, .problems = problems };
+	int result = option_fill(&job, entry->node, &i->isolation);
+
+	if (i->isolation.isolation != 0) {
+		i->isolation.entry = node_json(entry->node, instance_options, arena);
+		i->isolation.folder = arena_text(arena, entry->node->file->folder);
+	}
+	return result;
+}
+
 static int instance_fill(struct gantry_instance *i,
 			 const struct config_entry *entry,
 			 struct problems *problems)
 {
-	static const char *const others[] = { "plugin", NULL };
+	static const char *const alone[] = { "plugin", NULL };
+	static const char *const handlers[] = { "plugin", "isolation",
+						"isolation_timeout",
+						"isolation_memory", NULL };
+	const char *const *others = i->plugin->handlers != NULL &&
+		i->plugin->handlers[0] != NULL ? handlers : alone;
 	struct option_job job = { i->plugin->options, entry->path, others,
-				  &i->memory->arena, problems };
+				  &i->memory->arena, problems, false };
 
-	return option_fill(&job, entry->node, i->self);
+	int isolated = others == handlers ? instance_isolate(i, entry, problems) : 0;
+
+	return option_fill(&job, entry->node, i->self) < 0 ? -1 : isolated;
 }
 
 /* The name of an upstream: what is said must be one, what is not said may. */

@@ -9,6 +9,15 @@
 
 #include <gantry/plugin.h>
 
+/* Where its handlers run, as its entry says; see gateway/isolate. */
+struct instance_isolation {
+	int64_t isolation;		/* 0: in this process */
+	int64_t isolation_timeout;	/* ms, for one call of a handler */
+	int64_t isolation_memory;	/* bytes */
+	const char *entry;		/* its options as JSON */
+	const char *folder;		/* from which their paths count */
+};
+
 struct gantry_instance {
 	const char *name;		/* "allocate" */
 	const char *service;		/* "inventory-service" */
@@ -18,6 +27,7 @@ struct gantry_instance {
 	unsigned number;		/* 0 .. in the graph, dense */
 	bool open;
 	struct instance_memory *memory;	/* texts and lists of the options */
+	struct instance_isolation isolation;	/* of handlers */
 };
 
 struct config_entry;

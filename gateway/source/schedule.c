@@ -102,6 +102,8 @@ static void schedule_submit(struct schedule_tick *tick, struct gantry_message *m
 	id = arena_alloc(&m->arena, IDS_ULID);
 	ids_ulid(m->received_ms, id);
 	m->id = id;
+	if (lease == NULL)
+		trace_begin(m, engine_spans(tick->schedule->engine));
 	engine_submit(tick->schedule->engine, m);
 }
 
@@ -137,6 +139,16 @@ static void schedule_plan_again(struct schedule_tick *tick, int64_t now_ns)
 	tick->due_ns += schedule_min(tick->route->every_ms, SCHEDULE_PAUSE_MS) * SCHEDULE_MS;
 }
 
+static void schedule_trace(const struct schedule_tick *tick)
+{
+	struct span *span = trace_own(&tick->m, tick->route->address, SPAN_INTERNAL);
+
+	if (span == NULL)
+		return;
+	trace_verdict(span, &tick->m, true);
+	span_commit(tick->m.trace.spans, span);
+}
+
 /* The tick is through: when does the next one come? */
 static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 {
@@ -144,6 +156,7 @@ static void schedule_plan(struct schedule_tick *tick, int64_t now_ns)
 	enum gantry_verdict verdict = m->answer.verdict;
 	int64_t wait_ms;
 
+	schedule_trace(tick);
 	tick->failures = verdict == GANTRY_FAILED ? tick->failures + 1 : 0;
 	if (verdict == GANTRY_FAILED) {
 		wait_ms = schedule_backoff_ms(tick);

@@ -9,3 +9,5 @@ gateway_libcore_a_SOURCES += \
 	gateway/upstream/token.c gateway/upstream/token.h \
 	gateway/upstream/transfer.c gateway/upstream/transfer.h \
 	gateway/upstream/upstream.c gateway/upstream/upstream.h
+gateway_libcore_a_SOURCES += gateway/upstream/traced.c gateway/upstream/traced.h
+gateway_libcore_a_SOURCES += gateway/upstream/export.c gateway/upstream/export.h

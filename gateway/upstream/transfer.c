@@ -109,9 +109,9 @@ static void transfer_headers(struct transfer *t, const char *authorization)
 
 		transfer_header(t, id);
 	}
-	if (call->traceparent != NULL) {
+	if (t->traceparent != NULL) {
 		AUTO_FREE char *trace = memory_format("traceparent: %s",
-						      call->traceparent);
+						      t->traceparent);
 
 		transfer_header(t, trace);
 	}
@@ -218,11 +218,38 @@ CURL *transfer_begin(struct transfer *t, const char *authorization)
 	return t->curl;
 }
 
+static const char *transfer_word(const struct transfer *t, CURLcode code)
+{
+	if (t->too_large)
+		return "too_large";
+	switch (code) {
+	case CURLE_FILESIZE_EXCEEDED:
+		return "too_large";
+	case CURLE_OPERATION_TIMEDOUT:
+		return "timeout";
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "unresolved";
+	case CURLE_COULDNT_CONNECT:
+		return "unreachable";
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CONNECT_ERROR:
+		return "tls";
+	case CURLE_GOT_NOTHING:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_PARTIAL_FILE:
+		return "broken";
+	default:
+		return "_OTHER";
+	}
+}
+
 /* Without the address: the caller of ours may hear it. The log has t->reason. */
 static void transfer_why(const struct transfer *t, CURLcode code,
 			 struct transfer_end *end)
 {
 	end->transient = true;
+	end->word = transfer_word(t, code);
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
 		end->transient = false;
 		snprintf(end->text, sizeof(end->text), "the answer is larger than %"

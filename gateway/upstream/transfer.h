@@ -16,6 +16,7 @@ struct transfer {
 	const struct config_upstream *upstream;
 	struct call *call;
 	int64_t timeout_ms;		/* of this try */
+	const char *traceparent;	/* of this try, or NULL */
 	CURL *curl;			/* NULL: none is under way */
 	struct curl_slist *headers;
 	const char **lines;		/* of the answer's head, in the call's arena */
@@ -32,6 +33,7 @@ struct transfer_end {
 	bool transient;			/* no answer: the next try may have one */
 	int64_t after_ms;		/* Retry-After; 0: not said */
 	char text[256];			/* no answer: why */
+	const char *word;		/* and the same as one word */
 };
 
 /*

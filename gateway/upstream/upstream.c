@@ -15,6 +15,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/upstream/retry.h"
 #include "gateway/upstream/token.h"
+#include "gateway/upstream/traced.h"
 #include "gateway/upstream/transfer.h"
 
 #define UPSTREAM_NEVER INT64_MAX
@@ -44,6 +45,7 @@ struct job {
 	struct gantry_permit permit;
 	struct transfer transfer;
 	char last[256];			/* why the last try failed */
+	struct traced traced;
 };
 
 struct upstreams {
@@ -91,6 +93,9 @@ static void job_fail(struct job *job, enum upstream_outcome outcome,
 		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
 		 (int)strcspn(path, "?"), path, text, job->tries,
 		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
+	traced_call_end(&job->traced, call, &(struct traced_call){
+		job->tries, job->up->guard,
+		code != NULL ? code : upstream_outcome_name(outcome), text });
 	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
 	if (code != NULL)
 		gantry_retry(&call->error, code);
@@ -102,6 +107,8 @@ static void job_answer(struct job *job)
 {
 	struct call *call = job->call;
 
+	traced_call_end(&job->traced, call, &(struct traced_call){
+		job->tries, job->up->guard, NULL, NULL });
 	job_finish(job, UPSTREAM_ANSWERED);
 	call->done(call);
 }
@@ -139,6 +146,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 	job->up = up;
 	job->call = call;
 	job->begun_ms = now;
+	traced_call_begin(&job->traced, call);
 	job->deadline_ms = now + up->config->deadline;
 	if (call->deadline_ms != 0 && call->deadline_ms < job->deadline_ms)
 		job->deadline_ms = call->deadline_ms;
@@ -208,6 +216,7 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 	t->call = job->call;
 	t->timeout_ms = job->deadline_ms - now < up->config->timeout ?
 				job->deadline_ms - now : up->config->timeout;
+	t->traceparent = traced_try_begin(&job->traced, job->call);
 	transfer_begin(t, authorization);
 	curl_easy_setopt(t->curl, CURLOPT_PRIVATE, job);
 	atomic_fetch_add(&up->tries, 1);
@@ -311,6 +320,9 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 	job->up->running--;
 	job->tries++;
 	answered = job_judge(job, &end);
+	traced_try_end(&job->traced, job->call, &(struct traced_try){
+		job->up->config->url, job->tries - 1, end.status,
+		answered ? NULL : end.word, answered ? NULL : job->last });
 	job_report(job, &end, !answered);
 	if (!answered)
 		job_retry(u, job, &end);

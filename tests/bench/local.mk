@@ -6,7 +6,7 @@
 #   make torture [KILLS=200]               kill -9 again and again, under load
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 #   make bench-observe                     what it costs to be watched
-EXTRA_DIST += tests/bench/observe.py
+EXTRA_DIST += tests/bench/observe.py tests/bench/sink.py
 EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
 	tests/bench/allocate.lua tests/bench/events.py \
 	tests/bench/on_postgres.py tests/bench/fill_postgres.py tests/bench/rival.py

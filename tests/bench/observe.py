@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What being watched costs: durable POST /allocations while the metrics page is
-read each second and while nobody reads it, by turns, on one gateway.
+read each second and while nobody reads it, by turns, on one gateway; and on a
+second one that traces every request as well, with the page read each second.
 
     GANTRY, GANTRY_PLUGINS, GANTRY_PRESETS   as for the system tests
     BEFORE    another program to compare with, with its plugins in BEFORE_PLUGINS
@@ -23,8 +24,10 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../system")]
 import bench                # noqa: E402
 import gantry               # noqa: E402
 import servers              # noqa: E402
+import sink                 # noqa: E402
 
 GOAL = 0.9
+TRACES = 'traces: {endpoint: "http://127.0.0.1:%d", ratio: 1}\n'
 
 
 class Reader(threading.Thread):
@@ -79,36 +82,51 @@ class Turns:
     def __init__(self, given):
         self.given, self.b = given, bench.Bench(given)
         self.pages = self.bytes = 0
+        self.spans = {}
 
     def run(self, name, server):
         self.b.measure(name, server, self.given.connections)
 
-    def run_watched(self, server):
+    def run_watched(self, server, name="watched"):
         reader = Reader(server.made.admin_port)
         reader.start()
-        self.run("watched", server)
+        self.run(name, server)
         reader.stop()
         self.pages, self.bytes = self.pages + reader.pages, reader.bytes
 
     def all(self):
-        up = servers.Gateway()
+        with sink.Sink() as receiver:
+            self.all_with(receiver)
+
+    def all_with(self, receiver):
+        up, traced = servers.Gateway(), servers.Gateway(TRACES % receiver.port)
         other = Other() if os.environ.get("BEFORE") else None
+        turns = [lambda: self.run("not watched", up), lambda: self.run_watched(up),
+                 lambda: self.run_watched(traced, "traced")]
         try:
-            for server in filter(None, (up, other)):
+            for server in filter(None, (up, traced, other)):
                 server.start().fill()
                 self.b.wrk(server, 8, False, 1)
             for turn in range(self.given.repeats):
                 # who is first takes turns, too
-                for watched in ((0, 1), (1, 0))[turn % 2]:
-                    if watched:
-                        self.run_watched(up)
-                    else:
-                        self.run("not watched", up)
+                for n in range(len(turns)):
+                    turns[(turn + n) % len(turns)]()
                 if other:
                     self.run("before", other)
+            self.count(traced)
+            self.posts, self.posted = receiver.posts.value, receiver.bytes.value
         finally:
-            for server in filter(None, (up, other)):
+            for server in filter(None, (up, traced, other)):
                 server.remove()
+
+    def count(self, server):
+        """What became of the spans."""
+        client = gantry.Client(server.made.admin_port)
+        for line in client.get("/metrics").body.decode().splitlines():
+            if line.startswith(("gantry_spans_exported", "gantry_spans_dropped")):
+                name, _, n = line.rpartition(" ")
+                self.spans[name] = int(float(n))
+        client.close()
 
     def ratio(self, a, b, what):
         """The median over the turns, of neighbours."""
@@ -125,12 +143,20 @@ class Turns:
             print("not watched, before = 1: rate %.3f, processor time %.3f" % (
                 self.ratio("not watched", "before", "rate"),
                 self.ratio("not watched", "before", "cpu")))
-        rate = self.ratio("watched", "not watched", "rate")
-        print("watched, not watched = 1: rate %.3f, processor time %.3f; wanted: "
-              "rate >= %g: %s" % (rate, self.ratio("watched", "not watched", "cpu"),
-                                  GOAL, "reached" if rate >= GOAL else "NOT reached"))
+        print("spans: %s; %d posts of %d bytes" % (
+            ", ".join("%d %s" % (n, name) for name, n in self.spans.items()),
+            self.posts, self.posted // max(self.posts, 1)))
+        self.judge("watched")
+        self.judge("traced")
         if self.b.broken:
             print("%d requests were refused or broke off." % self.b.broken)
+
+
+    def judge(self, name):
+        rate = self.ratio(name, "not watched", "rate")
+        print("%s, not watched = 1: rate %.3f, processor time %.3f; wanted: "
+              "rate >= %g: %s" % (name, rate, self.ratio(name, "not watched", "cpu"),
+                                  GOAL, "reached" if rate >= GOAL else "NOT reached"))
 
 
 def main():

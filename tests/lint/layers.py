@@ -11,6 +11,7 @@ FLOORS = [
     ["base"],
     ["rows", "config", "plugin", "stock"],
     ["pipeline", "conform"],
+    ["isolate"],
     ["commit", "upstream"],
     ["source"],
     ["observe", "admin"],
@@ -33,6 +34,7 @@ FOREIGN = {
     "openssl/": ["plugins/jwt"],
     "sqlite3.h": ["plugins/sqlite"],
     "libpq-fe.h": ["plugins/postgres"],
+    "seccomp.h": ["gateway/isolate"],
 }
 LIBC = set("""
 assert.h ctype.h dirent.h dlfcn.h elf.h endian.h errno.h fcntl.h float.h

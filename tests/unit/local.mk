@@ -31,3 +31,5 @@ include tests/unit/api_key.mk
 include tests/unit/metrics.mk
 include tests/unit/upstream.mk
 include tests/unit/watchdog.mk
+include tests/unit/traces.mk
+include tests/unit/isolate.mk

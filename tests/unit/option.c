@@ -48,7 +48,7 @@ static void fill(struct filled *f, const char *yaml)
 {
 	static const char *const others[] = { "plugin", NULL };
 	struct option_job job = { table, "thing", others, &f->memory,
-				  &f->problems };
+				  &f->problems, false };
 	const struct node *root;
 
 	*f = (struct filled){ 0 };
@@ -191,7 +191,7 @@ static void fill_with_secret(struct filled *f, const char *content, size_t len,
 {
 	static const char *const others[] = { NULL };
 	struct option_job job = { table, "thing", others, &f->memory,
-				  &f->problems };
+				  &f->problems, false };
 	const char *yaml = "key_file: my.key\n";
 	char *path;
 

@@ -425,14 +425,14 @@ static void test_instances_that_are_wrong(void **state)
 
 	(void)state;
 	assert_null(instance_of(plugins, "allocations",
-				"{plugin: x, ttl: 5, isolation: process, "
+				"{plugin: x, ttl: 5, in_a_bubble: true, "
 				"max_tl: 1s}", &text));
 	assert_string_equal(text,
 			    "gantry.yaml:3:23: handlers.a.ttl: not a duration "
 			    "(250ms, 10s, 5m, 24h, 30d): \"5\"\n"
-			    "gantry.yaml:3:26: handlers.a.isolation: unknown "
+			    "gantry.yaml:3:26: handlers.a.in_a_bubble: unknown "
 			    "key\n"
-			    "gantry.yaml:3:46: handlers.a.max_tl: unknown key "
+			    "gantry.yaml:3:45: handlers.a.max_tl: unknown key "
 			    "(did you mean \"max_ttl\"?)\n");
 	free(text);
 	assert_null(instance_of(plugins, "allocations",

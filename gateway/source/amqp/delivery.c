@@ -74,6 +74,15 @@ static amqp_table_t delivery_table(const amqp_basic_properties_t *p)
 							  (amqp_table_t){ 0, NULL };
 }
 
+/* NULL: there is none, or it is none. */
+static const char *delivery_traceparent(const amqp_table_t *headers, const char *key,
+					struct arena *arena)
+{
+	const char *text = headers_text(headers, key, arena);
+
+	return text != NULL && target_is_traceparent(text) ? text : NULL;
+}
+
 /*
  * A tier gives back by the default exchange, so that is where our own notes
  * are looked for: from elsewhere they would be somebody else's.
@@ -91,6 +100,7 @@ static void delivery_notes(struct delivery *d, const amqp_table_t *headers,
 		d->exchange = exchange;
 		d->routing_key = key;
 	}
+	d->hopped = delivery_traceparent(headers, HEADERS_TRACEPARENT, &d->arena);
 	d->attempts = (unsigned)headers_number(headers, HEADERS_ATTEMPTS, max_attempts);
 	d->waits = (unsigned)headers_number(headers, HEADERS_WAITS, DELIVERY_MAX_COUNT);
 }
@@ -108,6 +118,7 @@ bool delivery_header(struct delivery *d, const amqp_frame_t *frame,
 	p = frame->payload.properties.decoded;
 	headers = delivery_table(p);
 	delivery_notes(d, &headers, limits->max_attempts);
+	d->sender = delivery_traceparent(&headers, "traceparent", &d->arena);
 	d->count = (unsigned)headers_number(&headers, "x-delivery-count",
 					    DELIVERY_MAX_COUNT);
 	d->properties.len = frame->payload.properties.raw.len;
@@ -202,9 +213,7 @@ static void delivery_trace(struct delivery *d, const amqp_basic_properties_t *p,
 		id = arena_text(&m->arena, event_envelope_correlation(m->json));
 	m->correlation_id = id;
 	m->headers = headers_pairs(&headers, message_id, &m->arena, &m->n_headers);
-	m->traceparent = gantry_header(m, "traceparent");
-	if (m->traceparent != NULL && !target_is_traceparent(m->traceparent))
-		m->traceparent = NULL;
+	m->traceparent = d->hopped != NULL ? d->hopped : d->sender;
 }
 
 /* Once for each time it is handed over; the body is parsed here already. */
@@ -375,6 +384,7 @@ amqp_basic_properties_t delivery_properties(struct delivery *d, amqp_pool_t *poo
 		.error = d->hop.error,
 		.handler = d->hop.handler,
 		.died_at_ms = d->hop.died_at_ms,
+		.traceparent = d->hop.traceparent,
 	};
 	const amqp_basic_properties_t *p = delivery_decode(d, pool);
 	amqp_basic_properties_t out = { 0 };

@@ -26,6 +26,9 @@ struct delivery_hop {
 	const char *cause, *error, *handler;	/* dead: cause is not NULL */
 	int64_t died_at_ms;
 	bool returned;			/* the broker found no such queue */
+	struct span_context span;	/* of the hop; nowhere: not traced */
+	const char *traceparent;	/* the same as text */
+	int64_t began_ns;		/* steady clock */
 };
 
 struct delivery {
@@ -47,6 +50,8 @@ struct delivery {
 	size_t body_len, body_room;	/* what is kept of it, and is to be */
 	uint64_t body_seen;
 	bool redelivered;
+	const char *sender;		/* its traceparent, or NULL */
+	const char *hopped;		/* that of our last hop, or NULL */
 	unsigned attempts, waits;
 	unsigned count;			/* x-delivery-count */
 	unsigned epoch;			/* of the guard */

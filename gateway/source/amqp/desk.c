@@ -12,6 +12,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/source/amqp/traced.h"
 
 /* Any thread, also from inside engine_submit(). */
 static void desk_put(struct desk *h, struct gantry_message *m)
@@ -245,6 +246,8 @@ static void desk_pass(struct desk *h, struct delivery *d,
 	} else {
 		hop->target = d->intake->topology->retry[decision->tier];
 	}
+	traced_done(d, dead ? "dead" : "retried");
+	traced_hop_begin(d);
 	desk_count(h, d, dead ? METERS_DEAD : METERS_RETRIED);
 	hopper_add(h->hopper, d);
 }
@@ -279,11 +282,16 @@ static void desk_say_no_id(struct desk *h, const struct delivery *d)
 /* Only now, so that what is held is not kept twice. False: it is given up. */
 static bool desk_prepare(struct desk *h, struct delivery *d)
 {
+	bool well;
+
 	if (d->intake->letters) {
 		delivery_prepare_letter(d, d->intake->route, h->graph, &desk_home);
+		traced_begin_delivery(d, engine_spans(h->engine));
 		return true;
 	}
-	if (!delivery_prepare(d, h->graph, &desk_home)) {
+	well = delivery_prepare(d, h->graph, &desk_home);
+	traced_begin_delivery(d, engine_spans(h->engine));
+	if (!well) {
 		desk_give_up(h, d, "ROUTE_NOT_FOUND");
 		return false;
 	}
@@ -417,10 +425,12 @@ static void desk_answered(struct desk *h, struct delivery *d, int64_t now_ms)
 
 	h->at_engine--;
 	if (decision.action == HOP_HOLD) {
+		traced_done(d, "held");
 		desk_hold(h, d, &m->error, now_ms);
 		return;
 	}
 	if (d->intake->letters && decision.action != HOP_ACK) {
+		traced_done(d, "stuck");
 		desk_letter_stuck(h, d);
 		return;
 	}
@@ -429,6 +439,7 @@ static void desk_answered(struct desk *h, struct delivery *d, int64_t now_ms)
 		desk_pass(h, d, &decision);
 		return;
 	}
+	traced_done(d, m->answer.outcome);
 	desk_count(h, d, desk_outcome(m));
 	desk_done(h, d);
 }

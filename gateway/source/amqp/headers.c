@@ -280,7 +280,7 @@ static void headers_add_number(amqp_table_t *table, const char *key, int64_t num
 amqp_table_t headers_with(const amqp_table_t *table, const struct headers_notes *notes,
 			  struct arena *arena)
 {
-	size_t room = (size_t)table->num_entries + 9;
+	size_t room = (size_t)table->num_entries + 10;
 	amqp_table_t made = { 0, arena_zero(arena, room * sizeof(*made.entries)) };
 
 	for (int i = 0; i < table->num_entries; i++)
@@ -292,6 +292,7 @@ amqp_table_t headers_with(const amqp_table_t *table, const struct headers_notes 
 	headers_add_text(&made, HEADERS_EXCHANGE, notes->exchange);
 	headers_add_text(&made, HEADERS_ROUTING_KEY, notes->routing_key);
 	headers_add_text(&made, HEADERS_QUEUE, notes->queue);
+	headers_add_text(&made, HEADERS_TRACEPARENT, notes->traceparent);
 	if (notes->died_at_ms == 0)
 		return made;
 	headers_add_text(&made, HEADERS_CAUSE, notes->cause);

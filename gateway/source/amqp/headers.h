@@ -24,6 +24,8 @@ struct arena;
 #define HEADERS_EXCHANGE "x-gantry-exchange"
 #define HEADERS_ROUTING_KEY "x-gantry-routing-key"
 #define HEADERS_DIED_AT "x-gantry-died-at"
+#define HEADERS_TRACEPARENT "x-gantry-traceparent"	/* of the hop; the sender's own
+							   stays as it was */
 
 /* Dead letters keep no more of them. */
 #define HEADERS_MAX_JSON 4096
@@ -58,6 +60,7 @@ struct headers_notes {
 	const char *queue, *exchange, *routing_key;
 	const char *cause, *error, *handler;	/* dead only */
 	int64_t died_at_ms;			/* dead only; 0 otherwise */
+	const char *traceparent;
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/source/amqp/traced.h"
 
 /* A publish that the broker does not take for so long is cut off. */
 #define HOPPER_PUBLISH_MS 10000
@@ -163,6 +164,7 @@ static void hopper_settle(struct hopper *h, uint64_t number, bool taken, int64_t
 	h->complained = false;
 	h->failures = 0;
 	h->n--;
+	traced_hop_end(d);
 	h->options.done(h->options.ctx, d);
 }
 

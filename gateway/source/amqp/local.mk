@@ -24,3 +24,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/amqp/publish.c gateway/source/amqp/publish.h \
 	gateway/source/amqp/publisher.c gateway/source/amqp/publisher.h \
 	gateway/source/amqp/window.c gateway/source/amqp/window.h
+gateway_libcore_a_SOURCES += gateway/source/amqp/traced.c gateway/source/amqp/traced.h

@@ -297,7 +297,7 @@ bool order_add(struct order *o, struct handover_event *event, unsigned owner)
 	return true;
 }
 
-const struct handover_event *order_next(struct order *o)
+struct handover_event *order_next(struct order *o)
 {
 	struct order_entry *e = o->lists[ORDER_READY].first;
 
@@ -305,6 +305,13 @@ const struct handover_event *order_next(struct order *o)
 		return NULL;
 	order_move(o, e, ORDER_SENT);
 	return e->event;
+}
+
+const struct handover_event *order_sent(const struct order *o, int64_t ref)
+{
+	const struct order_entry *e = order_find(o, ref);
+
+	return e != NULL && e->state == ORDER_SENT ? e->event : NULL;
 }
 
 const struct handover_event *order_newest_sent(const struct order *o)

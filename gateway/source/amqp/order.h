@@ -45,7 +45,10 @@ bool order_knows(const struct order *o, int64_t ref);
  * The next one that may go out, which is sent from now on; NULL: none. It
  * lives until it is confirmed or held.
  */
-const struct handover_event *order_next(struct order *o);
+struct handover_event *order_next(struct order *o);
+
+/* One that was sent and is neither confirmed nor held; NULL: it is not. */
+const struct handover_event *order_sent(const struct order *o, int64_t ref);
 
 /* The last one that was sent and is neither confirmed nor held; NULL: none. */
 const struct handover_event *order_newest_sent(const struct order *o);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gateway/source/amqp/traced.h"
+
 #define PUBLISH_PERSISTENT 2
 /* Of an id, a key or a name on the wire. */
 #define PUBLISH_MAX_SHORT 255
@@ -23,7 +25,7 @@ static bool publish_fits(const struct handover_event *e)
 	       strlen(e->correlation_id) <= PUBLISH_MAX_SHORT;
 }
 
-int publish_send(struct publish *p, const struct handover_event *e,
+int publish_send(struct publish *p, struct handover_event *e,
 		 struct gantry_error *err)
 {
 	amqp_table_entry_t header = {
@@ -44,6 +46,7 @@ int publish_send(struct publish *p, const struct handover_event *e,
 		.app_id = publish_text(p->app_id),
 	};
 	amqp_bytes_t body = { e->body_len, (void *)e->body };
+	char trace[SPAN_TRACEPARENT];
 	int status;
 
 	if (!publish_fits(e)) {
@@ -52,7 +55,8 @@ int publish_send(struct publish *p, const struct handover_event *e,
 		return 1;
 	}
 	if (e->traceparent != NULL) {
-		header.value.value.bytes = publish_text(e->traceparent);
+		header.value.value.bytes = publish_text(
+			traced_publish_begin(e, p->spans, trace));
 		properties._flags |= AMQP_BASIC_HEADERS_FLAG;
 		properties.headers = (amqp_table_t){ 1, &header };
 	}

@@ -14,6 +14,7 @@ struct publish {
 	struct broker *broker;
 	struct window *window;
 	const char *app_id;
+	struct spans *spans;		/* NULL: tracing is off */
 	/* a basic.return whose message is still coming in */
 	bool returning;
 	uint64_t body_left;
@@ -21,7 +22,7 @@ struct publish {
 };
 
 /* 0, -1 the connection is lost, or 1: this event is none that can be sent. */
-int publish_send(struct publish *p, const struct handover_event *event,
+int publish_send(struct publish *p, struct handover_event *event,
 		 struct gantry_error *err);
 
 /*

@@ -20,6 +20,7 @@
 #include "gateway/source/amqp/backlog.h"
 #include "gateway/source/amqp/publish.h"
 #include "gateway/source/amqp/topology.h"
+#include "gateway/source/amqp/traced.h"
 
 #define PUBLISHER_ENTRIES (1u << 20)
 #define PUBLISHER_BYTES (32u << 20)
@@ -98,12 +99,27 @@ static void publisher_held(struct publisher *p, int64_t ref, const char *cause)
 		committer_held(p->options.committer, ref, cause);
 }
 
+/* While the event is still there. */
+static void publisher_trace(const struct publisher *p, int64_t ref,
+			    enum window_fate fate, const char *cause)
+{
+	const struct handover_event *e = NULL;
+
+	if (p->options.spans != NULL)
+		e = order_sent(p->order, ref);
+	if (e != NULL)
+		traced_publish_end(e, p->options.spans,
+				   fate == WINDOW_RETURNED ? "returned" :
+				   fate == WINDOW_NACKED ? "nacked" : NULL, cause);
+}
+
 /* The broker has decided on one of the window. */
 static void publisher_settled(void *ctx, int64_t ref, enum window_fate fate,
 			      const char *cause)
 {
 	struct publisher *p = ctx;
 
+	publisher_trace(p, ref, fate, cause);
 	p->careful -= p->careful > 0;
 	switch (fate) {
 	case WINDOW_CONFIRMED:
@@ -248,7 +264,7 @@ static bool publisher_may_send(const struct publisher *p)
 }
 
 /* False: the connection is lost. */
-static bool publisher_send_one(struct publisher *p, const struct handover_event *e,
+static bool publisher_send_one(struct publisher *p, struct handover_event *e,
 			       struct gantry_error *err)
 {
 	const struct publisher_closed *closed = publisher_closed(p, e->exchange);
@@ -269,7 +285,7 @@ static bool publisher_send_one(struct publisher *p, const struct handover_event 
 /* True: there is more that may go. */
 static bool publisher_send(struct publisher *p)
 {
-	const struct handover_event *e = NULL;
+	struct handover_event *e = NULL;
 	struct gantry_error err = ERROR_INIT;
 	bool well = true;
 
@@ -469,7 +485,8 @@ struct publisher *publisher_start(const struct publisher_options *options)
 		.committer = options->committer, .replica = options->replica,
 		.storage = options->storage, .storage_self = options->storage_self });
 	p->publish = (struct publish){ .broker = p->broker, .window = p->window,
-				       .app_id = options->service };
+				       .app_id = options->service,
+				       .spans = options->spans };
 	if (pthread_create(&p->thread, NULL, publisher_main, p) != 0)
 		abort();
 	return p;

@@ -22,6 +22,7 @@ struct publisher_options {
 	const struct gantry_storage *storage;
 	void *storage_self;
 	struct metrics *metrics;	/* of meters.h; or NULL */
+	struct spans *spans;		/* NULL: tracing is off */
 };
 
 struct publisher;

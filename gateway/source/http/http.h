@@ -23,6 +23,7 @@ struct graph;
 struct gantry_error;
 struct gantry_message;
 struct http;
+struct spans;
 
 #define HTTP_MAX_LISTEN 16
 #define HTTP_MAX_LOOPS 64
@@ -87,6 +88,8 @@ struct http_options {
 	int64_t request_timeout_ms;	/* 30 s: the message's deadline; a late
 					   answer is still sent, and logged */
 	struct http_ops ops;
+	struct spans *spans;		/* requests leave them; NULL: tracing is
+					   off. Fixed pages leave none */
 };
 
 /*

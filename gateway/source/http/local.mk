@@ -13,3 +13,4 @@ gateway_libcore_a_SOURCES += \
 	gateway/source/http/target.c gateway/source/http/target.h \
 	gateway/source/http/tls.c gateway/source/http/tls.h \
 	gateway/source/http/watch.c gateway/source/http/watch.h
+gateway_libcore_a_SOURCES += gateway/source/http/traced.c

@@ -71,7 +71,8 @@ static bool reply_add_headers(struct http_request *r, struct MHD_Response *out)
 		typed = typed || strcasecmp(pair->name, "Content-Type") == 0;
 		/* what a header cannot hold is left out, the rest is sent */
 		if (MHD_add_response_header(out, pair->name, pair->value) == MHD_NO)
-			log_line(GANTRY_LOG_WARNING, r->m.correlation_id, NULL,
+			log_line(GANTRY_LOG_WARNING, r->m.correlation_id,
+				 r->m.traceparent,
 				 "http: the answer's header %s has a value "
 				 "that cannot be sent", pair->name);
 	}
@@ -90,6 +91,8 @@ static void reply_observe(struct http_request *r)
 
 	if (ops->answered != NULL)
 		ops->answered(ops->ctx, &r->m, clock_steady_ns() - r->began_ns);
+	if (r->loop->http->options.spans != NULL)
+		traced_answered(r);
 }
 
 enum MHD_Result reply_send(struct http_request *r)

@@ -68,6 +68,10 @@ void request_detach(struct http_request *r);
 /* submit.c: what is asked for, and by whom it is answered */
 void request_dispatch(struct http_request *r);
 
+/* traced.c: the request goes on its way; its answer does */
+void traced_begin(struct http_request *r);
+void traced_answered(struct http_request *r);
+
 /* reply.c */
 enum MHD_Result reply_send(struct http_request *r);
 /* Fill m.answer with an error envelope. message NULL: the code's own. */

@@ -112,6 +112,7 @@ void request_dispatch(struct http_request *r)
 		return;
 	r->m.deadline_ms = clock_steady_ns() / 1000000 +
 			   http->options.request_timeout_ms;
+	traced_begin(r);
 	r->state = REQUEST_WAITING;
 	r->refs++;
 	r->loop->submitting = r;

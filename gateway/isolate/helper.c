@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* helper - see helper.h. */
+#include "gateway/isolate/helper.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "gateway/base/clock.h"
+#include "gateway/base/error.h"
+
+static int64_t helper_now_ms(void)
+{
+	return clock_steady_ns() / 1000000;
+}
+
+static const size_t helper_texts[] = {
+	offsetof(struct helper_spec, instance), offsetof(struct helper_spec, service),
+	offsetof(struct helper_spec, path), offsetof(struct helper_spec, version),
+	offsetof(struct helper_spec, entry), offsetof(struct helper_spec, folder),
+	offsetof(struct helper_spec, absent),
+};
+
+void helper_put_spec(struct wire_pen *pen, const struct helper_spec *spec)
+{
+	for (size_t i = 0; i < sizeof(helper_texts) / sizeof(*helper_texts); i++) {
+		const char *text;
+
+		memcpy(&text, (const char *)spec + helper_texts[i], sizeof(text));
+		wire_put_text(pen, text);
+	}
+	wire_put(pen, spec->memory);
+}
+
+void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
+{
+	for (size_t i = 0; i < sizeof(helper_texts) / sizeof(*helper_texts); i++) {
+		const char *text = wire_get_some(eye);
+
+		memcpy((char *)spec + helper_texts[i], &text, sizeof(text));
+	}
+	spec->memory = wire_get(eye);
+}
+
+/* A group of its own: Ctrl-C in a terminal is the gateway's to answer. */
+static int helper_spawn(int fd, pid_t *pid_out)
+{
+	char name[] = "gantry", command[] = "plugin-host";
+	char *argv[] = { name, command, NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int failed;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, fd, HELPER_FD);
+	posix_spawn_file_actions_addclosefrom_np(&files, HELPER_FD + 1);
+	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	return failed;
+}
+
+/* How it ended, for whoever asked it last. */
+static int helper_lost(struct helper *h, int why, int64_t waited_ms,
+		       struct gantry_error *err)
+{
+	int status = 0;
+	bool ended;
+
+	/* one that closed its end has a moment to say how it ended */
+	for (int i = 0; why == EPIPE && i < 100 && waitpid(h->pid, &status, WNOHANG) == 0; i++)
+		usleep(1000);
+	ended = why == EPIPE && waitpid(h->pid, NULL, WNOHANG) < 0;
+	if (ended)
+		h->pid = 0;
+	helper_stop(h);
+	if (why == ETIMEDOUT)
+		return gantry_fail(err, "its process gave no answer in %lld ms and was killed",
+				   (long long)waited_ms);
+	if (ended && WIFSIGNALED(status))
+		return gantry_fail(err, "its process was ended by signal %d (%s)",
+				   WTERMSIG(status), strsignal(WTERMSIG(status)));
+	if (ended)
+		return gantry_fail(err, "its process ended with status %d",
+				   WEXITSTATUS(status));
+	return gantry_fail(err, "its process said what makes no sense, and was killed");
+}
+
+int helper_exchange(struct helper *h, int64_t until_ms, struct gantry_error *err)
+{
+	int64_t began_ms = helper_now_ms();
+
+	free(h->reply);
+	h->reply = NULL;
+	if (wire_send(h->fd, &h->pen, until_ms) == 0 &&
+	    wire_receive(h->fd, &h->reply, &h->reply_len, until_ms) == 0)
+		return 0;
+	return helper_lost(h, errno, helper_now_ms() - began_ms, err);
+}
+
+/* The first frame: 1, or 0 and why not. */
+static int helper_opened(struct helper *h, struct gantry_error *err)
+{
+	struct wire_eye eye = { h->reply, h->reply + h->reply_len, false };
+	bool opened = wire_get_in(&eye, 0, 1) == 1;
+	const char *why = wire_get_some(&eye);
+
+	if (opened && !eye.bad)
+		return 0;
+	gantry_fail(err, "%s", *why != '\0' ? why : "its process did not start");
+	helper_stop(h);
+	return -1;
+}
+
+int helper_start(struct helper *h, const struct helper_spec *spec,
+		 struct gantry_error *err)
+{
+	int ends[2], failed;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return gantry_fail(err, "no socket for its process: %s", strerror(errno));
+	failed = helper_spawn(ends[1], &h->pid);
+	close(ends[1]);
+	if (failed != 0) {
+		close(ends[0]);
+		h->pid = 0;
+		return gantry_fail(err, "its process cannot be started: %s", strerror(failed));
+	}
+	h->fd = ends[0];
+	wire_begin(&h->pen);
+	helper_put_spec(&h->pen, spec);
+	if (helper_exchange(h, helper_now_ms() + HELPER_START_MS, err) < 0)
+		return -1;
+	return helper_opened(h, err);
+}
+
+void helper_stop(struct helper *h)
+{
+	if (h->pid > 0) {
+		kill(h->pid, SIGKILL);
+		waitpid(h->pid, NULL, 0);
+	}
+	if (h->fd > 0)
+		close(h->fd);
+	free(h->reply);
+	wire_fini(&h->pen);
+	*h = (struct helper){ .pid = 0 };
+}

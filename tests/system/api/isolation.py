@@ -1,0 +1,258 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Handlers in a process of their own (isolation: process): what they do to
+themselves is a matter of their message alone; what they say is as good as from
+within."""
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import threading
+import time
+
+import _path
+import tap
+
+WILD = os.environ.get("GANTRY_WILD", "")
+EXTRA = """\
+handlers:
+  wild: {plugin: %(wild)s, greeting: "ho", isolation: process, isolation_timeout: 400ms, isolation_memory: 64M}
+  loop: {plugin: %(wild)s, isolation: process}
+  allocate: {plugin: allocations, ttl: 24h, max_ttl: 30d, isolation: process}
+  plain: {plugin: allocations}
+routes:
+  - {http: "GET /plain", auth: services, roles: [inventory-admin], pipeline: [plain.item_list]}
+  - {http: "POST /wild", auth: services, roles: [order-service], pipeline: [wild.do]}
+  - {http: "POST /loop", auth: services, roles: [order-service], pipeline: [loop.do]}
+  - {http: "POST /take", auth: services, roles: [order-service], pipeline: [wild.take]}
+""" % {"wild": WILD}
+
+
+def do(g, what, path="/wild", **more):
+    return g.client("order-service", sub="me").post(path, dict({"do": what}, **more))
+
+
+def helpers(g):
+    """The processes that the daemon has started."""
+    found = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open("/proc/%s/stat" % name) as f:
+                    if int(f.read().rsplit(")", 1)[1].split()[1]) == g.process.pid:
+                        found.append(int(name))
+            except OSError:
+                pass
+    return found
+
+
+def seen(g, text):
+    with open(g.path("log")) as f:
+        return text in f.read()
+
+
+def test_it_is_as_good_as_within(g):
+    """Records, ids, events, headers, the sender, the log: all go both ways."""
+    for count in (1, 2):
+        got = do(g, "good")
+        assert got.status == 201 and got.header("X-Wild") == "yes", got
+        assert got.json["greeting"] == "ho" and got.json["subject"] == "me"
+        assert got.json["count"] == count, got
+        assert got.json["id"].startswith("wild_") and len(got.json["id"]) == 31, got
+    rows = g.rows("select count(*) n from outbox where routing_key = 'wild'")
+    assert rows == [{"n": 2}], rows
+    assert seen(g, "good for me")
+    assert len(helpers(g)) == 6, helpers(g)     # three instances, and one each to settle
+
+
+def test_the_shop_works_as_before(g):
+    """The handlers of the integration, each in its process, through the same
+    stories as in this one."""
+    item = g.item(10)
+    made = g.allocate(item, 3)
+    assert g.orders.put("/allocations/%s/confirm" % made["id"]).status == 200
+    got = g.orders.post("/allocations/bulk", {"orderId": g.fresh("ord"), "mode": "partial",
+                                             "items": [
+        {"orderItemId": "1", "inventoryItemId": item, "quantity": 5},
+        {"orderItemId": "2", "inventoryItemId": item, "quantity": 50}]})
+    assert got.status in (200, 201, 207), got
+    got = g.orders.post("/allocations", g.request(item, 1000))
+    assert (got.status, got.code) == (409, "INSUFFICIENT_STOCK"), got
+    got = g.orders.get("/allocations/" + made["id"])
+    assert got.status == 200 and got.data["status"] == "CONFIRMED", got
+    assert g.quantities(item)[1] == 8
+
+
+def survives(g, what, words):
+    before = helpers(g)
+    got = do(g, what)
+    assert got.status == 503 and got.json["error"]["retryable"], got
+    assert seen(g, words), words
+    got = do(g, "good")
+    assert got.status == 201, got
+    assert g.process.poll() is None and len(helpers(g)) == len(before)
+
+
+def test_what_crashes(g):
+    survives(g, "crash", "wild.do: its process was ended by signal 11 (Segmentation fault)"
+             if "ASAN_OPTIONS" not in os.environ else "wild.do: its process ended")
+    time.sleep(0.1)
+    survives(g, "exit", "wild.do: its process ended with status 0")
+
+
+def test_what_hangs(g):
+    began = time.monotonic()
+    survives(g, "spin", "wild.do: its process gave no answer in 4")
+    assert time.monotonic() - began < 5
+
+
+def test_what_leaks(g):
+    """A sanitizer maps more than could be bounded: there it is killed by time."""
+    wait_for_mercy(g)
+    survives(g, "leak", "wild.do: its process")
+
+
+def wait_for_mercy(g):
+    """Deaths are counted: a test would meet the quarantine of those before."""
+    g.stop()
+    g.start()
+
+
+def test_nonsense_is_no_verdict(g):
+    got = do(g, "nonsense")
+    assert got.status == 500 and seen(g, "wild.do gave verdict 77"), got
+    got = do(g, "forge")
+    assert got.status == 503 and seen(g, "its process said what makes no sense"), got
+    assert do(g, "good").status == 201
+
+
+def test_too_much_is_cut_off(g):
+    """Of 100 events of 900 kB the one that fits is there; the others it was told
+    of by -1, and did not listen."""
+    got = do(g, "flood")
+    assert got.status == 201, got
+    rows = g.rows("select count(*) n from outbox where length(body) > 500000")
+    assert rows == [{"n": 1}], rows
+    assert do(g, "good").status == 201
+
+
+def test_it_may_do_nothing_else(g):
+    got = do(g, "forbidden")
+    assert got.status == 200, got
+    assert got.json == {"file": False, "network": False, "process": False, "code": False,
+                        "signal": False}, got
+
+
+def test_settle(g):
+    wait_for_mercy(g)
+    item = g.item(10)
+    got = g.client("order-service").post("/take", {"order": "ord_w1", "item": item})
+    assert got.status == 201 and got.json["order"] == "ord_w1", got
+    assert got.json["quantity"] == 1 and got.json["steps"] == 1, got
+    assert g.quantities(item)[1] == 1
+    for what in ("crash", "sleep"):
+        began = time.monotonic()
+        got = g.client("order-service").post(
+            "/take", {"order": "ord_w2", "item": item, "settle": what})
+        assert got.status == 503, got
+        assert time.monotonic() - began < 2
+        # undone, and nobody else was
+        assert g.quantities(item)[1] == 1
+    got = g.client("order-service").post("/take", {"order": "ord_w3", "item": item})
+    assert got.status == 201, got
+
+
+def test_others_do_not_notice(g):
+    """While one instance hangs and dies, the rest has its usual latency: the same
+    requests with and without, in turns."""
+    wait_for_mercy(g)
+    item = g.item(10**6)
+    took = {False: [], True: []}
+    for turn in range(6):
+        wild = turn % 2 == 1
+        stop = threading.Event()
+
+        def misbehave():
+            while not stop.is_set():
+                do(g, "spin")
+        other = threading.Thread(target=misbehave)
+        if wild:
+            other.start()
+        for _ in range(60):
+            began = time.monotonic()
+            assert g.stock.get("/plain").status == 200
+            took[wild].append(time.monotonic() - began)
+        stop.set()
+        if wild:
+            other.join()
+    with_it, without = (statistics.median(took[k]) for k in (True, False))
+    print("# median %.2f ms beside one that hangs, %.2f ms without"
+          % (1000 * with_it, 1000 * without))
+    assert g.process.poll() is None
+
+
+def test_a_loop_of_crashes_ends(g):
+    for _ in range(5):
+        assert do(g, "abort", "/loop").status == 503
+    assert seen(g, "loop: its process died 5 times within 60 s; it is left dead for as long")
+    before = helpers(g)
+    got = do(g, "good", "/loop")
+    assert got.status == 503 and int(got.header("Retry-After")) <= 60, got
+    assert "tried again in" in got.json["error"]["message"] or got.code, got
+    assert helpers(g) == before
+    # the others have nothing to do with it
+    assert do(g, "good").status == 201
+
+
+def test_a_killed_helper_is_replaced(g):
+    wait_for_mercy(g)
+    item = g.item(5)
+    for pid in helpers(g):
+        os.kill(pid, signal.SIGKILL)
+    statuses = [g.orders.post("/allocations", g.request(item)).status for _ in range(3)]
+    assert statuses[-1] == 201 and set(statuses) <= {201, 503}, statuses
+
+
+def test_it_leaves_no_process(g):
+    left = helpers(g)
+    assert left
+    assert g.stop() == 0
+    for pid in left:
+        assert not os.path.exists("/proc/%d" % pid), pid
+    g.start()
+    left = helpers(g)
+    g.kill()
+    end = time.monotonic() + 5
+    while any(os.path.exists("/proc/%d" % pid) for pid in left):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
+    g.start()
+
+
+def test_the_configuration_is_checked(g):
+    g.write("bad.yaml", (g.configuration(EXTRA).replace(
+        "isolation_timeout: 400ms", "isolation_timeout: 1ms").replace(
+        "isolation_memory: 64M", "isolation_memorry: 64M")).encode())
+    done = subprocess.run([os.environ["GANTRY"], "check", "--config", g.path("bad.yaml")] +
+                          g.folders(), text=True, capture_output=True)
+    assert done.returncode == 2, done
+    assert 'wild.isolation_timeout: must be 10ms to 5m' in done.stderr.replace(
+        "from ", ""), done.stderr
+    assert 'handlers.wild.isolation_memorry: unknown key (did you mean ' \
+        '"isolation_memory"?)' in done.stderr, done.stderr
+
+
+def test_not_started_by_hand(_):
+    done = subprocess.run([os.environ["GANTRY"], "plugin-host"], text=True,
+                          capture_output=True, timeout=20)
+    assert (done.returncode, done.stderr) == (
+        2, 'gantry: plugin-host is started by "gantry serve", for handlers with '
+        'isolation: process\n'), done
+
+
+if __name__ == "__main__":
+    if not os.path.exists(WILD):
+        print("1..0 # SKIP GANTRY_WILD names no plugin")
+        sys.exit(77)
+    tap.main(EXTRA)

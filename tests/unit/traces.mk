@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: Apache-2.0
+if CMOCKA
+check_PROGRAMS += tests/unit/traces
+TESTS += tests/unit/traces
+endif
+
+tests_unit_traces_SOURCES = tests/unit/traces.c
+tests_unit_traces_LDADD = $(LDADD_UNIT)
+tests_unit_traces_LDFLAGS = $(LDFLAGS_UNIT)
