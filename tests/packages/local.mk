@@ -11,7 +11,7 @@ EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 	debian/gantry-dev.install debian/gantry-dev.lintian-overrides \
 	debian/gantry-dev.manpages debian/gantry-postgres.install \
 	debian/gantry.dirs debian/gantry.docs \
-	debian/gantry.examples debian/gantry.install \
+	debian/gantry.examples debian/gantry.install debian/gantry.lintian-overrides \
 	debian/gantry.pm debian/gantry.postinst debian/gantry.postrm debian/gantry.prerm \
 	debian/not-installed debian/rules debian/source/format debian/source/options
 EXTRA_DIST += debian/tests/control debian/tests/lib.sh debian/tests/own-plugin \
