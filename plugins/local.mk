@@ -10,3 +10,4 @@ include plugins/publish/local.mk
 include plugins/api-key/local.mk
 include plugins/rate-limit/local.mk
 include plugins/breaker/local.mk
+include plugins/proxy/local.mk

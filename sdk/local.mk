@@ -7,6 +7,7 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 	sdk/gantry/outcome.h sdk/gantry/plugin.h sdk/gantry/storage.h \
 	sdk/gantry/write.h
 dist_gantryinclude_HEADERS += sdk/gantry/breaker.h sdk/gantry/document.h
+dist_gantryinclude_HEADERS += sdk/gantry/pass.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
 
@@ -16,7 +17,8 @@ pkgconfig_DATA = sdk/gantry.pc
 noinst_LIBRARIES += sdk/libtesthost.a
 sdk_libtesthost_a_SOURCES = $(TESTHOST_SOURCES)
 sdk_libtesthost_a_CFLAGS = $(AM_CFLAGS) $(YAML_CFLAGS)
-TESTHOST_SOURCES = sdk/testhost/testhost.c sdk/testhost/testhost.h
+TESTHOST_SOURCES = sdk/testhost/testhost.c sdk/testhost/testhost.h \
+	sdk/testhost/told.c sdk/testhost/told.h
 dist_gantryinclude_HEADERS += sdk/testhost/testhost.h
 lib_LTLIBRARIES = sdk/libgantry-testhost.la
 sdk_libgantry_testhost_la_SOURCES = $(TESTHOST_SOURCES)

@@ -41,6 +41,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/orders.py tests/system/upstream/keys.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
+SYSTEM_TESTS += tests/system/upstream/proxy.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \

@@ -118,6 +118,7 @@ static void frame_put_effect(struct wire_pen *pen, const struct effect *e)
 		wire_put_text(pen, e->as.header.name);
 		wire_put_text(pen, e->as.header.value);
 		break;
+	case EFFECT_PASS:	/* which no process of its own may say: refused there */
 	case EFFECT_AGAIN:
 		break;
 	}

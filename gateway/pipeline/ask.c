@@ -36,13 +36,24 @@ void ask_fail(struct gantry_message *m, struct message_ask *ask,
 	ask->answered = true;
 }
 
+/* Its memory serves the next call, which may be that of another request. */
+static void ask_free_call(struct gantry_message *m, struct call *call)
+{
+	if (m->spare.block == NULL && call->arena.block != NULL) {
+		arena_reset(&call->arena);
+		m->spare = call->arena;
+		call->arena = (struct arena){ 0 };
+	}
+	call_fini(call);
+}
+
 void ask_free_all(struct gantry_message *m)
 {
 	for (struct message_ask *ask = m->asks; ask != NULL; ask = ask->next) {
 		json_decref(ask->value);
 		json_decref(ask->rows);
 		if (ask->call != NULL)
-			call_fini(ask->call);
+			ask_free_call(m, ask->call);
 	}
 	m->asks = NULL;
 }

@@ -62,12 +62,13 @@ json_t *call_json(const char *body, size_t len)
 	return json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
 }
 
-static void calls_less(struct calls *calls)
+/* Whether it was the last. */
+static bool calls_less(struct calls *calls)
 {
 	struct gantry_message *m = calls->m;
 
 	if (atomic_fetch_sub(&calls->left, 1) != 1)
-		return;
+		return false;
 	for (struct message_ask *ask = m->asks; ask != NULL; ask = ask->next) {
 		if (ask->kind != ASK_CALL || ask->answered)
 			continue;
@@ -75,7 +76,12 @@ static void calls_less(struct calls *calls)
 			ask_fail(m, ask, &ask->call->error);
 		ask->answered = true;
 	}
-	readers_push(calls->engine->readers, m);
+	return true;
+}
+
+static bool calls_is_inline(const struct gantry_message *m)
+{
+	return m->route->steps[m->step].instance->plugin->threads == GANTRY_INLINE;
 }
 
 /* An upstream that is not there gets no name on the metrics page. */
@@ -97,7 +103,12 @@ static void calls_done(struct call *call)
 	struct calls *calls = call->data;
 
 	calls_count(calls->engine->options.metrics, call);
-	calls_less(calls);
+	if (!calls_less(calls))
+		return;
+	if (calls_is_inline(calls->m))
+		engine_run(calls->engine, calls->m);
+	else
+		readers_push(calls->engine->readers, calls->m);
 }
 
 static void calls_make(struct calls *calls, struct call *call)
@@ -115,7 +126,7 @@ static void calls_make(struct calls *calls, struct call *call)
 			  "there is no upstream \"%s\"", call->request.upstream);
 }
 
-bool calls_start(struct engine *engine, struct gantry_message *m)
+enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 {
 	struct calls *calls;
 	struct message_ask *ask, *next;
@@ -124,7 +135,7 @@ bool calls_start(struct engine *engine, struct gantry_message *m)
 	for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
 		any |= ask->kind == ASK_CALL;
 	if (!any)
-		return false;
+		return CALLS_DONE;
 	message_correlate(m);
 	calls = arena_alloc(&m->arena, sizeof(*calls));
 	calls->engine = engine;
@@ -141,11 +152,10 @@ bool calls_start(struct engine *engine, struct gantry_message *m)
 		ask->call->deadline_ms = m->deadline_ms;
 		calls_make(calls, ask->call);
 	}
-	calls_less(calls);
-	return true;
+	return calls_less(calls) ? CALLS_DONE : CALLS_PARKED;
 }
 
-static bool call_is_token(const char *text, size_t len)
+bool call_is_token(const char *text, size_t len)
 {
 	static const char others[] = "!#$%&'*+-.^_`|~";
 
@@ -165,11 +175,11 @@ static int call_check_header(const char *header, struct gantry_error *err)
 	const char *value = header + name + 1;
 
 	if (header[name] != ':' || !call_is_token(header, name) ||
-	    strlen(value) > CALL_MAX_PATH)
+	    strlen(value) > CALL_MAX_HEADER)
 		return gantry_fail(err, "not a header \"Name: value\": \"%.64s\"",
 				   header);
 	for (; *value != '\0'; value++)
-		if ((unsigned char)*value < ' ' || *value == 0x7f)
+		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
 			return gantry_fail(err, "the header %.*s has a control character",
 					   (int)name, header);
 	for (size_t i = 0; i < ARRAY_LENGTH(call_own_headers); i++)
@@ -197,13 +207,12 @@ static int call_check(const struct gantry_request *r, struct gantry_error *err)
 
 	if (r->upstream == NULL || !utf8_is_id(r->upstream, strlen(r->upstream), 64))
 		return gantry_fail(err, "a call needs the name of an upstream");
-	if (r->method != NULL && (strlen(r->method) > 16 ||
-				  !call_is_token(r->method, strlen(r->method))))
+	if (strlen(r->method) > 16 || !call_is_token(r->method, strlen(r->method)))
 		return gantry_fail(err, "not a method: \"%.32s\"", r->method);
 	if (r->body_len > CALL_MAX_BODY)
 		return gantry_fail(err, "the body of a call has at most %u bytes",
 				   CALL_MAX_BODY);
-	for (; r->headers != NULL && r->headers[n] != NULL; n++) {
+	for (; r->headers[n] != NULL; n++) {
 		if (n == CALL_MAX_HEADERS)
 			return gantry_fail(err, "a call has at most %u headers",
 					   CALL_MAX_HEADERS);
@@ -213,35 +222,52 @@ static int call_check(const struct gantry_request *r, struct gantry_error *err)
 	return call_check_path(r->path, err);
 }
 
-/* A copy that lives as long as the message; the body's length is in it. */
-static struct gantry_request call_copy(struct arena *arena,
+/* What was left out is filled in, also by plugins of an older level. */
+static struct gantry_request call_whole(const struct gantry_request *from)
+{
+	static const char *const none[] = { NULL };
+	struct gantry_request to = { 0 };
+
+	memcpy(&to, from, from->size < sizeof(to) ? from->size : sizeof(to));
+	if (to.method == NULL)
+		to.method = "GET";
+	if (to.headers == NULL)
+		to.headers = none;
+	if (to.body == NULL)
+		to.body_len = 0;
+	else if (to.body_len == 0)
+		to.body_len = strlen(to.body);
+	return to;
+}
+
+/* A copy that lives as long as the message; so does the message's own body. */
+static struct gantry_request call_copy(struct gantry_message *m,
 				       const struct gantry_request *from)
 {
-	struct gantry_request to = { .size = sizeof(to) };
+	struct arena *arena = &m->arena;
+	struct gantry_request to = *from;
 	const char **headers;
 	unsigned n = 0;
 
 	to.upstream = arena_text(arena, from->upstream);
-	to.method = arena_text(arena, from->method != NULL ? from->method : "GET");
+	to.method = arena_text(arena, from->method);
 	to.path = arena_text(arena, from->path);
-	to.want_json = from->want_json;
-	while (from->headers != NULL && from->headers[n] != NULL)
+	to.order_id = NULL;
+	while (from->headers[n] != NULL)
 		n++;
 	headers = arena_zero(arena, (n + 1) * sizeof(*headers));
 	for (unsigned i = 0; i < n; i++)
 		headers[i] = arena_text(arena, from->headers[i]);
 	to.headers = headers;
-	if (from->body != NULL) {
-		to.body_len = from->body_len > 0 ? from->body_len : strlen(from->body);
-		to.body = arena_text_n(arena, from->body, to.body_len);
-	}
+	if (from->body != NULL && from->body != m->body)
+		to.body = arena_text_n(arena, from->body, from->body_len);
 	return to;
 }
 
 static bool call_same_headers(const char *const *a, const char *const *b)
 {
 	for (; *a != NULL && *b != NULL; a++, b++)
-		if (strcmp(*a, *b) != 0)
+		if (*a != *b && strcmp(*a, *b) != 0)
 			return false;
 	return *a == *b;
 }
@@ -250,9 +276,9 @@ static bool call_same(const struct gantry_request *a, const struct gantry_reques
 {
 	return strcmp(a->upstream, b->upstream) == 0 &&
 	       strcmp(a->method, b->method) == 0 && strcmp(a->path, b->path) == 0 &&
-	       a->want_json == b->want_json && a->body_len == b->body_len &&
-	       (a->body == NULL) == (b->body == NULL) &&
-	       (a->body == NULL || memcmp(a->body, b->body, a->body_len) == 0) &&
+	       a->want_json == b->want_json && a->verbatim == b->verbatim &&
+	       a->body_len == b->body_len && (a->body == NULL) == (b->body == NULL) &&
+	       (a->body == b->body || memcmp(a->body, b->body, a->body_len) == 0) &&
 	       call_same_headers(a->headers, b->headers);
 }
 
@@ -260,20 +286,26 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 					const struct gantry_request *request,
 					struct gantry_error *err)
 {
-	struct gantry_request copy;
+	const struct gantry_request whole = call_whole(request);
 	struct message_ask *ask;
 
-	if (call_check(request, err) < 0)
+	if (whole.upstream == NULL || whole.path == NULL) {
+		call_check(&whole, err);
 		return NULL;
-	copy = call_copy(&m->arena, request);
+	}
 	for (ask = m->asks; ask != NULL; ask = ask->next)
-		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &copy))
+		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &whole))
 			return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
+	/* one that is there was checked before */
+	if (call_check(&whole, err) < 0)
+		return NULL;
 	ask = ask_add(m, ASK_CALL, err);
 	if (ask == NULL)
 		return NULL;
 	ask->call = arena_zero(&m->arena, sizeof(*ask->call));
-	ask->call->request = copy;
+	ask->call->request = call_copy(m, &whole);
+	ask->call->arena = m->spare;
+	m->spare = (struct arena){ 0 };
 	message_name_order(m, request->order_id);
 	return NULL;
 }

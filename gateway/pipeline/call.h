@@ -14,7 +14,8 @@
 
 #define CALL_MAX_BODY (16u << 20)
 #define CALL_MAX_PATH 8192u
-#define CALL_MAX_HEADERS 32u
+#define CALL_MAX_HEADERS 128u
+#define CALL_MAX_HEADER 65536u
 
 struct call {
 	/* set by who wants it; all lives until done */
@@ -53,12 +54,21 @@ void call_fail(struct call *call, const char *code, enum gantry_dependency on,
 /* The JSON of a body, as strict as that of a request (D34); NULL if it is none. */
 json_t *call_json(const char *body, size_t len);
 
+/* A name as RFC 9110 wants it for methods and headers. */
+bool call_is_token(const char *text, size_t len);
+
 struct engine;
 struct gantry_message;
+
+enum calls_started {
+	CALLS_DONE,		/* there are none, or all are over already */
+	CALLS_PARKED,		/* m goes on when the last is over; it may have
+				   by now */
+};
 /*
- * Make all calls that m still waits for. False: there are none. Else the
- * readers get m back when the last is done, perhaps before this returns.
+ * Make all calls that m still waits for. Afterwards an INLINE handler goes on
+ * where the last call ended, others by the readers.
  */
-bool calls_start(struct engine *engine, struct gantry_message *m);
+enum calls_started calls_start(struct engine *engine, struct gantry_message *m);
 
 #endif

@@ -223,6 +223,9 @@ static void effects_put_fields(struct effects_pen *pen, const struct effect *e)
 		effects_put_text(pen, e->as.header.name);
 		effects_put_text(pen, e->as.header.value);
 		break;
+	case EFFECT_PASS:
+		effects_put_number(pen, e->as.ask);
+		break;
 	case EFFECT_AGAIN:
 		break;
 	}
@@ -248,6 +251,9 @@ static void effects_get_fields(struct effects_eye *eye, struct effect *e)
 	case EFFECT_ANSWER_HEADER:
 		e->as.header.name = effects_get_text(eye);
 		e->as.header.value = effects_get_text(eye);
+		break;
+	case EFFECT_PASS:
+		e->as.ask = effects_get_number(eye);
 		break;
 	case EFFECT_AGAIN:
 		break;

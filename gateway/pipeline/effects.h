@@ -28,6 +28,7 @@ enum effect_kind {
 	EFFECT_HEADER,
 	EFFECT_AGAIN,
 	EFFECT_ANSWER_HEADER,	/* of an error, too */
+	EFFECT_PASS,		/* reply with the answer of an ask */
 };
 
 struct effects {
@@ -58,6 +59,7 @@ struct effect {
 		struct gantry_command command;
 		struct effect_reply reply;
 		struct { const char *name, *value; } header;
+		int64_t ask;			/* its position */
 	} as;
 };
 

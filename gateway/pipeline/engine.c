@@ -16,6 +16,7 @@
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/inject.h"
 #include "gateway/pipeline/meters.h"
+#include "gateway/pipeline/pass.h"
 
 struct engine *engine_new(const struct engine_options *options,
 			  const struct engine_reads *reads,
@@ -122,8 +123,10 @@ void engine_refuse(struct engine *engine, struct gantry_message *m,
 {
 	message_correlate(m);
 	envelope_fail(m, verdict);
+	/* an open breaker refuses many, and was said when it opened */
 	if (m->answer.status >= 500)
-		log_line(GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
+		log_line(m->error.code != NULL && strcmp(m->error.code, "CIRCUIT_OPEN") == 0 ?
+			 GANTRY_LOG_DEBUG : GANTRY_LOG_WARNING, m->correlation_id, m->traceparent,
 			 "%s: %s", m->route != NULL ? m->route->address : "dead letter",
 			 m->error.message[0] != '\0' ? m->error.message :
 						       "failed without a message");
@@ -222,7 +225,7 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 	if (m->source == GANTRY_SOURCE_SCHEDULE)
 		m->submitted_ns = clock_steady_ns();
 	message_complete(m);
-	if (strcmp(m->method, "POST") != 0)
+	if (strcmp(m->method, "POST") != 0 || (m->route != NULL && m->route->verbatim))
 		m->idempotency_key = NULL;
 	if (atomic_fetch_add(&engine->waiting, 1) >= engine->options.queue) {
 		engine_overloaded(engine, m);
@@ -256,6 +259,7 @@ void engine_restart(struct engine *engine, struct gantry_message *m)
 bool engine_compose(struct gantry_message *m)
 {
 	static const char empty[] = "{\"success\":true,\"data\":null}";
+	const struct call *passed = NULL;
 	struct message_pair *headers;
 	struct effect e;
 	size_t cursor = 0;
@@ -265,18 +269,23 @@ bool engine_compose(struct gantry_message *m)
 	m->answer = (struct message_answer){ .verdict = GANTRY_DONE };
 	while (effects_next(&m->effects, &cursor, &e)) {
 		if (e.kind == EFFECT_REPLY) {
+			passed = NULL;
 			m->answer.status = e.as.reply.status;
 			m->answer.text = e.as.reply.text;
 			m->answer.len = e.as.reply.len;
 		} else if (e.kind == EFFECT_HEADER) {
 			headers[n++] = (struct message_pair){ e.as.header.name,
 							      e.as.header.value };
+		} else if (e.kind == EFFECT_PASS) {
+			passed = pass_call(m, (unsigned)e.as.ask);
 		} else if (e.kind == EFFECT_AGAIN) {
 			m->answer.again = true;
 		}
 	}
 	m->answer.headers = headers;
 	m->answer.n_headers = n;
+	if (passed != NULL)
+		pass_answer(m, passed, headers, n);
 	message_correlate(m);
 	if (m->answer.status != 0)
 		return true;
@@ -365,7 +374,28 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 	message_flush_logs(m);
 }
 
-static bool engine_ask(struct engine *engine, struct gantry_message *m)
+/* Calls are made by whoever has the message; storage is asked by the readers. */
+static bool engine_asks_calls_alone(const struct gantry_message *m)
+{
+	const struct message_ask *ask = ask_open(m->asks);
+
+	while (ask != NULL && ask->kind == ASK_CALL)
+		ask = ask_open(ask->next);
+	return ask == NULL &&
+	       m->route->steps[m->step].instance->plugin->threads == GANTRY_INLINE;
+}
+
+/* True: the message waits, or is gone. False: its handler is to run again. */
+static bool engine_fetch(struct engine *engine, struct gantry_message *m)
+{
+	if (engine_asks_calls_alone(m))
+		return calls_start(engine, m) == CALLS_PARKED;
+	readers_push(engine->readers, m);
+	return true;
+}
+
+/* False: asking is of no use, the verdict says so. */
+static bool engine_may_ask(struct gantry_message *m)
 {
 	if (ask_open(m->asks) == NULL || ++m->runs >= MESSAGE_MAX_RUNS) {
 		const struct route_step *step = &m->route->steps[m->step];
@@ -376,15 +406,14 @@ static bool engine_ask(struct engine *engine, struct gantry_message *m)
 		trace_run_ended(m);
 		return false;
 	}
-	readers_push(engine->readers, m);
 	return true;
 }
 
 bool engine_step(struct engine *engine, struct gantry_message *m)
 {
 	engine_call(m, &m->route->steps[m->step]);
-	if (m->asking && engine_ask(engine, m))
-		return false;
+	if (m->asking && engine_may_ask(m))
+		return !engine_fetch(engine, m);
 	if (m->verdict == GANTRY_NEXT && m->step + 1 < m->route->n_steps) {
 		m->step++;
 		m->minted_before = m->next_minted;

@@ -24,7 +24,7 @@ struct engine {
 
 /* Go on with the handler at m->step; the message may be gone afterwards. */
 void engine_run(struct engine *engine, struct gantry_message *m);
-/* Run the one handler at m->step here and now. True: the next one follows. */
+/* Run the one handler at m->step here and now. True: it, or the next one, is to run. */
 bool engine_step(struct engine *engine, struct gantry_message *m);
 /* Answer with m->error. */
 void engine_refuse(struct engine *engine, struct gantry_message *m,

@@ -197,9 +197,10 @@ static void graph_resolve_step(struct graph_builder *b, struct route *route,
 	if (use == NULL || use->instance == NULL)
 		return;
 	handler = graph_find_handler(b, use, at, dot + 1);
-	if (handler != NULL)
-		route->steps[route->n_steps++] =
-			(struct route_step){ use->instance, handler };
+	if (handler == NULL)
+		return;
+	route->steps[route->n_steps++] = (struct route_step){ use->instance, handler };
+	route->verbatim |= handler->verbatim;
 }
 
 /* "/allocations/{id}": the path was checked when it was read. */

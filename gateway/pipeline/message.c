@@ -16,9 +16,10 @@
 void message_init(struct gantry_message *m, enum gantry_source source,
 		  const struct message_home *home)
 {
-	struct arena arena = m->arena;
+	struct arena arena = m->arena, spare = m->spare;
 
-	*m = (struct gantry_message){ .arena = arena, .source = source, .home = home };
+	*m = (struct gantry_message){ .arena = arena, .spare = spare, .source = source,
+				      .home = home };
 	m->method = m->path = "";
 	m->attempts = -1;
 	m->body = "";
@@ -36,6 +37,7 @@ void message_clear(struct gantry_message *m)
 void message_fini(struct gantry_message *m)
 {
 	message_clear(m);
+	arena_fini(&m->spare);
 	arena_fini(&m->arena);
 }
 
@@ -53,10 +55,12 @@ void message_name_order(struct gantry_message *m, const char *order_id)
 
 static const char *message_new_id(struct gantry_message *m, const char *prefix)
 {
-	char ulid[IDS_ULID];
+	size_t n = strlen(prefix);
+	char *id = arena_alloc(&m->arena, n + IDS_ULID);
 
-	ids_ulid(m->received_ms, ulid);
-	return arena_format(&m->arena, "%s%s", prefix, ulid);
+	memcpy(id, prefix, n);
+	ids_ulid(m->received_ms, id + n);
+	return id;
 }
 
 void message_complete(struct gantry_message *m)

@@ -30,6 +30,10 @@ struct message_answer {
 	int status;			/* HTTP status */
 	const char *text;		/* JSON body, the envelope included */
 	size_t len;
+	int64_t head_len;		/* to HEAD, if len is 0: that of GET's;
+					   -1: not known */
+	bool passed;			/* an upstream's: no Content-Type is
+					   added */
 	const struct message_pair *headers;	/* Location, Retry-After ... */
 	unsigned n_headers;
 	bool again;			/* schedule: tick again at once */
@@ -95,6 +99,9 @@ struct gantry_message {
 	unsigned n_params, n_query, n_headers;
 	const char *body;
 	size_t body_len;
+	const char *raw_path, *raw_query;	/* http, as they came; or NULL */
+	const char *peer;		/* who is connected; NULL: no address */
+	bool tls;			/* came over it */
 	const char *credential;		/* Authorization, or NULL */
 	size_t credential_len;
 	const char *idempotency_key;	/* or NULL */
@@ -140,6 +147,8 @@ struct gantry_message {
 	bool asking;			/* this run waits for an answer */
 	bool settling;
 	struct message_ask *asks;
+	struct arena spare;		/* for the answer to its first call */
+	const char *const *to_pass;	/* once asked for: gantry/pass.h */
 	const char **minted;
 	unsigned n_minted, next_minted;
 	unsigned minted_before;		/* by the handlers before this one */

@@ -161,7 +161,7 @@ static void readers_serve(struct readers *r, struct queue batch)
 		for (; ask != NULL; ask = ask_open(ask->next))
 			if (ask->kind == ASK_QUERY)
 				readers_fetch_query(r, m, ask);
-		if (!calls_start(r->engine, m))
+		if (calls_start(r->engine, m) == CALLS_DONE)
 			engine_run(r->engine, m);
 	}
 }

@@ -38,6 +38,7 @@ struct route {
 	struct route_segment *segments;
 	unsigned n_segments;
 	bool inject;			/* http: POST /events/... (D25) */
+	bool verbatim;			/* one of its handlers is */
 
 	const char *queue;		/* amqp */
 	struct route_binding *bindings;

@@ -120,6 +120,22 @@ bool guard_permit(struct guard *guard, struct gantry_permit *permit_out,
 	return permitted;
 }
 
+bool guard_refuses(struct guard *guard, int64_t *wait_ms_out)
+{
+	struct gantry_breaker_status s = { .size = sizeof(s) };
+	struct gantry_permit none = { .size = sizeof(none) };
+	int64_t now = guard_now();
+	bool refuses;
+
+	pthread_mutex_lock(&guard->lock);
+	guard_ops(guard)->status(guard->instance->self, now, &s);
+	/* only what stays open for now: a permit is not to be had to be thrown away */
+	refuses = s.state == GANTRY_BREAKER_OPEN && (s.until_ms == 0 || s.until_ms > now) &&
+		  !guard_ops(guard)->permit(guard->instance->self, now, &none, wait_ms_out);
+	pthread_mutex_unlock(&guard->lock);
+	return refuses;
+}
+
 void guard_result(struct guard *guard, const struct gantry_permit *permit,
 		  enum gantry_call_result result, int64_t duration_ms)
 {

@@ -27,6 +27,8 @@ const char *guard_name(const struct guard *guard);
 /* gantry/breaker.h, by the steady clock. */
 bool guard_permit(struct guard *guard, struct gantry_permit *permit_out,
 		  int64_t *wait_ms_out);
+/* Refused without a permit at stake: it is open, and stays so for now. */
+bool guard_refuses(struct guard *guard, int64_t *wait_ms_out);
 void guard_result(struct guard *guard, const struct gantry_permit *permit,
 		  enum gantry_call_result result, int64_t duration_ms);
 /* for_ms: how long a hold lasts; 0: until the next order. */

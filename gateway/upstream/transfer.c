@@ -22,6 +22,11 @@ static size_t transfer_too_large(struct transfer *t)
 	return 0;
 }
 
+static bool transfer_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* Each status line begins a head anew: 100 Continue comes before the answer. */
 static size_t transfer_take_line(char *bytes, size_t size, size_t n, void *ctx)
 {
@@ -33,7 +38,7 @@ static size_t transfer_take_line(char *bytes, size_t size, size_t n, void *ctx)
 		return transfer_too_large(t);
 	if (len > 5 && strncmp(bytes, "HTTP/", 5) == 0)
 		t->n_lines = 0;
-	while (cut > 0 && strchr(" \t\r\n", bytes[cut - 1]) != NULL)
+	while (cut > 0 && transfer_is_space(bytes[cut - 1]))
 		cut--;
 	/* behind the body come trailers, which nobody asked for */
 	if (cut == 0 || t->body != NULL || memchr(bytes, ':', cut) == NULL ||
@@ -49,9 +54,14 @@ static size_t transfer_take(char *bytes, size_t size, size_t n, void *ctx)
 {
 	struct transfer *t = ctx;
 	size_t len = size * n, room = t->room;
+	curl_off_t whole = 0;
 
 	if (len > (size_t)t->upstream->max_response - t->len)
 		return transfer_too_large(t);
+	if (room == 0)
+		curl_easy_getinfo(t->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &whole);
+	if (whole > 0 && whole <= t->upstream->max_response)
+		room = (size_t)whole + 1;
 	while (t->len + len + 1 > room)
 		room = room == 0 ? 4096 : room * 2;
 	if (room != t->room) {
@@ -63,13 +73,24 @@ static size_t transfer_take(char *bytes, size_t size, size_t n, void *ctx)
 	return len;
 }
 
-static void transfer_header(struct transfer *t, const char *header)
+/* line lives as long as the try. */
+static void transfer_header(struct transfer *t, const char *line)
 {
-	struct curl_slist *list = curl_slist_append(t->headers, header);
+	struct curl_slist *node = arena_alloc(&t->call->arena, sizeof(*node));
 
-	if (list == NULL)
-		abort();
-	t->headers = list;
+	*node = (struct curl_slist){ .data = (char *)(uintptr_t)line };
+	*t->headers_end = node;
+	t->headers_end = &node->next;
+}
+
+static void transfer_pair(struct transfer *t, const char *name, const char *value)
+{
+	size_t n = strlen(name), len = strlen(value);
+	char *line = arena_alloc(&t->call->arena, n + len + 1);
+
+	memcpy(line, name, n);
+	memcpy(line + n, value, len + 1);
+	transfer_header(t, line);
 }
 
 static bool transfer_has_header(const struct call *call, const char *name)
@@ -88,59 +109,63 @@ static void transfer_own_header(struct transfer *t, const char *header)
 	size_t name = strcspn(header, ":");
 	const char *value = header + name + 1;
 
-	if (value[strspn(value, " \t")] != '\0') {
+	if (value[strspn(value, " \t")] != '\0')
 		transfer_header(t, header);
-	} else {
-		AUTO_FREE char *empty = memory_format("%.*s;", (int)name, header);
+	else
+		transfer_header(t, arena_format(&t->call->arena, "%.*s;", (int)name,
+						header));
+}
 
-		transfer_header(t, empty);
-	}
+/* Also an empty one, with its length. */
+static bool transfer_sends_body(const struct gantry_request *r)
+{
+	return r->body != NULL || strcmp(r->method, "POST") == 0 ||
+	       strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0;
 }
 
 static void transfer_headers(struct transfer *t, const char *authorization)
 {
 	const struct call *call = t->call;
+	bool verbatim = call->request.verbatim;
 
 	for (const char *const *h = call->request.headers; *h != NULL; h++)
 		transfer_own_header(t, *h);
-	if (call->correlation_id != NULL) {
-		AUTO_FREE char *id = memory_format("X-Correlation-ID: %s",
-						   call->correlation_id);
-
-		transfer_header(t, id);
-	}
-	if (t->traceparent != NULL) {
-		AUTO_FREE char *trace = memory_format("traceparent: %s",
-						      t->traceparent);
-
-		transfer_header(t, trace);
-	}
+	if (call->correlation_id != NULL)
+		transfer_pair(t, "X-Correlation-ID: ", call->correlation_id);
+	if (t->traceparent != NULL)
+		transfer_pair(t, "traceparent: ", t->traceparent);
 	if (authorization != NULL)
 		transfer_header(t, authorization);
+	/* libcurl has values of its own for what is not said */
 	if (!transfer_has_header(call, "Accept"))
-		transfer_header(t, "Accept: application/json");
+		transfer_header(t, verbatim ? "Accept:" : "Accept: application/json");
+	if (!transfer_sends_body(&call->request))
+		return;
 	if (!transfer_has_header(call, "Content-Type"))
-		transfer_header(t, call->request.body != NULL ?
+		transfer_header(t, call->request.body != NULL && !verbatim ?
 				"Content-Type: application/json" : "Content-Type:");
 	transfer_header(t, "Expect:");
 }
 
+/* A handle is used for any method after any other. */
 static void transfer_set_method(struct transfer *t)
 {
 	const struct gantry_request *r = &t->call->request;
+	bool head = strcmp(r->method, "HEAD") == 0;
 	CURL *curl = t->curl;
 
-	if (strcmp(r->method, "HEAD") == 0) {
+	curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+	curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 0L);
+	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, head ? NULL : r->method);
+	if (head) {
 		curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
 		return;
 	}
-	if (r->body != NULL || strcmp(r->method, "POST") == 0 ||
-	    strcmp(r->method, "PUT") == 0 || strcmp(r->method, "PATCH") == 0) {
+	if (transfer_sends_body(r)) {
 		curl_easy_setopt(curl, CURLOPT_POST, 1L);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, r->body != NULL ? r->body : "");
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)r->body_len);
 	}
-	curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, r->method);
 	/*
 	 * libcurl sends a request again if a kept connection closes under it,
 	 * whatever its method is: then the first may have been carried out.
@@ -149,11 +174,18 @@ static void transfer_set_method(struct transfer *t)
 		curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
-static void transfer_set_tls(struct transfer *t)
+/* Before each time that it sends. */
+static int transfer_count(void *ctx, char *to, char *from, int to_port, int from_port)
 {
-	const struct config_upstream *u = t->upstream;
-	CURL *curl = t->curl;
+	struct transfer *t = ctx;
 
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	t->sent++;
+	return CURL_PREREQFUNC_OK;
+}
+
+static void transfer_set_tls(CURL *curl, const struct config_upstream *u)
+{
 	curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, u->verify != CONFIG_VERIFY_NONE ? 1L : 0L);
 	curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, u->verify == CONFIG_VERIFY_FULL ? 2L : 0L);
@@ -165,17 +197,12 @@ static void transfer_set_tls(struct transfer *t)
 	}
 }
 
-static void transfer_set(struct transfer *t)
+CURL *transfer_handle(const struct config_upstream *u)
 {
-	const struct config_upstream *u = t->upstream;
-	size_t len = strlen(u->url);
-	AUTO_FREE char *url = NULL;
-	CURL *curl = t->curl;
+	CURL *curl = curl_easy_init();
 
-	while (len > 0 && u->url[len - 1] == '/')
-		len--;
-	url = memory_format("%.*s%s", (int)len, u->url, t->call->request.path);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
+	if (curl == NULL)
+		abort();
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -184,38 +211,60 @@ static void transfer_set(struct transfer *t)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	/* or a name that nobody resolves would hold up all other calls */
 	curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)u->connect_timeout);
 	curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, TRANSFER_IDLE_S);
 	curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)u->max_response);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->reason);
 	curl_easy_setopt(curl, CURLOPT_USERAGENT, "gantry/" VERSION_TEXT);
 	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, transfer_take_line);
-	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
 	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, transfer_take);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, transfer_count);
+	transfer_set_tls(curl, u);
+	return curl;
 }
 
-CURL *transfer_begin(struct transfer *t, const char *authorization)
+static void transfer_set(struct transfer *t)
 {
+	const char *base = t->upstream->url, *path = t->call->request.path;
+	size_t len = strlen(base), path_len = strlen(path);
+	char *url = arena_alloc(&t->call->arena, len + path_len + 1);
+	CURL *curl = t->curl;
+
+	while (len > 0 && base[len - 1] == '/')
+		len--;
+	memcpy(url, base, len);
+	memcpy(url + len, path, path_len + 1);
+	curl_easy_setopt(curl, CURLOPT_URL, url);
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->reason);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
+	curl_easy_setopt(curl, CURLOPT_PREREQDATA, t);
+	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, t->headers);
+}
+
+void transfer_begin(struct transfer *t, CURL *curl, const char *authorization)
+{
+	struct call *call = t->call;
+
 	assert(t->curl == NULL);
-	arena_reset(&t->call->arena);
-	t->lines = arena_zero(&t->call->arena,
-			      (TRANSFER_MAX_LINES + 1) * sizeof(*t->lines));
+	json_decref(call->json);
+	call->json = NULL;
+	call->answer = (struct gantry_answer){ .size = sizeof(call->answer) };
+	arena_reset(&call->arena);
+	t->lines = arena_alloc(&call->arena,
+			       (TRANSFER_MAX_LINES + 1) * sizeof(*t->lines));
 	t->n_lines = 0;
 	t->head_len = t->len = t->room = 0;
 	t->body = NULL;
+	t->sent = 0;
 	t->too_large = false;
 	t->reason[0] = '\0';
-	t->curl = curl_easy_init();
-	if (t->curl == NULL)
-		abort();
+	t->headers = NULL;
+	t->headers_end = &t->headers;
+	t->curl = curl;
 	transfer_headers(t, authorization);
 	transfer_set(t);
-	transfer_set_tls(t);
 	transfer_set_method(t);
-	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, t->headers);
-	return t->curl;
 }
 
 static const char *transfer_word(const struct transfer *t, CURLcode code)
@@ -250,24 +299,30 @@ static void transfer_why(const struct transfer *t, CURLcode code,
 {
 	end->transient = true;
 	end->word = transfer_word(t, code);
+	end->code = "UPSTREAM_BAD_ANSWER";
 	if (t->too_large || code == CURLE_FILESIZE_EXCEEDED) {
 		end->transient = false;
 		snprintf(end->text, sizeof(end->text), "the answer is larger than %"
 			 PRId64 " bytes", t->upstream->max_response);
 	} else if (code == CURLE_OPERATION_TIMEDOUT) {
+		end->code = "UPSTREAM_TIMEOUT";
 		snprintf(end->text, sizeof(end->text), "no answer within %" PRId64 " ms",
 			 t->timeout_ms);
 	} else if (code == CURLE_COULDNT_RESOLVE_HOST) {
+		end->code = "UPSTREAM_UNREACHABLE";
 		strcpy(end->text, "its host cannot be found");
 	} else if (code == CURLE_COULDNT_CONNECT) {
+		end->code = "UPSTREAM_UNREACHABLE";
 		strcpy(end->text, "cannot be connected to");
 	} else if (code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR ||
 		   code == CURLE_SEND_ERROR || code == CURLE_PARTIAL_FILE) {
 		strcpy(end->text, "the connection broke");
 	} else if (code == CURLE_PEER_FAILED_VERIFICATION) {
+		end->code = "UPSTREAM_UNREACHABLE";
 		end->transient = false;
 		strcpy(end->text, "its certificate is not accepted");
 	} else if (code == CURLE_SSL_CONNECT_ERROR) {
+		end->code = "UPSTREAM_UNREACHABLE";
 		strcpy(end->text, "TLS failed");
 	} else if (code == CURLE_UNSUPPORTED_PROTOCOL ||
 		   code == CURLE_WEIRD_SERVER_REPLY) {
@@ -293,8 +348,11 @@ void transfer_end(struct transfer *t, CURLcode code, struct transfer_end *end_ou
 	} else {
 		transfer_why(t, code, end_out);
 	}
-	curl_easy_cleanup(t->curl);
-	curl_slist_free_all(t->headers);
+	/* libcurl counts how often a handle had to send again, ever, and gives up
+	   at the fifth time */
+	end_out->used_up = code != CURLE_OK || t->sent != 1;
+	curl_easy_setopt(t->curl, CURLOPT_ERRORBUFFER, NULL);
+	curl_easy_setopt(t->curl, CURLOPT_HTTPHEADER, NULL);
 	t->curl = NULL;
 	t->headers = NULL;
 }
@@ -309,7 +367,8 @@ int transfer_answer(struct transfer *t, int status)
 		t->body[t->len] = '\0';
 		body = t->body;
 	}
-	call->json = call_json(body, t->len);
+	if (!call->request.verbatim)
+		call->json = call_json(body, t->len);
 	call->answer = (struct gantry_answer){
 		.size = sizeof(call->answer), .status = status, .headers = t->lines,
 		.body = body, .body_len = t->len, .json = call->json,

@@ -18,12 +18,13 @@ struct transfer {
 	int64_t timeout_ms;		/* of this try */
 	const char *traceparent;	/* of this try, or NULL */
 	CURL *curl;			/* NULL: none is under way */
-	struct curl_slist *headers;
+	struct curl_slist *headers, **headers_end;	/* in the call's arena */
 	const char **lines;		/* of the answer's head, in the call's arena */
 	unsigned n_lines;
 	size_t head_len;
 	char *body;			/* in the call's arena */
 	size_t len, room;
+	unsigned sent;			/* times that libcurl sent it */
 	bool too_large;
 	char reason[CURL_ERROR_SIZE];
 };
@@ -32,15 +33,20 @@ struct transfer_end {
 	int status;			/* 0: there is no answer */
 	bool transient;			/* no answer: the next try may have one */
 	int64_t after_ms;		/* Retry-After; 0: not said */
+	const char *code;		/* no answer: for who passes it on */
+	bool used_up;			/* the handle: get rid of it */
 	char text[256];			/* no answer: why */
 	const char *word;		/* and the same as one word */
 };
 
+/* A handle with all that is the same for each try; the caller's, to be used again. */
+CURL *transfer_handle(const struct config_upstream *upstream);
+
 /*
- * Make the handle that curl is to work on; authorization is a whole header or
- * NULL. What an earlier try left in the call's arena is gone.
+ * Tell the handle what this try is; authorization is a whole header that lives
+ * as long as it, or NULL. What an earlier try left in the call is gone.
  */
-CURL *transfer_begin(struct transfer *transfer, const char *authorization);
+void transfer_begin(struct transfer *transfer, CURL *curl, const char *authorization);
 
 /* What curl said of it. The handle has left its multi handle. */
 void transfer_end(struct transfer *transfer, CURLcode code,

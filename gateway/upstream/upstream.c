@@ -13,6 +13,8 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/upstream/events.h"
+#include "gateway/upstream/job.h"
 #include "gateway/upstream/retry.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/traced.h"
@@ -20,46 +22,6 @@
 
 #define UPSTREAM_NEVER INT64_MAX
 #define UPSTREAM_LONGEST_POLL_MS 60000
-
-/* A service; all but the counts belongs to the thread. */
-struct upstream {
-	const struct config_upstream *config;
-	struct guard *guard;		/* NULL: none */
-	struct token *token;		/* NULL: none is shown */
-	struct job *first, **end;	/* that wait for a connection */
-	int64_t n_queued, running;
-	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];
-	_Atomic uint64_t tries, under_way;
-};
-
-/* A call on its way. */
-struct job {
-	struct job *next;		/* in the queue, or among the sleepers */
-	struct upstream *up;
-	struct call *call;
-	int64_t begun_ms, deadline_ms;	/* steady */
-	int64_t wake_ms;		/* of a sleeper */
-	unsigned tries;			/* that have ended */
-	bool renewed;			/* the token, for this call */
-	int64_t try_ms;			/* when the present try began */
-	struct gantry_permit permit;
-	struct transfer transfer;
-	char last[256];			/* why the last try failed */
-	struct traced traced;
-};
-
-struct upstreams {
-	struct upstream *list;
-	unsigned n;
-	CURLM *multi;
-	pthread_t thread;
-	pthread_mutex_t lock;		/* of what follows; taken alone */
-	struct call *incoming, **incoming_end;
-	bool stopping;
-	/* the thread's own */
-	struct job *sleepers;
-	int64_t next_ms;		/* when the first sleeper or deadline is due */
-};
 
 static int64_t upstream_now(void)
 {
@@ -70,47 +32,6 @@ static void upstream_due(struct upstreams *u, int64_t at_ms)
 {
 	if (at_ms < u->next_ms)
 		u->next_ms = at_ms;
-}
-
-/* The call is not ours any more after this. */
-static void job_finish(struct job *job, enum upstream_outcome outcome)
-{
-	struct upstream *up = job->up;
-
-	atomic_fetch_add(&up->outcomes[outcome], 1);
-	atomic_fetch_sub(&up->under_way, 1);
-	free(job);
-}
-
-/* Names the upstream and no address; the path goes to the log without its query. */
-static void job_fail(struct job *job, enum upstream_outcome outcome,
-		     const char *code, const char *text)
-{
-	struct call *call = job->call;
-	const char *name = job->up->config->name, *path = call->request.path;
-
-	log_line(GANTRY_LOG_WARNING, call->correlation_id, call->traceparent,
-		 "upstream %s: %s %.*s: %s (%u tries)%s%s", name, call->request.method,
-		 (int)strcspn(path, "?"), path, text, job->tries,
-		 *job->transfer.reason != '\0' ? ": " : "", job->transfer.reason);
-	traced_call_end(&job->traced, call, &(struct traced_call){
-		job->tries, job->up->guard,
-		code != NULL ? code : upstream_outcome_name(outcome), text });
-	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s", name, text);
-	if (code != NULL)
-		gantry_retry(&call->error, code);
-	job_finish(job, outcome);
-	call->done(call);
-}
-
-static void job_answer(struct job *job)
-{
-	struct call *call = job->call;
-
-	traced_call_end(&job->traced, call, &(struct traced_call){
-		job->tries, job->up->guard, NULL, NULL });
-	job_finish(job, UPSTREAM_ANSWERED);
-	call->done(call);
 }
 
 static void job_queue(struct upstreams *u, struct job *job)
@@ -142,7 +63,7 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 			  "there is no upstream \"%s\"", call->request.upstream);
 		return;
 	}
-	job = memory_new(sizeof(*job));
+	job = job_new(u);
 	job->up = up;
 	job->call = call;
 	job->begun_ms = now;
@@ -152,7 +73,9 @@ static void upstreams_begin(struct upstreams *u, struct call *call, int64_t now)
 		job->deadline_ms = call->deadline_ms;
 	atomic_fetch_add(&up->under_way, 1);
 	if (up->n_queued + up->running >= up->config->queue + up->config->pool)
-		job_fail(job, UPSTREAM_OVERLOADED, NULL, "too many calls wait");
+		job_fail(job, UPSTREAM_OVERLOADED,
+			 call->request.verbatim ? "OVERLOADED" : NULL,
+			 "too many calls wait");
 	else
 		job_queue(u, job);
 }
@@ -163,21 +86,6 @@ static void job_sleep(struct upstreams *u, struct job *job, int64_t wake_ms)
 	job->next = u->sleepers;
 	u->sleepers = job;
 	upstream_due(u, wake_ms);
-}
-
-/* Whatever stops a try that is not to be begun: the last one's reason counts. */
-static void job_refuse(struct job *job, int64_t wait_ms)
-{
-	char text[160];
-
-	if (job->tries > 0) {
-		job_fail(job, UPSTREAM_FAILED, NULL, job->last);
-		return;
-	}
-	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
-		 guard_name(job->up->guard));
-	job->call->error.wait_ms = wait_ms;
-	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", text);
 }
 
 /* A token that cannot be signed is nobody's fault but waits to be mended. */
@@ -192,10 +100,22 @@ static int job_authorize(struct job *job, const char **header_out)
 	*header_out = token_header(up->token, clock_now_ms(), &err);
 	if (*header_out == NULL) {
 		log_error("%s", err.message);
-		job_fail(job, UPSTREAM_FAILED, NULL, "no token can be signed for it");
+		job_fail(job, UPSTREAM_FAILED, job->call->request.verbatim ?
+			 "UPSTREAM_UNREACHABLE" : NULL, "no token can be signed for it");
 	}
 	error_fini(&err);
 	return *header_out == NULL ? -1 : 0;
+}
+
+static CURL *upstream_handle(struct upstreams *u, struct upstream *up)
+{
+	CURL *curl;
+
+	if (up->n_spare > 0)
+		return up->spare[--up->n_spare];
+	curl = transfer_handle(up->config);
+	events_prepare(u->events, curl);
+	return curl;
 }
 
 static void job_try(struct upstreams *u, struct job *job, int64_t now)
@@ -217,11 +137,11 @@ static void job_try(struct upstreams *u, struct job *job, int64_t now)
 	t->timeout_ms = job->deadline_ms - now < up->config->timeout ?
 				job->deadline_ms - now : up->config->timeout;
 	t->traceparent = traced_try_begin(&job->traced, job->call);
-	transfer_begin(t, authorization);
+	transfer_begin(t, upstream_handle(u, up), authorization);
 	curl_easy_setopt(t->curl, CURLOPT_PRIVATE, job);
 	atomic_fetch_add(&up->tries, 1);
 	up->running++;
-	if (curl_multi_add_handle(u->multi, t->curl) != CURLM_OK)
+	if (curl_multi_add_handle(events_multi(u->events), t->curl) != CURLM_OK)
 		abort();
 }
 
@@ -237,8 +157,7 @@ static void upstream_pump(struct upstreams *u, struct upstream *up)
 			up->end = &up->first;
 		up->n_queued--;
 		if (now >= job->deadline_ms)
-			job_fail(job, UPSTREAM_FAILED, NULL, job->tries > 0 ?
-				 job->last : "no connection became free in time");
+			job_too_late(job);
 		else
 			job_try(u, job, now);
 	}
@@ -275,7 +194,7 @@ static void job_retry(struct upstreams *u, struct job *job,
 	if (retry_is_safe(&job->call->request))
 		wait = retry_wait(&policy, &last, chance);
 	if (wait < 0)
-		job_fail(job, UPSTREAM_FAILED, NULL, job->last);
+		job_give_up(job);
 	else
 		job_sleep(u, job, now + wait);
 }
@@ -285,11 +204,14 @@ static bool job_judge(struct job *job, struct transfer_end *end)
 {
 	if (end->status == 0) {
 		memcpy(job->last, end->text, sizeof(job->last));
+		job->code = end->code;
 		return false;
 	}
 	if (end->status == 408 || end->status == 429 || end->status >= 500) {
 		end->transient = retry_is_transient(end->status);
 		snprintf(job->last, sizeof(job->last), "answered %d", end->status);
+		if (job->call->request.verbatim)
+			transfer_answer(&job->transfer, end->status);
 		return false;
 	}
 	if (transfer_answer(&job->transfer, end->status) == 0)
@@ -305,19 +227,24 @@ static bool job_renews(struct job *job, int status)
 		return false;
 	job->renewed = true;
 	token_forget(job->up->token);
-	json_decref(job->call->json);
-	job->call->json = NULL;
 	return true;
 }
 
 static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 {
+	struct upstream *up = job->up;
+	CURL *curl = job->transfer.curl;
 	struct transfer_end end;
 	bool answered;
 
-	curl_multi_remove_handle(u->multi, job->transfer.curl);
+	curl_multi_remove_handle(events_multi(u->events), curl);
 	transfer_end(&job->transfer, code, &end);
-	job->up->running--;
+	assert(up->n_spare < up->config->pool);
+	if (end.used_up)
+		curl_easy_cleanup(curl);
+	else
+		up->spare[up->n_spare++] = curl;
+	up->running--;
 	job->tries++;
 	answered = job_judge(job, &end);
 	traced_try_end(&job->traced, job->call, &(struct traced_try){
@@ -329,16 +256,15 @@ static void upstreams_ended(struct upstreams *u, struct job *job, CURLcode code)
 	else if (job_renews(job, end.status))
 		job_queue(u, job);
 	else
-		job_answer(job);
+		job_answer(job, UPSTREAM_ANSWERED);
 }
 
-static bool upstreams_reap(struct upstreams *u)
+static void upstreams_reap(struct upstreams *u)
 {
-	bool any = false;
 	CURLMsg *msg;
 	int left;
 
-	while ((msg = curl_multi_info_read(u->multi, &left)) != NULL) {
+	while ((msg = curl_multi_info_read(events_multi(u->events), &left)) != NULL) {
 		CURLcode code = msg->data.result;
 		char *job;
 
@@ -346,9 +272,7 @@ static bool upstreams_reap(struct upstreams *u)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &job);
 		upstreams_ended(u, (struct job *)job, code);
-		any = true;
 	}
-	return any;
 }
 
 /* Those whose deadline is over leave the queue. */
@@ -363,8 +287,7 @@ static void upstream_expire(struct upstreams *u, struct upstream *up, int64_t no
 		struct job *next = job->next;
 
 		if (now >= job->deadline_ms)
-			job_fail(job, UPSTREAM_FAILED, NULL, job->tries > 0 ?
-				 job->last : "no connection became free in time");
+			job_too_late(job);
 		else
 			job_queue(u, job);
 		job = next;
@@ -413,29 +336,39 @@ static bool upstreams_take(struct upstreams *u, int64_t now)
 	return !stopping;
 }
 
-static void upstreams_poll(struct upstreams *u)
+static int upstreams_wait_ms(const struct upstreams *u)
 {
 	int64_t left = u->next_ms == UPSTREAM_NEVER ? UPSTREAM_LONGEST_POLL_MS :
 		       u->next_ms - upstream_now();
 
-	if (left > UPSTREAM_LONGEST_POLL_MS)
-		left = UPSTREAM_LONGEST_POLL_MS;
-	if (left > 0)
-		curl_multi_poll(u->multi, NULL, 0, (int)left, NULL);
+	return left > UPSTREAM_LONGEST_POLL_MS ? UPSTREAM_LONGEST_POLL_MS :
+	       left > 0 ? (int)left : 0;
+}
+
+static bool upstreams_has_more(struct upstreams *u)
+{
+	bool more;
+
+	pthread_mutex_lock(&u->lock);
+	more = u->incoming != NULL || u->stopping;
+	pthread_mutex_unlock(&u->lock);
+	return more;
 }
 
 static void *upstreams_main(void *arg)
 {
 	struct upstreams *u = arg;
-	int running;
 
 	while (upstreams_take(u, upstream_now())) {
+		int wait_ms;
+
 		upstreams_wake(u, upstream_now());
 		for (unsigned i = 0; i < u->n; i++)
 			upstream_pump(u, &u->list[i]);
-		curl_multi_perform(u->multi, &running);
-		if (!upstreams_reap(u))
-			upstreams_poll(u);
+		wait_ms = upstreams_wait_ms(u);
+		events_doze(u->events);
+		events_turn(u->events, upstreams_has_more(u) ? 0 : wait_ms);
+		upstreams_reap(u);
 	}
 	return NULL;
 }
@@ -444,6 +377,7 @@ static void upstream_init(struct upstream *up, const struct config_upstream *con
 			  const struct graph *graph, struct breakers *breakers)
 {
 	up->config = config;
+	up->spare = memory_new_array((size_t)config->pool, sizeof(*up->spare));
 	up->end = &up->first;
 	if (config->breaker != NULL)
 		up->guard = breakers_find(breakers, config->breaker);
@@ -460,18 +394,21 @@ struct upstreams *upstreams_start(const struct config *config,
 				  struct breakers *breakers)
 {
 	struct upstreams *u = memory_new(sizeof(*u));
+	long connections = 0;
 
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	u->n = config->upstreams.n;
 	u->list = memory_new_array(u->n + 1, sizeof(*u->list));
-	for (unsigned i = 0; i < u->n; i++)
+	for (unsigned i = 0; i < u->n; i++) {
 		upstream_init(&u->list[i], &config->upstream[i], graph, breakers);
-	u->multi = curl_multi_init();
+		u->list[i].all = u;
+		connections += (long)config->upstream[i].pool;
+	}
+	u->events = events_new(connections);
 	u->incoming_end = &u->incoming;
 	u->next_ms = UPSTREAM_NEVER;
 	pthread_mutex_init(&u->lock, NULL);
-	if (u->multi == NULL ||
-	    pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
+	if (pthread_create(&u->thread, NULL, upstreams_main, u) != 0)
 		abort();
 	return u;
 }
@@ -486,30 +423,63 @@ void upstreams_stop(struct upstreams **upstreams)
 	pthread_mutex_lock(&u->lock);
 	u->stopping = true;
 	pthread_mutex_unlock(&u->lock);
-	curl_multi_wakeup(u->multi);
+	events_wake(u->events);
 	pthread_join(u->thread, NULL);
 	for (unsigned i = 0; i < u->n; i++) {
 		assert(atomic_load(&u->list[i].under_way) == 0);
 		token_free(&u->list[i].token);
+		while (u->list[i].n_spare > 0)
+			curl_easy_cleanup(u->list[i].spare[--u->list[i].n_spare]);
+		free(u->list[i].spare);
 	}
-	curl_multi_cleanup(u->multi);
+	events_free(&u->events);
+	while (u->unused != NULL) {
+		struct job *job = u->unused;
+
+		u->unused = job->next;
+		free(job);
+	}
 	curl_global_cleanup();
 	pthread_mutex_destroy(&u->lock);
 	free(u->list);
 	free(u);
 }
 
+/* Open breakers answer at once: no thread is woken to say no. */
+static bool upstreams_refuse(struct upstreams *u, struct call *call)
+{
+	struct upstream *up = upstreams_find(u, call->request.upstream);
+	struct traced traced = { .call = { 0 } };
+	char why[128];
+	int64_t wait;
+
+	if (up == NULL || up->guard == NULL || !guard_refuses(up->guard, &wait))
+		return false;
+	atomic_fetch_add(&up->outcomes[UPSTREAM_REFUSED], 1);
+	call->error.wait_ms = wait;
+	snprintf(why, sizeof(why), "calls are stopped for now by the breaker %s",
+		 guard_name(up->guard));
+	traced_call_begin(&traced, call);
+	traced_call_end(&traced, call, &(struct traced_call){ 0, up->guard, "CIRCUIT_OPEN",
+							      why });
+	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s",
+		  up->config->name, why);
+	return true;
+}
+
 void upstreams_make(void *upstreams, struct call *call)
 {
 	struct upstreams *u = upstreams;
 
+	if (upstreams_refuse(u, call))
+		return;
 	call->next = NULL;
 	pthread_mutex_lock(&u->lock);
 	assert(!u->stopping);
 	*u->incoming_end = call;
 	u->incoming_end = &call->next;
 	pthread_mutex_unlock(&u->lock);
-	curl_multi_wakeup(u->multi);
+	events_wake(u->events);
 }
 
 bool upstreams_counts(const struct upstreams *upstreams, unsigned i,

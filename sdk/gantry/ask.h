@@ -81,6 +81,8 @@ struct gantry_request {
 					   correlation id if there is none; or NULL */
 	bool want_json;			/* a 2xx whose body is no JSON is a
 					   failure of the upstream */
+	bool verbatim;			/* for who passes the answer on: see
+					   gantry_call() */
 };
 #define GANTRY_REQUEST(...)                                                \
 	((struct gantry_request){ .size = sizeof(struct gantry_request),   \
@@ -104,6 +106,11 @@ struct gantry_answer {
  * done twice; one that is neither GET, HEAD, PUT nor DELETE is retried only if
  * it has a header Idempotency-Key. err may be NULL if it does not matter why
  * there is no answer. Level 1.
+ *
+ * A verbatim request is sent with the headers that it has, and after the
+ * retries every status is an answer; json is not looked for. Without an answer
+ * err has a code: UPSTREAM_UNREACHABLE or UPSTREAM_BAD_ANSWER (502),
+ * UPSTREAM_TIMEOUT (504), CIRCUIT_OPEN or OVERLOADED (503).
  */
 const struct gantry_answer *gantry_call(struct gantry_message *m,
 					const struct gantry_request *request,

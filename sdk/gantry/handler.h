@@ -15,6 +15,8 @@
 #ifndef GANTRY_HANDLER_H
 #define GANTRY_HANDLER_H
 
+#include <stdbool.h>
+
 #include <gantry/message.h>
 
 #ifdef __cplusplus
@@ -30,6 +32,10 @@ struct gantry_handler {
 	enum gantry_verdict (*settle)(const void *self,
 				      struct gantry_message *m,
 				      struct gantry_error *err);
+	bool verbatim;			/* requests are handed on as they came
+					   (gantry/pass.h): of any content type;
+					   no answer is kept by Idempotency-Key,
+					   that is for whom they go to */
 };
 
 #define GANTRY_HANDLER(...)                                      \

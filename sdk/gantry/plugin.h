@@ -21,6 +21,7 @@
 #include <gantry/message.h>
 #include <gantry/option.h>
 #include <gantry/outcome.h>
+#include <gantry/pass.h>
 #include <gantry/storage.h>
 #include <gantry/write.h>
 

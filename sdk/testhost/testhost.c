@@ -18,6 +18,7 @@
 #include "gateway/pipeline/engine.h"
 #include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
+#include "sdk/testhost/told.h"
 
 #define TESTHOST_MAX_HANDLERS 64
 #define TESTHOST_MAX_PAIRS 32
@@ -38,17 +39,10 @@ struct testhost {
 	struct engine *engine;
 	struct gantry_message message;
 	bool impure;
-	struct testhost_told *told;		/* the newest first */
-	unsigned calls;				/* by the reader's thread alone */
+	struct told told;
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
-};
-
-/* An answer of an upstream, as the test said. */
-struct testhost_told {
-	struct testhost_told *next;
-	struct testhost_upstream is;
 };
 
 /* The plugin's own instance behind the wrapper that calls it twice. */
@@ -214,6 +208,7 @@ static void testhost_route(struct testhost *t, unsigned n,
 				       .place = "test",
 				       .method = "POST",
 				       .queue = "test",
+				       .verbatim = inner->verbatim,
 				       .steps = &t->steps[n],
 				       .n_steps = 1 };
 }
@@ -238,61 +233,19 @@ static int testhost_wrap(struct testhost *t, struct gantry_error *err)
 	return 0;
 }
 
-static const struct testhost_upstream *testhost_find(const struct testhost *t,
-						     const struct gantry_request *r)
-{
-	for (const struct testhost_told *told = t->told; told != NULL; told = told->next)
-		if (strcmp(told->is.name, r->upstream) == 0 &&
-		    strcmp(told->is.method, r->method) == 0 &&
-		    strcmp(told->is.path, r->path) == 0)
-			return &told->is;
-	return NULL;
-}
-
-static void testhost_call(void *maker, struct call *call)
-{
-	struct testhost *t = maker;
-	const struct gantry_request *r = &call->request;
-	const struct testhost_upstream *is = testhost_find(t, r);
-	bool fails = is == NULL || is->status == 0 || is->status == 408 ||
-		     is->status == 429 || is->status >= 500;
-
-	t->calls++;
-	if (!fails) {
-		call->json = call_json(is->body, strlen(is->body));
-		fails = r->want_json && is->status < 300 && call->json == NULL;
-	}
-	if (fails) {
-		call_fail(call, NULL, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s %s",
-			  r->upstream, is != NULL ? "does not answer" : "nobody told what to answer to",
-			  r->path);
-		return;
-	}
-	call->answer = (struct gantry_answer){
-		.size = sizeof(call->answer), .status = is->status, .body = is->body,
-		.body_len = strlen(is->body), .json = call->json,
-	};
-	call->done(call);
-}
-
 void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstream)
 {
-	struct testhost_told *told = arena_zero(&t->arena, sizeof(*told));
-	const char *method = upstream->method != NULL ? upstream->method : "GET";
-	const char *body = upstream->body != NULL ? upstream->body : "";
-
-	told->is = *upstream;
-	told->is.name = arena_text(&t->arena, upstream->name);
-	told->is.method = arena_text(&t->arena, method);
-	told->is.path = arena_text(&t->arena, upstream->path);
-	told->is.body = arena_text(&t->arena, body);
-	told->next = t->told;
-	t->told = told;
+	told_add(&t->told, upstream);
 }
 
 unsigned testhost_calls(const struct testhost *t)
 {
-	return t->calls;
+	return t->told.calls;
+}
+
+const char *testhost_called(const struct testhost *t)
+{
+	return t->told.called != NULL ? t->told.called : "";
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)
@@ -311,7 +264,7 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 			       &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
-	engine_set_calls(t->engine, &(struct call_maker){ testhost_call, t });
+	engine_set_calls(t->engine, &(struct call_maker){ told_call, &t->told });
 	return 0;
 }
 
@@ -346,6 +299,7 @@ void testhost_close(struct testhost **testhost)
 	instance_free(&t->memory);
 	plugins_free(&t->plugins);
 	message_fini(&t->message);
+	arena_fini(&t->told.arena);
 	arena_fini(&t->arena);
 	pthread_cond_destroy(&t->answered);
 	pthread_mutex_destroy(&t->lock);
@@ -384,6 +338,9 @@ static void testhost_fill(struct testhost *t, const struct testhost_message *in)
 	m->graph = &t->graph;
 	m->method = in->method != NULL ? in->method : "POST";
 	m->path = in->path != NULL ? in->path : "/";
+	m->raw_path = m->path;
+	m->raw_query = in->query;
+	m->peer = in->peer;
 	m->body = in->body != NULL ? in->body : "";
 	m->body_len = strlen(m->body);
 	m->id = in->id;

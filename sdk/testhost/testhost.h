@@ -59,6 +59,7 @@ struct testhost_message {
 	const char *role;		/* of the sender */
 	int64_t now_ms;			/* 0: the wall clock */
 	int attempts;			/* of an event, before this one */
+	const char *peer;		/* address of the sender, "192.0.2.1" */
 };
 #define TESTHOST_MESSAGE(...)                           \
 	((struct testhost_message){                     \
@@ -112,6 +113,7 @@ struct testhost_upstream {
 	const char *path;
 	int status;			/* as an answer; 0: it is away, as a 503 */
 	const char *body;		/* NULL: "" */
+	const char *const *headers;	/* "Name: value", NULL at the end; or NULL */
 };
 #define TESTHOST_UPSTREAM(...)                           \
 	((struct testhost_upstream){                     \
@@ -125,6 +127,12 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 
 /* How many requests to upstreams were made since the host was opened. */
 unsigned testhost_calls(const struct testhost *t);
+
+/*
+ * The last of them, as a handler made it: "GET orders /path", then its headers,
+ * a line each, an empty line, and the body. "" if there was none.
+ */
+const char *testhost_called(const struct testhost *t);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);

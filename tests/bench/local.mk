@@ -7,6 +7,12 @@
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 #   make bench-observe                     what it costs to be watched
 EXTRA_DIST += tests/bench/observe.py tests/bench/sink.py
+#   make bench-proxy                       requests passed on, beside other proxies
+EXTRA_DIST += tests/bench/observe.py
+EXTRA_DIST += tests/bench/proxy.py tests/bench/proxies.py tests/bench/proxy.lua \
+	tests/bench/proxies/package.json tests/bench/proxies/package-lock.json \
+	tests/bench/proxies/npmrc tests/bench/proxies/fastify.js \
+	tests/bench/proxies/gateway.js
 EXTRA_DIST += tests/bench/bench.py tests/bench/servers.py tests/bench/fill.py \
 	tests/bench/allocate.lua tests/bench/events.py \
 	tests/bench/on_postgres.py tests/bench/fill_postgres.py tests/bench/rival.py
@@ -49,6 +55,12 @@ torture: staged $(FORGET) tests/crash/crash.so
 
 bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)
+
+# Installs what it compares with by npm, as the lock file says.
+bench-proxy: staged
+	$(STAGED) PROXIES=$(abs_top_builddir)/tests/bench/proxies \
+		python3 $(top_srcdir)/tests/bench/proxy.py $(BENCH)
+.PHONY: bench-proxy
 
 # Not those that try millions of things, which take minutes so.
 VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener %/copy, \

@@ -15,12 +15,16 @@ endif
 if PLUGIN_PUBLISH
 HANDLER_TESTS += tests/handlers/publish
 endif
+if PLUGIN_PROXY
+HANDLER_TESTS += tests/handlers/proxy
+endif
 check_PROGRAMS += $(HANDLER_TESTS)
 TESTS += $(HANDLER_TESTS)
 endif
 endif
 
-TEST_HOST = sdk/testhost/testhost.c sdk/testhost/testhost.h tests/handlers/host.h
+TEST_HOST = sdk/testhost/testhost.c sdk/testhost/testhost.h \
+	sdk/testhost/told.c sdk/testhost/told.h tests/handlers/host.h
 tests_handlers_allocations_SOURCES = tests/handlers/allocations.c $(TEST_HOST)
 tests_handlers_allocations_LDADD = $(LDADD_UNIT)
 tests_handlers_allocations_LDFLAGS = $(LDFLAGS_UNIT)
@@ -33,4 +37,7 @@ tests_handlers_journal_LDFLAGS = $(LDFLAGS_UNIT)
 tests_handlers_publish_SOURCES = tests/handlers/publish.c $(TEST_HOST)
 tests_handlers_publish_LDADD = $(LDADD_UNIT)
 tests_handlers_publish_LDFLAGS = $(LDFLAGS_UNIT)
+tests_handlers_proxy_SOURCES = tests/handlers/proxy.c $(TEST_HOST)
+tests_handlers_proxy_LDADD = $(LDADD_UNIT)
+tests_handlers_proxy_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/rate_limit.mk

@@ -192,6 +192,45 @@ static enum gantry_verdict do_text(struct shot *s, struct gantry_message *m,
 		       NULL ? GANTRY_FAILED : GANTRY_DONE;
 }
 
+/* What does not block goes on where its last call ended: here, if that was here. */
+static enum gantry_verdict do_here(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	static const char *const paths[] = { "/1", "/2", "/3" };
+
+	for (int i = 0; i < 3; i++)
+		if (gantry_call(m, &GANTRY_REQUEST(.upstream = "up", .path = paths[i],
+						   .verbatim = i == 2), err) == NULL)
+			return GANTRY_FAILED;
+	s->number += pthread_equal(pthread_self(), *(const pthread_t *)(const void *)s->text);
+	return GANTRY_DONE;
+}
+
+static void test_inline_stays(void **state)
+{
+	pthread_t self = pthread_self(), other;
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_INLINE, do_here);
+	s.text = (const char *)&self;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	assert_int_equal(s.runs, 4);
+	assert_int_equal(s.number, 1);
+	shot_fini(&s);
+	/* answered by another thread: it goes on there */
+	fake.wanted = 1;
+	shot_init(&world, &s, GANTRY_INLINE, do_text);
+	s.text = "/5";
+	assert_int_equal(pthread_create(&other, NULL, fake_main, NULL), 0);
+	shot_run(&s);
+	pthread_join(other, NULL);
+	assert_int_equal(s.m.answer.status, 200);
+	assert_int_equal(s.runs, 2);
+	shot_fini(&s);
+}
+
 static void check_away(const char *path, const char *code)
 {
 	AUTO_FREE char *text = memory_format(
@@ -317,6 +356,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_inline_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape, setup, teardown),

@@ -207,7 +207,8 @@ static void test_what_is_wrong(void **state)
 static void test_the_shipped_configuration(void **state)
 {
 	static const char *const names[] = { "sqlite", "jwt", "allocations",
-					     "order-events", "breaker" };
+					     "order-events", "breaker",
+					     "proxy" };
 	struct files f;
 	struct ran r;
 
@@ -231,7 +232,7 @@ static void test_the_shipped_configuration(void **state)
 				"--presets " ETCDIR " --plugins FOLDER");
 	assert_string_equal(r.err, "");
 	assert_int_equal(r.status, 0);
-	assert_non_null(strstr(r.out, "\nok: 19 routes, 5 instances\n"));
+	assert_non_null(strstr(r.out, "\nok: 21 routes, 6 instances\n"));
 	done(&r);
 	files_end(&f);
 }
@@ -285,6 +286,7 @@ static void test_plugins_list(void **state)
 			    "breaker       1  breaker   inline    Stands in.\n"
 			    "jwt           1  auth      inline    Stands in.\n"
 			    "order-events  1  handlers  serial    Stands in.\n"
+			    "proxy         1  handlers  serial    Stands in.\n"
 			    "sqlite        1  storage   parallel  Stands in.\n");
 	done(&r);
 	r = run(&f, plugins_main, "plugins list --json --plugins " BAD_DIR);

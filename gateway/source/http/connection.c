@@ -3,6 +3,7 @@
  * connection - what is known of a connection between its requests, and what
  * happens when its time is up.
  */
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -52,6 +53,22 @@ static void connection_begin_tls(struct http_connection *c, struct MHD_Connectio
 		connection_shutdown(c);
 }
 
+static void connection_name_peer(struct http_connection *c, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+	const void *bytes = NULL;
+
+	if (address != NULL && address->sa_family == AF_INET)
+		bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+	else if (address != NULL && address->sa_family == AF_INET6)
+		bytes = &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
+	if (bytes == NULL ||
+	    inet_ntop(address->sa_family, bytes, c->peer, sizeof(c->peer)) == NULL)
+		c->peer[0] = '\0';
+}
+
 void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		       enum MHD_ConnectionNotificationCode what)
 {
@@ -64,6 +81,7 @@ void connection_notify(void *cls, struct MHD_Connection *mhd, void **context,
 		atomic_fetch_add(&loop->open, 1);
 		c->fd = MHD_get_connection_info(
 			mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+		connection_name_peer(c, mhd);
 		watch_add(&loop->watch, &c->watched, WATCH_HEAD);
 		connection_make_room(loop);
 		if (loop->tls)

@@ -38,7 +38,10 @@ static bool guard_is_token(const char *text, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
 
-		if (c <= ' ' || c >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", c) != NULL)
+		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-';
+
+		if (!plain && (c <= ' ' || c >= 0x7f ||
+			       strchr("\"(),/:;<=>?@[\\]{}", c) != NULL))
 			return false;
 	}
 	return len > 0;

@@ -171,18 +171,36 @@ static int loop_wait_ms(struct http_loop *loop, int rest_ms)
 	return wait;
 }
 
+static bool loop_has_answers(struct http_loop *loop)
+{
+	bool any;
+
+	pthread_mutex_lock(&loop->lock);
+	any = loop->answered != NULL;
+	pthread_mutex_unlock(&loop->lock);
+	return any;
+}
+
+/* Whether somebody has something for us. */
 static bool loop_wait(struct http_loop *loop, int wait_ms)
 {
 	struct epoll_event events[2];
-	int n = epoll_wait(loop->epoll_fd, events, 2, wait_ms);
-	bool woken = false;
+	bool woken;
+	int n;
 
+	/* before the look: who comes after it knows that we wait */
+	atomic_store(&loop->dozes, true);
+	woken = loop_has_answers(loop);
+	n = epoll_wait(loop->epoll_fd, events, 2, woken ? 0 : wait_ms);
+	if (!atomic_exchange(&loop->dozes, false))
+		woken = true;
 	for (int i = 0; i < n; i++) {
 		uint64_t count;
 
 		if (events[i].data.fd != loop->wake_fd)
 			continue;
-		woken = read(loop->wake_fd, &count, sizeof(count)) > 0;
+		if (read(loop->wake_fd, &count, sizeof(count)) > 0)
+			woken = true;
 	}
 	loop->watch.now_ns = clock_steady_ns();
 	return woken;

@@ -33,6 +33,7 @@ struct http_loop {
 	unsigned n_free;
 	bool looks_raw;			/* see raw.h */
 	bool closed;			/* a connection, in this turn */
+	_Atomic bool dozes;		/* waits, or is about to: wake it */
 	bool quiesced;
 	int64_t quiesced_ns;
 	_Atomic uint64_t open, cut;	/* connections: http_counts() */

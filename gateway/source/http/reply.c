@@ -76,7 +76,7 @@ static bool reply_add_headers(struct http_request *r, struct MHD_Response *out)
 				 "http: the answer's header %s has a value "
 				 "that cannot be sent", pair->name);
 	}
-	fine = typed || answer->len == 0 ||
+	fine = typed || answer->len == 0 || answer->passed ||
 	       MHD_add_response_header(out, "Content-Type", "application/json") == MHD_YES;
 	fine = fine && MHD_add_response_header(out, "X-Correlation-ID",
 					       reply_correlation(&r->m)) == MHD_YES;
@@ -95,6 +95,28 @@ static void reply_observe(struct http_request *r)
 		traced_answered(r);
 }
 
+/* The library asks for nothing of an answer to HEAD but its length. */
+static ssize_t reply_no_body(void *request, uint64_t at, char *to, size_t room)
+{
+	(void)request;
+	(void)at;
+	(void)to;
+	(void)room;
+	return MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static struct MHD_Response *reply_body(struct http_request *r)
+{
+	const struct message_answer *answer = &r->m.answer;
+
+	if (answer->head_len != 0 && strcmp(r->m.method, "HEAD") == 0)
+		return MHD_create_response_from_callback(
+			answer->head_len > 0 ? (uint64_t)answer->head_len :
+			MHD_SIZE_UNKNOWN, 1024, reply_no_body, r, reply_free);
+	return MHD_create_response_from_buffer_with_free_callback_cls(
+		answer->len, (void *)(uintptr_t)answer->text, reply_free, r);
+}
+
 enum MHD_Result reply_send(struct http_request *r)
 {
 	struct message_answer *answer = &r->m.answer;
@@ -107,8 +129,7 @@ enum MHD_Result reply_send(struct http_request *r)
 	r->state = REQUEST_SENDING;
 	watch_move(&r->loop->watch, &r->connection->watched, WATCH_SEND);
 	r->refs++;
-	out = MHD_create_response_from_buffer_with_free_callback_cls(
-		answer->len, (void *)(uintptr_t)answer->text, reply_free, r);
+	out = reply_body(r);
 	if (out == NULL) {
 		r->refs--;
 		return MHD_NO;

@@ -86,7 +86,8 @@ static void request_wake(struct http_loop *loop)
 	uint64_t one = 1;
 
 	/* full means that it is awake already */
-	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+	if (atomic_exchange(&loop->dozes, false) &&
+	    write(loop->wake_fd, &one, sizeof(one)) < 0)
 		errno = 0;
 }
 
@@ -165,6 +166,8 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 	c->request = r;
 	r->raw_target = uri;
 	r->target = arena_text(&r->m.arena, uri);
+	r->m.peer = arena_text(&r->m.arena, c->peer);
+	r->m.tls = c->tls != NULL;
 	if (c->watched.phase != WATCH_HEAD && !c->cut)
 		watch_move(&c->loop->watch, &c->watched, WATCH_HEAD);
 	if (c->tls != NULL && !tls_is_let_in(c->tls, c->session) && !c->cut)

@@ -14,6 +14,7 @@ struct http_connection {
 	struct http_request *request;	/* the one in progress, or NULL */
 	int fd;
 	bool cut;			/* shut down by us */
+	char peer[46];			/* its address; "" without one */
 	struct tls *tls;		/* NULL: none */
 	void *session;			/* of libmicrohttpd's, with tls only */
 };

@@ -69,6 +69,8 @@ static bool submit_find_route(struct http_request *r)
 		submit_refuse(r, "ROUTE_NOT_FOUND", NULL);
 		return false;
 	}
+	m->raw_path = m->path;
+	m->raw_query = r->query;
 	/* a path that was found has no %2F, so this is not ambiguous */
 	decoded = target_decode(m->path, strlen(m->path), false, &m->arena);
 	if (decoded != NULL)
@@ -79,6 +81,7 @@ static bool submit_find_route(struct http_request *r)
 static bool submit_check_type(struct http_request *r)
 {
 	if (r->m.body_len == 0 || r->loop->http->options.ops.any_content_type ||
+	    (r->m.route != NULL && r->m.route->verbatim) ||
 	    (r->content_type != NULL && guard_is_json(r->content_type)))
 		return true;
 	submit_refuse(r, "UNSUPPORTED_MEDIA_TYPE", NULL);

@@ -86,6 +86,8 @@ class Handler(BaseHTTPRequestHandler):
             return False
         if isinstance(fault, tuple):
             self.say(fault[0], {}, **fault[1])
+        elif callable(fault):
+            fault(self)
         elif isinstance(fault, int):
             self.say(fault, {"success": False, "error": {"code": "FAULT"}})
         elif fault == "text":
@@ -105,6 +107,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         service = self.server.service
+        length = int(self.headers.get("Content-Length", 0))
+        self.body = self.rfile.read(length)
         with service.lock:
             service.requests.append((self.path, dict(self.headers.items())))
         if self.fault() or not self.is_allowed():
@@ -119,6 +123,8 @@ class Handler(BaseHTTPRequestHandler):
             self.say(200, {"success": True, "data": order.get("items", [])})
         else:
             self.say(404, {"success": False, "error": {"code": "ROUTE_NOT_FOUND"}})
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
 
 
 class Server(ThreadingHTTPServer):
@@ -153,7 +159,7 @@ class Server(ThreadingHTTPServer):
 class OrderService:
     """fault: what becomes of each request; faults: of the next ones. A status,
     (status, {header: value}), seconds to wait as a float, "close", "reset",
-    "short", "text"."""
+    "short", "text", or a function that answers by the Handler."""
 
     def __init__(self, key, port=0, tls=None):
         self.key = key
