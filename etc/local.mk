@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_pkgdata_DATA += etc/inventory.yaml
+dist_pkgdata_DATA += etc/order-edge.yaml
 EXTRA_DIST += etc/gantry.yaml
+EXTRA_DIST += etc/gantry-edge.yaml
 EXTRA_DIST += etc/gantry@.service etc/replicas/1.yaml
 EXTRA_DIST += etc/gantry.service etc/gantry.socket etc/sysusers.conf etc/tmpfiles.conf
 dist_pkgdata_DATA += etc/alerts.yaml etc/grafana-dashboard.json

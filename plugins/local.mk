@@ -11,3 +11,4 @@ include plugins/api-key/local.mk
 include plugins/rate-limit/local.mk
 include plugins/breaker/local.mk
 include plugins/proxy/local.mk
+include plugins/optimistic/local.mk

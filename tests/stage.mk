@@ -42,6 +42,8 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
 SYSTEM_TESTS += tests/system/upstream/proxy.py
+SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
+EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
@@ -111,6 +113,7 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
+	tests/handlers/optimistic tests/handlers/records \
 	tests/system/http_guard.py tests/system/http_guard_tls.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \

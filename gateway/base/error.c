@@ -149,6 +149,11 @@ int gantry_problem(struct gantry_error *err, const char *field,
 	return -1;
 }
 
+bool gantry_failed(const struct gantry_error *err)
+{
+	return err != NULL && err->message[0] != '\0';
+}
+
 size_t gantry_problems(const struct gantry_error *err)
 {
 	return err == NULL ? 0 : err->problems;

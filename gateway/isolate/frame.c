@@ -102,6 +102,8 @@ void frame_put_question(struct wire_pen *pen, const struct message_ask *ask)
 		wire_put_text(pen, r->path);
 		wire_put_text_n(pen, r->body, r->body_len);
 		wire_put(pen, r->want_json);
+		wire_put_text(pen, r->correlation_id);
+		wire_put_text(pen, r->order_id);
 		while (r->headers[n] != NULL)
 			n++;
 		wire_put(pen, n);
@@ -132,7 +134,7 @@ static bool frame_is_theirs(const struct gantry_message *m, const struct message
 	const char *name = m->route->steps[m->step].instance->name;
 	size_t len = strlen(name);
 
-	return ask->kind == ASK_RECORD &&
+	return ask->record != NULL &&
 	       (strncmp(ask->record, name, len) != 0 || ask->record[len] != ASK_JOINT[0]);
 }
 
@@ -269,6 +271,8 @@ static void frame_ask_call(struct wire_eye *eye, struct gantry_message *m,
 	r.path = wire_get_some(eye);
 	r.body = wire_get_text_n(eye, &r.body_len);
 	r.want_json = wire_get_in(eye, 0, 1) != 0;
+	r.correlation_id = wire_get_text(eye);
+	r.order_id = wire_get_text(eye);
 	n = (unsigned)wire_get_in(eye, 0, CALL_MAX_HEADERS);
 	for (unsigned i = 0; i < n; i++)
 		headers[i] = wire_get_some(eye);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/utf8.h"
+#include "gateway/pipeline/records.h"
 #include "gateway/stock/query.h"
 
 const char *ask_record_key(struct arena *arena, const char *instance,
@@ -149,8 +150,15 @@ const struct gantry_page *gantry_find(struct gantry_message *m,
 				      struct gantry_error *err)
 {
 	struct message_ask *ask;
+	const char *records = NULL;
 
-	if (!stock_query_exists(query->name)) {
+	if (strcmp(query->name, RECORDS_QUERY) == 0) {
+		records = records_prefix(&m->arena,
+					 m->route->steps[m->step].instance->name,
+					 query, err);
+		if (records == NULL)
+			return NULL;
+	} else if (!stock_query_exists(query->name)) {
 		gantry_fail(err, "there is no query \"%s\"", query->name);
 		return NULL;
 	}
@@ -159,11 +167,13 @@ const struct gantry_page *gantry_find(struct gantry_message *m,
 		return NULL;
 	}
 	for (ask = m->asks; ask != NULL; ask = ask->next)
-		if (ask->kind == ASK_QUERY && ask_same_query(&ask->query, query))
+		if (ask->kind == ASK_QUERY && ask_same_query(&ask->query, query) &&
+		    ask_same_text(ask->record, records))
 			return ask_is_good(m, ask, err) ? &ask->page : NULL;
 	ask = ask_add(m, ASK_QUERY, err);
 	if (ask == NULL)
 		return NULL;
+	ask->record = records;
 	ask->query = *query;
 	ask->query.name = arena_text(&m->arena, query->name);
 	ask->query.key = arena_text(&m->arena, query->key);

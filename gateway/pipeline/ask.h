@@ -20,7 +20,8 @@ struct message_ask {
 	bool answered;
 	struct gantry_error *error;	/* in the arena; NULL: none */
 
-	const char *record;		/* key in the records table */
+	const char *record;		/* key in the records table; of a query:
+					   what those asked for begin with */
 	int64_t version;		/* of the record; 0: there is none */
 	json_t *value;			/* of the record, or NULL */
 

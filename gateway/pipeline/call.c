@@ -145,7 +145,9 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 		next = ask->next;
 		if (ask->kind != ASK_CALL || ask->answered)
 			continue;
-		ask->call->correlation_id = m->correlation_id;
+		ask->call->correlation_id = ask->call->request.correlation_id;
+		if (ask->call->correlation_id == NULL)
+			ask->call->correlation_id = m->correlation_id;
 		ask->call->traceparent = m->traceparent;
 		ask->call->spans = m->trace.spans;
 		ask->call->parent = trace_below(m, m->trace.step);
@@ -212,6 +214,8 @@ static int call_check(const struct gantry_request *r, struct gantry_error *err)
 	if (r->body_len > CALL_MAX_BODY)
 		return gantry_fail(err, "the body of a call has at most %u bytes",
 				   CALL_MAX_BODY);
+	if (r->correlation_id != NULL && !message_is_correlation_id(r->correlation_id))
+		return gantry_fail(err, "a correlation id is 1 to 128 printable bytes");
 	for (; r->headers[n] != NULL; n++) {
 		if (n == CALL_MAX_HEADERS)
 			return gantry_fail(err, "a call has at most %u headers",
@@ -252,7 +256,8 @@ static struct gantry_request call_copy(struct gantry_message *m,
 	to.upstream = arena_text(arena, from->upstream);
 	to.method = arena_text(arena, from->method);
 	to.path = arena_text(arena, from->path);
-	to.order_id = NULL;
+	to.order_id = arena_text(arena, from->order_id);
+	to.correlation_id = arena_text(arena, from->correlation_id);
 	while (from->headers[n] != NULL)
 		n++;
 	headers = arena_zero(arena, (n + 1) * sizeof(*headers));
@@ -272,9 +277,15 @@ static bool call_same_headers(const char *const *a, const char *const *b)
 	return *a == *b;
 }
 
+static bool call_same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static bool call_same(const struct gantry_request *a, const struct gantry_request *b)
 {
-	return strcmp(a->upstream, b->upstream) == 0 &&
+	return call_same_text(a->correlation_id, b->correlation_id) &&
+	       strcmp(a->upstream, b->upstream) == 0 &&
 	       strcmp(a->method, b->method) == 0 && strcmp(a->path, b->path) == 0 &&
 	       a->want_json == b->want_json && a->verbatim == b->verbatim &&
 	       a->body_len == b->body_len && (a->body == NULL) == (b->body == NULL) &&
@@ -306,7 +317,7 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 	ask->call->request = call_copy(m, &whole);
 	ask->call->arena = m->spare;
 	m->spare = (struct arena){ 0 };
-	message_name_order(m, request->order_id);
+	message_name_order(m, whole.order_id);
 	return NULL;
 }
 

@@ -37,6 +37,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "ADJUSTMENT_BELOW_RESERVED", 409, false, "The stock would fall below what is reserved" },
 	{ "PRECONDITION_FAILED", 409, false, "The row has moved" },
 	{ "RETRY_FAILED", 409, false, "It failed again" },
+	{ "ALLOCATION_OPTIMISTIC", 409, true, "The allocation waits for the inventory side" },
 	{ "IDEMPOTENCY_IN_PROGRESS", 409, true, "A request with this key is being handled" },
 	{ "PAYLOAD_TOO_LARGE", 413, false, "The body is too large" },
 	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body must be application/json" },
@@ -50,6 +51,7 @@ static const struct envelope_code envelope_codes[] = {
 	{ "UPSTREAM_TIMEOUT", 504, true, "The service behind did not answer in time" },
 	{ "STORAGE_UNAVAILABLE", 503, true, "The storage cannot be used now" },
 	{ "ORDER_SERVICE_UNAVAILABLE", 503, true, "The Order Service cannot be reached now" },
+	{ "INVENTORY_SERVICE_UNAVAILABLE", 503, true, "The Inventory Service cannot be reached now" },
 	{ "CIRCUIT_OPEN", 503, true, "The way there is closed for now" },
 	{ "OVERLOADED", 503, true, "Too much to do at the moment" },
 };

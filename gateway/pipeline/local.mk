@@ -23,3 +23,4 @@ gateway_libcore_a_SOURCES += gateway/pipeline/pulse.c gateway/pipeline/pulse.h
 gateway_libcore_a_SOURCES += gateway/pipeline/trace.c gateway/pipeline/trace.h
 gateway_libcore_a_SOURCES += gateway/pipeline/call.c gateway/pipeline/call.h
 gateway_libcore_a_SOURCES += gateway/pipeline/pass.c gateway/pipeline/pass.h
+gateway_libcore_a_SOURCES += gateway/pipeline/records.c gateway/pipeline/records.h

@@ -17,6 +17,7 @@
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/meters.h"
 #include "gateway/pipeline/queue.h"
+#include "gateway/pipeline/records.h"
 #include "gateway/stock/query.h"
 
 #define READERS_BATCH 64
@@ -136,8 +137,12 @@ static void readers_fetch_query(struct readers *r, struct gantry_message *m,
 	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored;
 
-	stored = stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
-				 &ask->rows, &ask->page.after, &err);
+	if (ask->record != NULL)
+		stored = records_find(reads, ask, &m->arena, &ask->rows,
+				      &ask->page.after, &err);
+	else
+		stored = stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
+					 &ask->rows, &ask->page.after, &err);
 	readers_count(r, METERS_QUERY, 1, stored, began_ns);
 	ask->answered = true;
 	if (stored == GANTRY_STORED) {

@@ -449,7 +449,7 @@ void upstreams_stop(struct upstreams **upstreams)
 static bool upstreams_refuse(struct upstreams *u, struct call *call)
 {
 	struct upstream *up = upstreams_find(u, call->request.upstream);
-	struct traced traced = { .call = { 0 } };
+	struct traced traced = { .call_ns = 0 };
 	char why[128];
 	int64_t wait;
 

@@ -40,8 +40,12 @@ const json_t *gantry_record_get(struct gantry_message *m, const char *space,
  * A named query. Names of the core: "allocation" (key: id),
  * "allocations-of-order" (key: order id), "allocations-due" (key: unused; now
  * decides), "item" (key: id), "items" (key: unused), "order" (key: id),
- * "returns-of-order" (key: order id), "records" (key: space). Each row is an
- * object with the members that the API shows.
+ * "returns-of-order" (key: order id). Each row is an object with the members
+ * that the API shows.
+ * "records" (key: space): the records of this handler instance, each with key
+ * and value, in the bytewise order of their keys. Whether they have moved since
+ * is not checked when the message commits: read with gantry_record_get() what
+ * matters for that.
  */
 struct gantry_query {
 	size_t size;
@@ -83,6 +87,8 @@ struct gantry_request {
 					   failure of the upstream */
 	bool verbatim;			/* for who passes the answer on: see
 					   gantry_call() */
+	const char *correlation_id;	/* of this call, if it is not the
+					   message's; or NULL */
 };
 #define GANTRY_REQUEST(...)                                                \
 	((struct gantry_request){ .size = sizeof(struct gantry_request),   \

@@ -12,6 +12,7 @@
 #define GANTRY_ERROR_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include <gantry/abi.h>
 
@@ -52,6 +53,13 @@ int gantry_fail(struct gantry_error *err, const char *format, ...)
  */
 int gantry_problem(struct gantry_error *err, const char *field,
 		   const char *format, ...) GANTRY_PRINTF(3, 4);
+
+/*
+ * Whether a message was set since the handler was called. After an ask that gave
+ * NULL, and if gantry_asking() is false, this tells an error from what is not
+ * there. Level 1.
+ */
+bool gantry_failed(const struct gantry_error *err);
 
 /* How many problems were added since the handler was called. Level 1. */
 size_t gantry_problems(const struct gantry_error *err);

@@ -39,7 +39,7 @@ struct testhost {
 	struct engine *engine;
 	struct gantry_message message;
 	bool impure;
-	struct told told;
+	struct told told;			/* by the reader's thread alone */
 	pthread_mutex_t lock;			/* of done */
 	pthread_cond_t answered;
 	bool done;
@@ -240,12 +240,12 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 
 unsigned testhost_calls(const struct testhost *t)
 {
-	return t->told.calls;
+	return t->told.n_requests;
 }
 
-const char *testhost_called(const struct testhost *t)
+const struct gantry_request *testhost_request(const struct testhost *t, unsigned n)
 {
-	return t->told.called != NULL ? t->told.called : "";
+	return told_request(&t->told, n);
 }
 
 static int testhost_start(struct testhost *t, struct gantry_error *err)

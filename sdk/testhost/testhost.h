@@ -114,6 +114,8 @@ struct testhost_upstream {
 	int status;			/* as an answer; 0: it is away, as a 503 */
 	const char *body;		/* NULL: "" */
 	const char *const *headers;	/* "Name: value", NULL at the end; or NULL */
+	const char *contains;		/* only to a request whose body has this
+					   text; NULL: to any */
 };
 #define TESTHOST_UPSTREAM(...)                           \
 	((struct testhost_upstream){                     \
@@ -129,10 +131,10 @@ void testhost_upstream(struct testhost *t, const struct testhost_upstream *upstr
 unsigned testhost_calls(const struct testhost *t);
 
 /*
- * The last of them, as a handler made it: "GET orders /path", then its headers,
- * a line each, an empty line, and the body. "" if there was none.
+ * The request that was made n-th, from 0 on; NULL: there were not so many. Lives
+ * until the close.
  */
-const char *testhost_called(const struct testhost *t);
+const struct gantry_request *testhost_request(const struct testhost *t, unsigned n);
 
 /* A header of the last answer, or NULL. */
 const char *testhost_header(struct testhost *t, const char *name);

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * told - the upstreams of the test host: what the test said that they answer,
- * and what they were asked. Knows no handlers.
+ * told - what a test said that upstreams answer, and which requests were made of
+ * them.
  */
-#ifndef TESTHOST_TOLD_H
-#define TESTHOST_TOLD_H
+#ifndef GANTRY_TESTHOST_TOLD_H
+#define GANTRY_TESTHOST_TOLD_H
 
 #include "gateway/base/arena.h"
 #include "gateway/pipeline/call.h"
 #include "testhost.h"
 
 struct told_answer;
+struct told_request;
 
-/* Zeroed is empty; arena_fini() of its arena ends it. */
 struct told {
-	struct arena arena;
-	struct told_answer *answers;	/* the newest first */
-	const char *called;		/* the last request, or NULL */
-	unsigned calls;			/* one at a time: no lock */
+	struct arena arena;		/* all below lives in it; ended by whoever
+					   has this */
+	struct told_answer *answers;	/* the newest first, as all lists here */
+	struct told_request *requests;
+	unsigned n_requests;
 };
 
 void told_add(struct told *told, const struct testhost_upstream *upstream);
-
-/* For struct call_maker. */
+/* For the engine: a struct told makes calls. */
 void told_call(void *told, struct call *call);
+/* The n-th, from 0 on, or NULL. */
+const struct gantry_request *told_request(const struct told *told, unsigned n);
 
 #endif

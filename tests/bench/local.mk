@@ -52,6 +52,7 @@ torture: staged $(FORGET) tests/crash/crash.so
 	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
 	$(STAGED) GANTRY_STORM_SECONDS=60 \
 		python3 $(top_srcdir)/tests/system/replicas/storm.py || test $$? -eq 77
+	$(STAGED) GANTRY_OUTAGE=60 python3 $(top_srcdir)/tests/system/edge/outage.py
 
 bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)

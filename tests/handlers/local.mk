@@ -41,3 +41,4 @@ tests_handlers_proxy_SOURCES = tests/handlers/proxy.c $(TEST_HOST)
 tests_handlers_proxy_LDADD = $(LDADD_UNIT)
 tests_handlers_proxy_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/rate_limit.mk
+include tests/unit/optimistic.mk

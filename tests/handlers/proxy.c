@@ -3,6 +3,8 @@
  * proxy - the plugin by the test host: what goes on to the upstream and what
  * comes back, line by line, and what does not.
  */
+#include <stdio.h>
+
 #include "tests/handlers/host.h"
 
 #define UPSTREAM "upstream=shop"
@@ -21,9 +23,21 @@ static void get(struct host *h, int status, const char *path)
 					       .path = path));
 }
 
+/* The last request: "GET shop /path", its headers a line each, a line, the body. */
 static void called(const struct host *h, const char *expected)
 {
-	assert_string_equal(testhost_called(h->t), expected);
+	const struct gantry_request *r = testhost_request(h->t, testhost_calls(h->t) - 1);
+	char text[4096];
+	size_t n;
+
+	assert_non_null(r);
+	n = (size_t)snprintf(text, sizeof(text), "%s %s %s\n", r->method, r->upstream,
+			     r->path);
+	for (const char *const *line = r->headers; *line != NULL; line++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s\n", *line);
+	snprintf(text + n, sizeof(text) - n, "\n%.*s", (int)r->body_len,
+		 r->body != NULL ? r->body : "");
+	assert_string_equal(text, expected);
 }
 
 static void header(const struct host *h, const char *name, const char *value)

@@ -31,9 +31,13 @@ def compile_all(command, lines, found):
         found.extend(fault for fault in faults if fault)
 
 
+# The test host's own, which nobody is given.
+OWN_OF_SDK = {"sdk/testhost/told.h"}
+
+
 def sdk():
     return ["#include <%s>" % path[len("sdk/"):]
-            for path in tree.files("sdk", ending=".h")]
+            for path in tree.files("sdk", ending=".h") if path not in OWN_OF_SDK]
 
 
 def test_sdk_is_strict_c11(found):

@@ -239,8 +239,6 @@ static void test_refused(void **state)
 	check_refused(&TESTHOST(.descriptor = &own_plugin, .memory = MEMORY,
 				.options = other),
 		      "options:2:1: test.limt: unknown key (did you mean \"limit\"?)");
-	check_refused(&TESTHOST(.plugin = MEMORY, .memory = MEMORY),
-		      "memory: has no handlers");
 	check_refused(&TESTHOST(.plugin = "/nowhere/x.so", .memory = MEMORY),
 		      "/nowhere: cannot open: No such file or directory");
 }

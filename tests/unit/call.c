@@ -311,6 +311,10 @@ static void test_refusals(void **state)
 	check_bad(&GANTRY_REQUEST(.upstream = "up", .path = "/", .body = "x",
 				  .body_len = (16 << 20) + 1),
 		  "the body of a call has at most 16777216 bytes");
+	check_bad(&GANTRY_REQUEST(.upstream = "up", .path = "/", .correlation_id = "a\nb"),
+		  "a correlation id is 1 to 128 printable bytes");
+	check_bad(&GANTRY_REQUEST(.upstream = "up", .path = "/", .correlation_id = ""),
+		  "a correlation id is 1 to 128 printable bytes");
 	check_bad_header("X", "not a header \"Name: value\": \"X\"");
 	check_bad_header("X Y: z", "not a header \"Name: value\": \"X Y: z\"");
 	check_bad_header(": z", "not a header \"Name: value\": \": z\"");
@@ -321,6 +325,37 @@ static void test_refusals(void **state)
 	check_bad_header("X-Correlation-Id: c", "the header X-Correlation-Id is Gantry's own");
 	check_bad_header("authorization: b", "the header authorization is Gantry's own");
 	assert_int_equal(fake.made_n, 0);
+}
+
+/* The same request twice, but for the id that goes with it. */
+static enum gantry_verdict do_correlated(struct shot *s, struct gantry_message *m,
+					 struct gantry_error *err)
+{
+	(void)s;
+	for (int i = 0; i < 4; i++) {
+		struct gantry_request r = GANTRY_REQUEST(.upstream = "up", .path = "/1",
+				.correlation_id = i == 0 ? NULL : "cor_other");
+
+		if (i == 3)	/* of a plugin that does not know of it */
+			r.size = offsetof(struct gantry_request, correlation_id);
+		gantry_call(m, &r, err);
+	}
+	return gantry_asking(m) ? GANTRY_FAILED : GANTRY_DONE;
+}
+
+static void test_a_correlation_id_of_its_own(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	shot_init(&world, &s, GANTRY_INLINE, do_correlated);
+	s.m.correlation_id = "cor_1";
+	shot_run(&s);
+	assert_int_equal(s.m.answer.verdict, GANTRY_DONE);
+	assert_int_equal(fake.made_n, 2);
+	assert_string_equal(fake.seen[0], "GET up /1   cor_1");
+	assert_string_equal(fake.seen[1], "GET up /1   cor_other");
+	shot_fini(&s);
 }
 
 static enum gantry_verdict do_escape(struct shot *s, struct gantry_message *m,
@@ -359,6 +394,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_inline_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_correlation_id_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape, setup, teardown),
 	};
 
