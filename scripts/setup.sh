@@ -7,7 +7,7 @@ BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
 	libyaml-dev libseccomp-dev libsqlite3-dev libpq-dev libssl-dev nettle-dev python3"
 TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
 	valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
-	prometheus abigail-tools"
+	prometheus abigail-tools mmdebstrap debian-archive-keyring"
 
 # Node.js that somebody else has packaged brings an npm of its own.
 command -v npm >/dev/null || TEST_PACKAGES="$TEST_PACKAGES nodejs npm"

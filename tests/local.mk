@@ -12,3 +12,4 @@ include tests/crash/local.mk
 include tests/bench/local.mk
 include tests/fault/local.mk
 include tests/reload/local.mk
+include tests/packages/local.mk

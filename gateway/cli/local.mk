@@ -9,6 +9,7 @@ gantry_SOURCES = gateway/cli/main.c \
 	gateway/cli/serving.h \
 	gateway/cli/storage.c gateway/cli/storage.h \
 	gateway/cli/topology.c gateway/cli/topology.h \
+	gateway/cli/watchdog.c gateway/cli/watchdog.h \
 	$(CLI_CHECK_SOURCES) $(CLI_TOKEN_SOURCES)
 gantry_LDADD = $(CORE_WHOLE) $(CORE_LIBS)
 gantry_LDFLAGS = $(AM_LDFLAGS) @GANTRY_PIE@ $(CORE_EXPORT)
@@ -21,6 +22,7 @@ include gateway/cli/api-key.mk
 dist_man1_MANS += gateway/cli/gantry.1 gateway/cli/gantry-serve.1 \
 	gateway/cli/gantry-outbox.1 gateway/cli/gantry-storage.1
 dist_man1_MANS += gateway/cli/gantry-topology.1
+dist_man1_MANS += gateway/cli/gantry-routes.1
 include gateway/cli/breakers.mk
 include gateway/cli/spec.mk
 include gateway/cli/operate.mk

@@ -17,6 +17,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
 #include "gateway/cli/serving.h"
+#include "gateway/cli/watchdog.h"
 #include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
 #include "gateway/pipeline/current.h"
@@ -100,11 +101,35 @@ static void serve_stop_committer(struct serve *s, int64_t deadline)
 }
 
 /* From the top down: nothing comes in any more before its floor goes. */
+static bool serve_http_moves(void *http)
+{
+	return http_moves(http);
+}
+
+static bool serve_engine_moves(void *engine)
+{
+	return engine_moves(engine);
+}
+
+/* What a new process would mend. */
+static void serve_start_watchdog(struct serve *s)
+{
+	struct watchdog_sign signs[] = {
+		{ "the handlers", serve_engine_moves, s->engine },
+		{ "the API", serve_http_moves, s->api },
+		{ "the admin listener", serve_http_moves, s->admin },
+		{ "the admin socket", serve_http_moves, s->local },
+	};
+
+	s->watchdog = watchdog_start(signs, s->local != NULL ? 4 : 3);
+}
+
 static void serve_stop(struct serve *s)
 {
 	int64_t deadline = clock_steady_ns() + SERVE_DRAIN_S * INT64_C(1000000000);
 
 	atomic_store(&s->status.stopping, 1);
+	watchdog_stop(&s->watchdog);
 	serve_reload_close(s);
 	schedule_stop(s->schedule);
 	consumer_stop(s->consumer);
@@ -181,6 +206,7 @@ static int serve_run(struct serve *s, int signals)
 		      (enum gantry_level)s->config->log.level);
 	if (serve_start(s, &err) == 0) {
 		notify_send("READY=1");
+		serve_start_watchdog(s);
 		serve_wait(s, signals);
 	} else {
 		log_error("%s", err.message);

@@ -35,6 +35,8 @@ struct serve_asked {
 	int fd;				/* eventfd: there is one */
 };
 
+struct watchdog;
+
 struct serve {
 	struct common_options options;
 	struct config *first;		/* what it started with: all that stays */
@@ -54,6 +56,7 @@ struct serve {
 	struct traces *traces;
 	struct status status;
 	struct notify_sockets sockets;
+	struct watchdog *watchdog;
 	struct replica number;
 	struct serve_asked asked;
 	char replica[256];

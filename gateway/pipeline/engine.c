@@ -67,6 +67,11 @@ size_t engine_waiting(const struct engine *engine)
 	return atomic_load(&((struct engine *)engine)->waiting);
 }
 
+bool engine_moves(struct engine *engine)
+{
+	return pulse_look(&engine->pulse);
+}
+
 /* One of the same name makes room, also one of the core's own (Retry-After). */
 static void engine_set_header(struct message_pair *pairs, unsigned *n,
 			      const struct message_pair *header)
@@ -350,10 +355,13 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 {
 	struct effects mark = m->effects;
 	int64_t began_ns = clock_steady_ns();
+	int slot;
 
 	message_begin_run(m);
 	trace_run_begins(m, began_ns);
+	slot = pulse_begin(&m->engine->pulse);
 	m->verdict = step->handler->handle(step->instance->self, m, &m->error);
+	pulse_end(&m->engine->pulse, slot);
 	if (m->asking) {
 		meters_call(m->engine->options.metrics, m, began_ns);
 		effects_truncate(&m->effects, &mark);

@@ -64,6 +64,12 @@ struct spans *engine_spans(const struct engine *engine);
 /* Messages taken and not yet answered. */
 size_t engine_waiting(const struct engine *engine);
 
+/*
+ * False: a handler that ran when this was asked last has not come back yet. One
+ * thread at a time.
+ */
+bool engine_moves(struct engine *engine);
+
 /* Of these, how many wait for a reader, and for a worker. Any thread. */
 size_t engine_waiting_readers(const struct engine *engine);
 size_t engine_waiting_workers(const struct engine *engine);

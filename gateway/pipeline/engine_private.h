@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "gateway/pipeline/engine.h"
+#include "gateway/pipeline/pulse.h"
 
 struct workers;
 struct readers;
@@ -18,6 +19,7 @@ struct engine {
 	struct workers *workers;
 	struct readers *readers;
 	_Atomic unsigned queue;		/* messages that may wait */
+	struct pulse pulse;		/* of all calls of handlers */
 	_Atomic size_t waiting;
 };
 

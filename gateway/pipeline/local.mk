@@ -19,6 +19,7 @@ gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h
 gateway_libcore_a_SOURCES += gateway/pipeline/route.c gateway/pipeline/route.h
 gateway_libcore_a_SOURCES += gateway/pipeline/event.c gateway/pipeline/event.h
 gateway_libcore_a_SOURCES += gateway/pipeline/meters.c gateway/pipeline/meters.h
+gateway_libcore_a_SOURCES += gateway/pipeline/pulse.c gateway/pipeline/pulse.h
 gateway_libcore_a_SOURCES += gateway/pipeline/trace.c gateway/pipeline/trace.h
 gateway_libcore_a_SOURCES += gateway/pipeline/call.c gateway/pipeline/call.h
 gateway_libcore_a_SOURCES += gateway/pipeline/pass.c gateway/pipeline/pass.h

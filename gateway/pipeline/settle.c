@@ -3,7 +3,7 @@
  * settle - runs the settle callbacks inside the unit, and gives them the
  * outcomes (gantry/outcome.h).
  */
-#include "gateway/pipeline/engine.h"
+#include "gateway/pipeline/engine_private.h"
 
 int gantry_steps(const struct gantry_message *m)
 {
@@ -42,9 +42,13 @@ const struct gantry_outcome *gantry_outcome(const struct gantry_message *m, int 
 static enum gantry_verdict settle_one(struct gantry_message *m,
 				      const struct route_step *step)
 {
+	struct pulse *pulse = m->engine != NULL ? &m->engine->pulse : NULL;
+	int slot = pulse != NULL ? pulse_begin(pulse) : -1;
 	enum gantry_verdict verdict;
 
 	verdict = step->handler->settle(step->instance->self, m, &m->error);
+	if (pulse != NULL)
+		pulse_end(pulse, slot);
 	switch (verdict) {
 	case GANTRY_NEXT:
 	case GANTRY_DONE:

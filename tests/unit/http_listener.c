@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -48,6 +49,17 @@ static void handle(void *ctx, struct gantry_message *m)
 				      (int)m->body_len, m->body == NULL ? "" : m->body);
 	m->answer.len = strlen(m->answer.text);
 	m->home->answer(m);
+}
+
+static _Atomic bool hold, held;
+
+static void handle_held(void *ctx, struct gantry_message *m)
+{
+	while (hold) {
+		held = true;
+		usleep(1000);
+	}
+	handle(ctx, m);
 }
 
 static void answered(void *ctx, const struct gantry_message *m, int64_t ns)
@@ -105,6 +117,59 @@ static void finish(struct http **http, struct seen *seen, unsigned requests)
 	assert_null(*http);
 	assert_int_equal(seen->handled, requests);
 	assert_int_equal(seen->answered, requests);
+}
+
+static void *ask_slowly(void *port)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "127.0.0.1:%u", *(unsigned *)port);
+	ask(text, "POST /x%2f hi");
+	return NULL;
+}
+
+/* Within some turns, as nobody knows when a thread gets its own. */
+static bool moves_soon(struct http *http)
+{
+	for (int i = 0; i < 5000; i++) {
+		usleep(1000);
+		if (http_moves(http))
+			return true;
+	}
+	return false;
+}
+
+static void test_a_loop_that_stands_still(void **state)
+{
+	const char *const listen[] = { "127.0.0.1:0", NULL };
+	struct http_options options = { .listen = listen, .loops = 1 };
+	struct seen seen = { 0 };
+	struct gantry_error err = ERROR_INIT;
+	struct http *http = NULL;
+	pthread_t client;
+	unsigned port;
+
+	(void)state;
+	options.ops = (struct http_ops){ .handle = handle_held, .answered = answered,
+					 .ctx = &seen, .any_content_type = true };
+	assert_int_equal(http_start(&options, NULL, NULL, &http, &err), 0);
+	port = http_port(http);
+	/* idle, and yet */
+	assert_true(http_moves(http));
+	for (int i = 0; i < 5; i++)
+		assert_true(moves_soon(http));
+	hold = true;
+	assert_int_equal(pthread_create(&client, NULL, ask_slowly, &port), 0);
+	while (!held)
+		usleep(1000);
+	http_moves(http);
+	assert_false(http_moves(http));
+	usleep(50000);
+	assert_false(http_moves(http));
+	hold = false;
+	assert_true(moves_soon(http));
+	pthread_join(client, NULL);
+	finish(&http, &seen, 1);
 }
 
 static void test_unix_socket_names_its_peer(void **state)
@@ -222,6 +287,7 @@ int main(void)
 		cmocka_unit_test(test_sockets_from_outside),
 		cmocka_unit_test(test_several_addresses),
 		cmocka_unit_test(test_free_without_stop),
+		cmocka_unit_test(test_a_loop_that_stands_still),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,5 +33,6 @@ include tests/unit/upstream.mk
 include tests/unit/spec.mk
 include tests/unit/admin.mk
 include tests/unit/reload.mk
+include tests/unit/watchdog.mk
 include tests/unit/traces.mk
 include tests/unit/isolate.mk

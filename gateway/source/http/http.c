@@ -302,6 +302,15 @@ struct http_counts http_counts(const struct http *http)
 	return counts;
 }
 
+bool http_moves(struct http *http)
+{
+	bool all = true;
+
+	for (unsigned i = 0; i < http->n_started; i++)
+		all = loop_moves(http->loops[i]) && all;
+	return all;
+}
+
 void http_set_limits(struct http *http, const struct http_limits *limits)
 {
 	for (unsigned i = 0; i < http->n_loops; i++)

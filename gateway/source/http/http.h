@@ -129,6 +129,12 @@ struct http_limits {
 void http_set_limits(struct http *http, const struct http_limits *limits);
 
 /*
+ * False: a loop has not had a turn since this was asked last; it also gives each
+ * a reason for one. One thread at a time, which ends before http_free().
+ */
+bool http_moves(struct http *http);
+
+/*
  * Connections that begin from now on see what these files say now. 0, or -1
  * with err: then it stays as it was. Also -1 if http has no TLS. Main thread.
  */

@@ -109,6 +109,7 @@ struct http_loop *loop_new(struct http *http, int listen_fd, unsigned max,
 	loop->tls = http->tls != NULL && listen_port(listen_fd) != 0;
 	loop->epoll_fd = loop->wake_fd = -1;
 	loop->answered_end = &loop->answered;
+	loop->turns = 1;
 	loop->looks_raw = strcmp(MHD_get_version(), "0.9.75") == 0;
 	pthread_mutex_init(&loop->lock, NULL);
 	watch_init(&loop->watch);
@@ -304,6 +305,7 @@ void *loop_run(void *arg)
 	loop->self = pthread_self();
 	loop->watch.now_ns = clock_steady_ns();
 	while (!quit) {
+		atomic_fetch_add_explicit(&loop->turns, 1, memory_order_relaxed);
 		if (loop_wait(loop, loop_wait_ms(loop, rest_ms))) {
 			loop_take_answers(loop);
 			loop_hear(loop, &stop, &quit);
@@ -346,6 +348,17 @@ void loop_bound(struct http_loop *loop, const struct http_limits *limits)
 	loop->bounded = true;
 	loop_wake(loop);
 	pthread_mutex_unlock(&loop->lock);
+}
+
+bool loop_moves(struct http_loop *loop)
+{
+	uint64_t one = 1, turns = atomic_load(&loop->turns);
+	bool moved = turns != loop->turns_seen;
+
+	loop->turns_seen = turns;
+	if (write(loop->wake_fd, &one, sizeof(one)) < 0)
+		errno = 0;
+	return moved;
 }
 
 void loop_drop(struct http_loop *loop)

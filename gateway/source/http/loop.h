@@ -38,6 +38,8 @@ struct http_loop {
 	bool quiesced;
 	int64_t quiesced_ns;
 	_Atomic uint64_t open, cut;	/* connections: http_counts() */
+	_Atomic uint64_t turns;		/* 1 and more: http_moves() */
+	uint64_t turns_seen;		/* by the one who asks */
 
 	/* guards what follows; taken alone */
 	pthread_mutex_t lock;
@@ -73,6 +75,7 @@ struct http_loop *loop_new(struct http *http, int listen_fd,
 void *loop_run(void *loop);
 void loop_tell(struct http_loop *loop, bool quit);
 void loop_bound(struct http_loop *loop, const struct http_limits *limits);
+bool loop_moves(struct http_loop *loop);
 void loop_free(struct http_loop *loop);
 void loop_drop(struct http_loop *loop);	/* the last owner frees it */
 
