@@ -86,7 +86,7 @@ static enum gantry_verdict isolate_refuse(struct isolate *x, int64_t left_ms,
 		      "%s: its process died again and again; it is tried again in %lld s",
 		      x->name, (long long)(left_ms / 1000 + 1));
 	err->wait_ms = left_ms;
-	return GANTRY_FAILED;
+	return gantry_retry(err, "OVERLOADED");
 }
 
 /* With the seat's lock. */

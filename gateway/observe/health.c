@@ -6,6 +6,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/isolate/isolate.h"
 #include "gateway/pipeline/route.h"
 
 const char *health_name(enum health health)
@@ -92,6 +93,25 @@ static enum health health_outbox(struct status *s, const struct graph *graph, js
 	return outbox.warn || outbox.full ? HEALTH_WARN : HEALTH_PASS;
 }
 
+/* Handlers in processes of their own, of those that die again and again. */
+static enum health health_isolation(struct status *s, const struct graph *graph, json_t *o)
+{
+	enum health worst = HEALTH_PASS;
+
+	(void)s;
+	for (unsigned i = 0; i < graph->n_instances; i++) {
+		struct isolate_status is;
+
+		if (!isolate_status(graph->instances[i], &is))
+			continue;
+		json_object_set_new(o, graph->instances[i]->name,
+				    json_string(is.quarantined ? "left dead" : "runs"));
+		if (is.quarantined)
+			worst = HEALTH_WARN;
+	}
+	return worst;
+}
+
 enum health health_look(struct status *s, const struct graph *graph, json_t **tree_out)
 {
 	static const struct {
@@ -100,7 +120,7 @@ enum health health_look(struct status *s, const struct graph *graph, json_t **tr
 	} checks[] = {
 		{ "storage", health_storage }, { "broker", health_broker },
 		{ "breaker", health_breaker }, { "consumer", health_consumer },
-		{ "outbox", health_outbox },
+		{ "outbox", health_outbox }, { "isolation", health_isolation },
 	};
 	enum health worst = atomic_load(&s->stopping) ? HEALTH_FAIL : HEALTH_PASS;
 	json_t *tree = json_object();

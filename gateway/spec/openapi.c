@@ -121,6 +121,8 @@ static int openapi_take_steps(struct openapi *o, struct operation *op,
 						 step->handler->name);
 
 		op->summary = step->handler->summary;
+		op->verbatim |= step->handler->verbatim;
+		op->keyed &= !step->handler->verbatim;
 		if (operation_take(&o->spec, op, step->instance, where,
 				   step->handler->operation) < 0)
 			return -1;

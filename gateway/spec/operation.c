@@ -91,7 +91,7 @@ int operation_take(struct spec *s, struct operation *o,
 {
 	static const char *const known[] = {
 		"tags", "summary", "description", "parameters", "requestBody",
-		"responses", "x-errors", "x-retries", "x-headers", NULL
+		"responses", "x-errors", "x-retries", "x-headers", "x-passes-on", NULL
 	};
 	json_t *tree, *body;
 
@@ -110,6 +110,7 @@ int operation_take(struct spec *s, struct operation *o,
 		o->body = json_incref(body);
 	}
 	json_object_update(o->responses, json_object_get(tree, "responses"));
+	o->verbatim |= json_is_true(json_object_get(tree, "x-passes-on"));
 	json_object_update(o->headers, json_object_get(tree, "x-headers"));
 	answers_add_all(&o->answers, json_object_get(tree, "x-errors"), false);
 	answers_add_all(&o->answers, json_object_get(tree, "x-retries"), true);
@@ -187,9 +188,11 @@ static void operation_add_headers(struct operation *o)
 /* Nobody says what it replies: then nobody can hold it against that. */
 static void operation_add_default(struct operation *o)
 {
-	if (json_object_size(o->responses) == 0)
+	if (o->verbatim || json_object_size(o->responses) == 0)
 		json_object_set_new(o->responses, "default", json_pack(
-			"{ss}", "description", "What it replies is not described"));
+			"{ss}", "description", o->verbatim ?
+			"As the upstream answers; or an Error of the gateway" :
+			"What it replies is not described"));
 }
 
 json_t *operation_write(struct spec *s, struct operation *o)
@@ -215,7 +218,9 @@ json_t *operation_write(struct spec *s, struct operation *o)
 	operation_add_headers(o);
 	if (!o->bare)
 		operation_add_answers(o);
-	answers_write(&o->answers, o->responses, o->headers);
+	/* of a passed on answer only the upstream knows the codes */
+	if (!o->verbatim)
+		answers_write(&o->answers, o->responses, o->headers);
 	json_object_set(tree, "responses", o->responses);
 	if (o->security != NULL)
 		json_object_set(tree, "security", o->security);

@@ -76,6 +76,7 @@ struct operation {
 	json_t *security;		/* or NULL: open to all */
 	bool bare;			/* no message: a page of the listener's own */
 	bool keyed;			/* answers are kept by the Idempotency-Key */
+	bool verbatim;			/* answers are passed on as they come */
 	/* gathered */
 	json_t *tags, *parameters, *body, *responses, *headers;
 	const char *summary, *description;

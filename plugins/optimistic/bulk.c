@@ -86,4 +86,5 @@ const struct gantry_handler bulk_handler = {
 	.name = "create_bulk",
 	.summary = "Allocate for many order items, if the inventory side is there",
 	.handle = bulk_handle,
+	.operation = OPTIMISTIC_PASSES_ON,
 };

@@ -49,6 +49,7 @@ const struct gantry_handler change_confirm_handler = {
 	.name = "confirm",
 	.summary = "Confirm an allocation",
 	.handle = change_confirm,
+	.operation = OPTIMISTIC_PASSES_ON,
 };
 
 const struct gantry_handler change_cancel_handler = {
@@ -56,6 +57,7 @@ const struct gantry_handler change_cancel_handler = {
 	.name = "cancel",
 	.summary = "Cancel an allocation",
 	.handle = change_cancel,
+	.operation = OPTIMISTIC_PASSES_ON,
 };
 
 const struct gantry_handler change_fulfill_handler = {
@@ -63,4 +65,5 @@ const struct gantry_handler change_fulfill_handler = {
 	.name = "fulfill",
 	.summary = "Mark an allocation as fulfilled",
 	.handle = change_fulfill,
+	.operation = OPTIMISTIC_PASSES_ON,
 };

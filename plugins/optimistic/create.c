@@ -121,4 +121,21 @@ const struct gantry_handler create_handler = {
 	.name = "create",
 	.summary = "Allocate, or accept that it is done later",
 	.handle = create_handle,
+	.operation = GANTRY_JSON({
+		"tags": ["Allocations"],
+		"x-passes-on": true,
+		"responses": {"202": {
+			"description": "It is kept, and made as soon as the inventory side is there",
+			"headers": {"Location": {"description": "Where to look for it",
+				"required": true, "schema": {"type": "string"}}},
+			"content": {"application/json": {"schema": {
+				"type": "object", "required": ["success", "data"],
+				"properties": {"success": {"const": true},
+					"data": {"type": "object",
+						"required": ["id", "status"],
+						"properties": {
+							"id": {"type": "string"},
+							"status": {"const": "OPTIMISTIC"}},
+						"additionalProperties": true}}}}}}}
+	}),
 };

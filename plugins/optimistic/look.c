@@ -266,6 +266,7 @@ const struct gantry_handler look_get_handler = {
 	.name = "get",
 	.summary = "Show an allocation, or a request that waits",
 	.handle = look_get,
+	.operation = OPTIMISTIC_PASSES_ON,
 };
 
 const struct gantry_handler look_order_handler = {
@@ -273,6 +274,7 @@ const struct gantry_handler look_order_handler = {
 	.name = "by_order",
 	.summary = "Show all allocations of an order and what waits of it",
 	.handle = look_order,
+	.operation = OPTIMISTIC_PASSES_ON,
 };
 
 const struct gantry_handler look_list_handler = {

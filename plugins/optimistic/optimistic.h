@@ -6,7 +6,12 @@
 #ifndef OPTIMISTIC_H
 #define OPTIMISTIC_H
 
+#include <gantry/describe.h>
 #include <gantry/plugin.h>
+
+/* What the inventory side answers goes on as it comes. */
+#define OPTIMISTIC_PASSES_ON \
+	GANTRY_JSON({"tags": ["Allocations"], "x-passes-on": true})
 
 #define OPTIMISTIC_PREFIX "opt_"
 #define OPTIMISTIC_MAX_BATCH 8	/* sent by one tick: seven records each, of 64 */

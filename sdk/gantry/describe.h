@@ -13,6 +13,8 @@
  *
  *	x-errors	["INSUFFICIENT_STOCK", ...]: the codes it rejects with
  *	x-retries	the same for those that it fails with, gantry_retry()
+ *	x-passes-on	true: it passes on what somebody else answers, so any other
+ *			status may come, with any body
  *	x-headers	{"RateLimit-Limit": {Header Object}}: headers of any answer
  *
  * responses need only say what the handler itself replies: the error envelope

@@ -116,7 +116,8 @@ static struct gantry_command some_command(struct play *p, struct gantry_message 
 		.order_id = gantry_format(m, "ord_%d", order),
 		.order_item_id = !line ? NULL : gantry_format(m, "l%d", (int)below(from, 3)),
 		.item_id = gantry_format(m, "inv_%d", (int)below(from, ITEMS + 2)),
-		.allocation_id = some_allocation(p, from),
+		.allocation_id = kind == GANTRY_ALLOCATE && below(from, 8) ? NULL :
+			some_allocation(p, from),
 		.return_id = gantry_format(m, "ret_%d_%d", order, (int)below(from, 2)),
 		.warehouse_id = below(from, 10) ? NULL : "wh_x",
 		.sku = "sku \xc3\xa9", .product_id = "p", .reason = below(from, 2) ? "why" : NULL,

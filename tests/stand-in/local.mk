@@ -3,7 +3,7 @@
 STAND_INS = tests/stand-in/allocations.la tests/stand-in/jwt.la \
 	tests/stand-in/breaker.la \
 	tests/stand-in/order-events.la tests/stand-in/sqlite.la
-STAND_INS += tests/stand-in/proxy.la
+STAND_INS += tests/stand-in/proxy.la tests/stand-in/reconcile.la
 check_LTLIBRARIES += $(STAND_INS)
 LDFLAGS_STAND_IN = $(LDFLAGS_PLUGIN) -rpath /nowhere
 
@@ -25,3 +25,6 @@ tests_stand_in_breaker_la_LDFLAGS = $(LDFLAGS_STAND_IN)
 tests_stand_in_proxy_la_SOURCES = tests/stand-in/proxy.c tests/stand-in/stand-in.h
 tests_stand_in_proxy_la_CFLAGS = $(CFLAGS_PLUGIN)
 tests_stand_in_proxy_la_LDFLAGS = $(LDFLAGS_STAND_IN)
+tests_stand_in_reconcile_la_SOURCES = tests/stand-in/reconcile.c tests/stand-in/stand-in.h
+tests_stand_in_reconcile_la_CFLAGS = $(CFLAGS_PLUGIN)
+tests_stand_in_reconcile_la_LDFLAGS = $(LDFLAGS_STAND_IN)

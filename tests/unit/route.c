@@ -59,8 +59,8 @@ static void test_graph_is_whole(void **state)
 	struct graph *g = graph_of(state);
 	const struct route *r = g->routes[0];
 
-	assert_int_equal(g->n_routes, 21);
-	assert_int_equal(g->n_instances, 6);
+	assert_int_equal(g->n_routes, 25);
+	assert_int_equal(g->n_instances, 7);
 	assert_ptr_equal(g->storage, g->instances[0]);
 	assert_string_equal(g->storage->name, "storage");
 	assert_string_equal(g->service, "inventory-service");
@@ -68,7 +68,7 @@ static void test_graph_is_whole(void **state)
 		assert_int_equal(g->instances[i]->number, i);
 	for (unsigned i = 0; i < g->n_routes; i++)
 		assert_int_equal(g->routes[i]->number, i);
-	assert_string_equal(r->place, "inventory.yaml:12:5");
+	assert_string_equal(r->place, "inventory.yaml:13:5");
 	assert_string_equal(r->address, "POST /allocations");
 	assert_string_equal(r->auth[0]->name, "services");
 	assert_int_equal(r->n_auth, 1);

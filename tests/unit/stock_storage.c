@@ -196,7 +196,9 @@ static struct gantry_command choose(struct arena *a)
 		.order_item_id = kind >= GANTRY_RETURN_EXPECT ? NULL :
 			arena_format(a, "line%d", rand() % 4),
 		.item_id = arena_format(a, "inv%d", rand() % 6),
-		.allocation_id = arena_format(a, "alloc_%d", rand() % 60),
+		/* of ALLOCATE: which one it is in place of */
+		.allocation_id = kind == GANTRY_ALLOCATE && rand() % 8 ? NULL :
+			arena_format(a, "alloc_%d", rand() % 60),
 		.return_id = arena_format(a, "ret%d", rand() % 20),
 		.sku = "S", .product_id = "p", .warehouse_id = "wh",
 		.expires_at_ms = rand() % 2 ? 0 : 1684841400000 + rand() % 4000,

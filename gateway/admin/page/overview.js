@@ -137,7 +137,7 @@ function share(name) {
 }
 
 const TITLES = { storage: "Storage", broker: "Broker", breaker: "Breakers",
-	consumer: "Consumer", outbox: "Outbox" };
+	consumer: "Consumer", outbox: "Outbox", isolation: "Isolated handlers" };
 
 // What a check says, in words.
 function words(name, check) {
@@ -155,6 +155,11 @@ function words(name, check) {
 	if (name === "outbox")
 		return check.events === 0 ? "nothing waits" :
 			`${count(check.events, "event")}, the oldest for ${check.ageSeconds} s`;
+	if (name === "isolation") {
+		const states = Object.entries(check).filter(([key]) => key !== "status");
+		return states.length === 0 ? "none in a process of its own" :
+			states.map(([key, state]) => `${key}: ${state}`).join(", ");
+	}
 	const open = Object.entries(check).filter(([key, state]) =>
 		key !== "status" && state !== "closed");
 	return open.length ? open.map(([key, state]) => `${key} is ${state}`).join(", ") :

@@ -419,7 +419,8 @@ def test_health(g):
             "storage": {"status": "pass", "lanesStuck": 0},
             "broker": {"status": "pass", "configured": False},
             "breaker": {"status": "pass", "calls-to-orders": "closed"},
-            "consumer": {"status": "pass", "configured": False}}, got
+            "consumer": {"status": "pass", "configured": False},
+            "isolation": {"status": "pass"}}, got
     got = anyone.post(path, {})
     assert (got.status, got.code, got.header("Allow")) == \
         (405, "METHOD_NOT_ALLOWED", "GET, HEAD"), got

@@ -16,6 +16,7 @@ import threading
 import time
 
 import _path  # noqa: F401
+import contract
 import gantry
 import tap
 from gantry import PROGRAM, Client, Gantry
@@ -476,6 +477,8 @@ class Load:
 
     def __init__(self, g, n=8):
         self.g, self.item = g, g.item(1000000)
+        # a document for each configuration would take the time of the load
+        contract.watch(g.port, list)
         self.stopping = threading.Event()
         self.wrong, self.done = [], 0
         self.threads = [threading.Thread(target=self.run) for _ in range(n)]

@@ -8,7 +8,7 @@ import subprocess
 
 import _path
 import tap
-from gantry import PROGRAM
+from gantry import NOBODY_ELSE_ASKS, PROGRAM
 from letters import created, event, put
 
 PLUGINS = os.environ.get("GANTRY_PLUGINS", "")
@@ -217,4 +217,4 @@ def test_what_is_no_json(g):
 
 
 if __name__ == "__main__":
-    tap.main()
+    tap.main("routes:\n" + NOBODY_ELSE_ASKS)

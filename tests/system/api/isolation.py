@@ -201,6 +201,10 @@ def test_a_loop_of_crashes_ends(g):
     assert got.status == 503 and int(got.header("Retry-After")) <= 60, got
     assert "tried again in" in got.json["error"]["message"] or got.code, got
     assert helpers(g) == before
+    got = g.client("gantry-admin").get("/health/integration/order-service")
+    assert got.status == 200 and got.json["status"] == "warn", got
+    assert got.json["checks"]["isolation"] == {
+        "status": "warn", "wild": "runs", "loop": "left dead", "allocate": "runs"}, got
     # the others have nothing to do with it
     assert do(g, "good").status == 201
 
