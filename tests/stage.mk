@@ -50,6 +50,7 @@ BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
 	tests/system/amqp/publish.py tests/system/amqp/consume.py \
 	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
+	tests/system/amqp/wild.py \
 	tests/system/observe/events.py tests/system/upstream/events.py
 SYSTEM_TESTS += tests/system/admin/reload.py
 BROKER_TESTS += tests/system/amqp/reload.py
@@ -72,7 +73,7 @@ EXTRA_DIST += tests/system/observe/receiver.py
 # stages of ./check, one has them.
 ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
 	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
-	tests/system/api/tls.py tests/system/admin/kit.py \
+	tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
 	tests/system/storage/copying.py tests/system/observe/prometheus.py \
 	tests/system/upstream/tls.py
 # Those that run; the tarball has all of them.

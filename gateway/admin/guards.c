@@ -68,7 +68,6 @@ static void guards_order(struct admin *admin, struct admin_job *job,
 	struct guard *guard = breakers_find(m->graph->breakers, job->name);
 	int64_t for_ms;
 
-	(void)admin;
 	if (guard == NULL)
 		error_set(&m->error, "BREAKER_NOT_FOUND", "There is no breaker \"%s\"",
 			  job->name);
@@ -83,6 +82,7 @@ static void guards_order(struct admin *admin, struct admin_job *job,
 	}
 	log_line(GANTRY_LOG_INFO, m->correlation_id, NULL, "breaker %s: %s by %s",
 		 guard_name(guard), verb, job->actor);
+	admin_note(admin, job, "breaker", guard_name(guard), verb);
 	admin_answer(m, json_pack("{sb so}", "success", 1, "data", guards_tree(guard)));
 }
 

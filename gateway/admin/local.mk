@@ -31,4 +31,4 @@ gateway/admin/page.inc: $(ADMIN_PAGE) scripts/embed
 		./scripts/embed $(ADMIN_PAGE) >$(abs_builddir)/$@.new
 	@mv $@.new $@
 gateway_libcore_a_SOURCES += gateway/admin/action.c
-gateway_libcore_a_SOURCES += gateway/admin/reload.c
+gateway_libcore_a_SOURCES += gateway/admin/note.c gateway/admin/reload.c

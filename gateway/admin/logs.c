@@ -34,7 +34,6 @@ void logs_change(struct admin *admin, struct admin_job *job)
 		json_object_get(gantry_json(m, &m->error), "level"));
 	unsigned level = 0;
 
-	(void)admin;
 	while (level < ARRAY_LENGTH(logs_names) &&
 	       (wanted == NULL || strcmp(wanted, logs_names[level]) != 0))
 		level++;
@@ -50,6 +49,7 @@ void logs_change(struct admin *admin, struct admin_job *job)
 		log_set_level((enum gantry_level)level);
 	log_line(GANTRY_LOG_WARNING, m->correlation_id, NULL, "log level: %s by %s",
 		 logs_names[level], job->actor);
+	admin_note(admin, job, "log-level", "log", logs_names[level]);
 	log_set_level((enum gantry_level)level);
 	logs_answer(m);
 }

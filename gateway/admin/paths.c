@@ -42,7 +42,7 @@ const struct admin_path admin_paths[] = {
 	QUEUED("POST", "/dead-letters/{ref}/discard", DISCARD,
 		"Close it with a reason", resolve_discard),
 	QUEUED("GET", "/audit", VIEW,
-		"What operators did to dead letters", look_audit),
+		"What operators did", look_audit),
 	AT_ONCE("GET", "/breakers", VIEW, "Breakers and their states", guards_list),
 	AT_ONCE("POST", "/breakers/{name}/open", BREAKERS,
 		"Hold a breaker open", guards_open),

@@ -14,6 +14,7 @@
  *	action.c	actions of the configuration: a message of the source admin
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  *	reload.c	the configuration anew
+ *	note.c		what is done in memory, into the audit
  */
 #ifndef ADMIN_PRIVATE_H
 #define ADMIN_PRIVATE_H
@@ -68,6 +69,10 @@ bool access_is_known(struct gantry_message *m, const char *right);
    behind the last. */
 unsigned access_role_bit(const char *role);
 const char *access_role(unsigned i);
+
+/* note.c: what job has done goes into the audit. */
+void admin_note(struct admin *admin, const struct admin_job *job, const char *action,
+		const char *object, const char *result);
 
 void admin_wrong_method(struct gantry_message *m, const char *allowed);
 

@@ -16,6 +16,7 @@ void reload_ask(struct admin *admin, struct admin_job *job)
 		admin_refuse(job->m);
 		return;
 	}
+	admin_note(admin, job, "reload", "configuration", "asked for");
 	options->reload(options->ctx, job->m, job->actor);
 }
 

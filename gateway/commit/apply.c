@@ -339,6 +339,11 @@ static void apply_decide(struct unit *u, struct unit_member *member)
 		apply_lease(u, m);
 		return;
 	}
+	if (m->note != NULL) {
+		audit_note(u, m->note);
+		m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200 };
+		return;
+	}
 	if (idempotency_replay(u, m) || apply_seen(u, m))
 		return;
 	/* what its handlers decided; its key knew no better */

@@ -160,6 +160,8 @@ void dead_letter_applied(struct unit *u, struct gantry_message *m,
 void dead_letter_failed(struct unit *u, struct gantry_message *m,
 			enum gantry_verdict verdict);
 
+/* audit.c: a row for what was done in memory. */
+void audit_note(struct unit *u, const struct message_note *note);
 /* audit.c: a row for m->actor's deed. text may be NULL. */
 void audit_add(struct unit *u, const struct gantry_message *m,
 	       const char *result, const char *text);

@@ -226,7 +226,8 @@ static bool engine_admit(struct engine *engine, struct gantry_message *m)
 
 void engine_submit(struct engine *engine, struct gantry_message *m)
 {
-	assert((m->route != NULL || m->discards != NULL) && m->home != NULL);
+	assert((m->route != NULL || m->discards != NULL || m->note != NULL) &&
+	       m->home != NULL);
 	m->engine = engine;
 	if (m->source == GANTRY_SOURCE_SCHEDULE)
 		m->submitted_ns = clock_steady_ns();
@@ -238,7 +239,8 @@ void engine_submit(struct engine *engine, struct gantry_message *m)
 		engine_overloaded(engine, m);
 		return;
 	}
-	if (m->dead_letter != NULL || m->discards != NULL || m->lease != NULL) {
+	if (m->dead_letter != NULL || m->discards != NULL || m->lease != NULL ||
+	    m->note != NULL) {
 		engine_commit(engine, m);
 		return;
 	}

@@ -76,6 +76,11 @@ struct message_log {
 	const char *text;
 };
 
+/* What an operator did that no other row tells; for the audit (D36). */
+struct message_note {
+	const char *actor, *action, *object, *result;
+};
+
 struct message_ask;
 struct message_claim;
 struct engine;
@@ -128,6 +133,8 @@ struct gantry_message {
 	 * DONE whatever it decides. Lives as long as the message.
 	 */
 	struct lease *lease;
+	/* Set: no handler runs, the unit writes it down; needs no route. */
+	const struct message_note *note;
 	int64_t received_ms;		/* wall clock; the message's now */
 	int64_t deadline_ms;		/* steady clock; 0: none. A unit that has
 					   not begun by then leaves it out: 503 */

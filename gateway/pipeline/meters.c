@@ -301,7 +301,7 @@ void meters_call(struct metrics *m, const struct gantry_message *message,
 /* What the core says to itself, by routes that are in no configuration. */
 static bool meters_is_own(const struct gantry_message *message)
 {
-	return message->lease != NULL ||
+	return message->lease != NULL || message->note != NULL ||
 	       (message->route != NULL && !message->route->counted);
 }
 

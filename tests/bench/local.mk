@@ -40,7 +40,7 @@ bench-events: staged tests/bench/amqp_load$(EXEEXT)
 bench-postgres: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/on_postgres.py $(BENCH)
 
-torture: staged $(FORGET) tests/crash/crash.so
+torture: staged $(FORGET) $(WILD_PLUGINS)
 	$(STAGED) GANTRY_KILLS=$(KILLS) python3 $(top_srcdir)/tests/system/api/kills.py
 	$(STAGED) python3 $(top_srcdir)/tests/system/api/hammer.py
 	$(STAGED) GANTRY_TORTURE=10 $(top_srcdir)/tests/fault/run
@@ -48,6 +48,8 @@ torture: staged $(FORGET) tests/crash/crash.so
 		GANTRY_OUTAGE=30 python3 $(top_srcdir)/tests/system/amqp/consume.py
 	$(STAGED) GANTRY_STORM="20000 30 3 10" \
 		python3 $(top_srcdir)/tests/system/amqp/storm.py
+	$(STAGED) GANTRY_WILD=$(abs_top_builddir)/tests/crash/wild.so GANTRY_KINDS=all \
+		python3 $(top_srcdir)/tests/system/amqp/wild.py
 	$(STAGED) GANTRY_ORDERS=2000 python3 $(top_srcdir)/tests/system/amqp/shuffle.py
 	$(STAGED) GANTRY_EVENTS=20000 python3 $(top_srcdir)/tests/system/amqp/cluster.py
 	$(STAGED) GANTRY_STORM_SECONDS=60 \

@@ -287,6 +287,7 @@ static void test_plugins_list(void **state)
 			    "jwt           1  auth      inline    Stands in.\n"
 			    "order-events  1  handlers  serial    Stands in.\n"
 			    "proxy         1  handlers  serial    Stands in.\n"
+			    "reconcile     1  handlers  serial    Stands in.\n"
 			    "sqlite        1  storage   parallel  Stands in.\n");
 	done(&r);
 	r = run(&f, plugins_main, "plugins list --json --plugins " BAD_DIR);

@@ -351,8 +351,9 @@ static void test_names_of_the_folder(void **state)
 	assert_string_equal(names[2], "jwt");
 	assert_string_equal(names[3], "order-events");
 	assert_string_equal(names[4], "proxy");
-	assert_string_equal(names[5], "sqlite");
-	assert_null(names[6]);
+	assert_string_equal(names[5], "reconcile");
+	assert_string_equal(names[6], "sqlite");
+	assert_null(names[7]);
 	plugins_names_free(&names);
 	plugins_free(&plugins);
 }

@@ -489,6 +489,9 @@ def test_the_level_of_the_log(g):
     lines = log_of(g)
     assert len(lines) > n + 1 and lines[n]["level"] == "warning", lines[n:]
     assert re.fullmatch(r"log level: debug by uid \d+", lines[n]["message"]), lines[n]
+    wait_for(lambda: ["debug", "error"] == sorted({row["result"] for row in g.rows(
+        "select result from audit where action = 'log-level' and actor like 'uid %'")}
+        & {"debug", "error"}))
     assert re.fullmatch(r"log level: error by uid \d+", lines[n - 1]["message"])
     done = gantry(g, "log-level", "loud")
     assert (done.returncode, done.stderr) == \

@@ -44,8 +44,9 @@ def one(done, code):
 
 
 def everything(g):
+    """But whose turn a schedule is: that goes on."""
     return {t: sorted(g.rows("select * from \"%s\"" % t), key=repr)
-            for t in g.store.tables()}
+            for t in g.store.tables() if t != "leases"}
 
 
 def test_an_event_of_a_plugin(g):
@@ -159,7 +160,8 @@ def test_an_export(g):
     done = of_config(g, "orders.created", "--export", path, json_out=False)
     assert done.stdout.splitlines()[-1].endswith(" failed or rejected"), done
     assert done.stdout.splitlines()[-1].startswith("4 messages, "), done
-    assert everything(g) == before
+    now = everything(g)
+    assert now == before, {t: (before[t], now[t]) for t in now if now[t] != before[t]}
     # without the daemon, too
     assert g.stop() == 0
     assert of_config(g, "--export", path).returncode == 1

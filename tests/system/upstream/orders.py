@@ -165,8 +165,8 @@ def test_breaker(g):
     item = g.item(100)
     order = SERVICE.order(g.fresh("ord"))
     SERVICE.fault = 503
-    assert [create(g, order, item).code for _ in range(2)] == [
-        "ORDER_SERVICE_UNAVAILABLE"] * 2
+    got = [create(g, order, item) for _ in range(2)]
+    assert [each.code for each in got] == ["ORDER_SERVICE_UNAVAILABLE"] * 2, got
     asked = len(SERVICE.asked())
     assert asked == 6, asked
     got = create(g, order, item)
@@ -235,6 +235,11 @@ def test_command(g):
         done = run(g, *words)
         assert done.returncode == 2 and done.stderr.startswith("Usage: "), done
     assert re.search(r"breaker calls-to-orders: held open by uid \d+", log(g))
+    end = time.monotonic() + 10
+    while not g.rows("select 1 from audit where action = 'breaker' and object = "
+                     "'calls-to-orders' and result = 'held open' and actor like 'uid %'"):
+        assert time.monotonic() < end, g.rows("select * from audit")
+        time.sleep(0.05)
 
 
 def test_rights(g):
