@@ -26,14 +26,16 @@ struct delivery *delivery_new(void)
 
 void delivery_clear(struct delivery *d)
 {
-	struct arena mine = d->arena, message;
+	struct arena mine = d->arena;
+	struct gantry_message kept = { 0 };
 
 	if (d->alive != NULL)
 		--*d->alive;
 	message_clear(&d->m);
 	arena_reset(&mine);
-	message = d->m.arena;
-	*d = (struct delivery){ .arena = mine, .m.arena = message };
+	kept.arena = d->m.arena;
+	kept.spare = d->m.spare;
+	*d = (struct delivery){ .arena = mine, .m = kept };
 }
 
 void delivery_free(struct delivery **delivery)
