@@ -144,7 +144,9 @@ struct upstreams *upstreams_next(const struct upstreams *before,
 	for (; u->n < config->upstreams.n; u->n++) {
 		u->list[u->n] = upstream_next(before, upstream_new(
 			&config->upstream[u->n], graph, breakers));
-		u->list[u->n]->caller = u->shared->caller;
+		/* one that was there is the thread's already */
+		if (u->list[u->n]->caller == NULL)
+			u->list[u->n]->caller = u->shared->caller;
 		u->list[u->n]->users++;
 	}
 	upstreams_serve(u->shared, u);

@@ -454,6 +454,8 @@ def test_health_without_a_broker_and_without_storage(g):
         item, over = other.item(10), threading.Event()
         away = threading.Thread(target=other.store.outage, args=(over, 60))
         away.start()
+        # a request in a commit when it goes away is answered when it is back
+        time.sleep(0.5)
         try:
             wait_for(lambda: other.orders.post(
                 "/allocations", other.request(item)).status == 503)
