@@ -10,6 +10,7 @@
 
 #include "gateway/base/arena.h"
 #include "gateway/base/clock.h"
+#include "gateway/base/hash.h"
 #include "gateway/base/writer.h"
 
 #define LOG_LINE_MAX 2048
@@ -18,6 +19,7 @@
 static const char *const log_names[] = { "debug", "info", "warning", "error" };
 static _Atomic int log_level = GANTRY_LOG_INFO;
 static _Atomic int log_form = LOG_FORM_AUTO;
+static _Atomic unsigned log_sample = 100;
 
 void log_configure(enum log_form form, enum gantry_level level)
 {
@@ -33,6 +35,20 @@ bool log_wants(enum gantry_level level)
 void log_set_level(enum gantry_level level)
 {
 	atomic_store(&log_level, (int)level);
+}
+
+void log_set_sample(unsigned percent)
+{
+	atomic_store(&log_sample, percent);
+}
+
+/* A message's lines belong together, so its id decides. */
+static bool log_is_left_out(enum gantry_level level, const char *correlation_id)
+{
+	unsigned sample = atomic_load_explicit(&log_sample, memory_order_relaxed);
+
+	return sample < 100 && level < GANTRY_LOG_WARNING && correlation_id != NULL &&
+	       hash_bytes(correlation_id, strlen(correlation_id)) % 100 >= sample;
 }
 
 enum gantry_level log_level_now(void)
@@ -94,7 +110,7 @@ void log_line(enum gantry_level level, const char *correlation_id,
 	const char *line;
 	va_list ap;
 
-	if (!log_wants(level))
+	if (!log_wants(level) || log_is_left_out(level, correlation_id))
 		return;
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);

@@ -15,6 +15,11 @@ void log_configure(enum log_form form, enum gantry_level level);
 bool log_wants(enum gantry_level level);
 /* From now on; any thread. */
 void log_set_level(enum gantry_level level);
+/*
+ * Of 100 messages, write the lines below warning of so many: those of a message
+ * all or none, by its correlation id. Lines of no message are always written.
+ */
+void log_set_sample(unsigned percent);
 enum gantry_level log_level_now(void);
 
 /* correlation_id and traceparent may be NULL; of the latter the trace's id is

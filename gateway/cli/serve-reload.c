@@ -210,6 +210,7 @@ static void reload_bounds(struct serve *s)
 	engine_set_queue(s->engine, (unsigned)s->config->engine.queue);
 	log_configure((enum log_form)s->config->log.form,
 		      (enum gantry_level)s->config->log.level);
+	log_set_sample((unsigned)s->config->log.sample);
 }
 
 static void reload_change_sources(struct serve *s)

@@ -204,6 +204,7 @@ static int serve_run(struct serve *s, int signals)
 
 	log_configure((enum log_form)s->config->log.form,
 		      (enum gantry_level)s->config->log.level);
+	log_set_sample((unsigned)s->config->log.sample);
 	if (serve_start(s, &err) == 0) {
 		notify_send("READY=1");
 		serve_start_watchdog(s);

@@ -51,6 +51,7 @@ struct config_engine {
 struct config_log {
 	int64_t level;			/* enum gantry_level */
 	int64_t form;			/* enum log_form */
+	int64_t sample;			/* percent of messages */
 };
 
 enum config_verify { CONFIG_VERIFY_FULL, CONFIG_VERIFY_CA, CONFIG_VERIFY_NONE };

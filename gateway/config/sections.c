@@ -103,6 +103,9 @@ static const struct gantry_option *const section_log[] = {
 	GANTRY_CHOICE(struct config_log, form, .fallback = "auto",
 		      .choices = section_forms,
 		      .summary = "auto: text on a terminal, else JSON"),
+	GANTRY_INTEGER(struct config_log, sample, .fallback = "100", .min = 0,
+		       .max = 100,
+		       .summary = "of 100 messages, those whose lines below warning are written"),
 	NULL
 };
 
