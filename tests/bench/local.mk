@@ -70,7 +70,8 @@ bench-proxy: staged
 .PHONY: bench-proxy
 
 # Not those that try millions of things, which take minutes so.
-VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener %/copy, \
+VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_listener %/copy \
+	%/optimistic, \
 	$(filter tests/unit/%,$(TESTS)))
 
 check-valgrind: staged $(check_PROGRAMS)
