@@ -84,7 +84,9 @@ def test_a_request(g):
         assert (below.kind, below.parent, below.failed) == (INTERNAL, request.id, False)
         assert request.began <= below.began <= below.ended <= request.ended, spans
     assert handler.attributes == {"gantry.runs": 1, "gantry.verdict": "done"}, handler
-    assert unit.attributes == {"gantry.unit.messages": 1, "gantry.unit.lane": 0}, unit
+    # a storage may have two, and which one it is hangs on a hash
+    assert unit.attributes.pop("gantry.unit.lane") in (0, 1), unit
+    assert unit.attributes == {"gantry.unit.messages": 1}, unit
     assert request.resource["service.name"] == "inventory-service", request.resource
     assert set(request.resource) == {"service.name", "service.version",
                                      "service.instance.id"}
