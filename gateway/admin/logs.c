@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * logs - how much is logged, changed while it runs. Nothing of it is stored, so a
- * restart or a reload takes what the configuration says; who changed it stands in the log,
- * whatever the level is.
+ * logs - how much is logged, changed while it runs. The level is not stored, so a
+ * restart or a reload takes what the configuration says; who changed it stands in
+ * the audit, and in the log whatever the level is.
  */
 #include <string.h>
 
