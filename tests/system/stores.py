@@ -4,6 +4,7 @@ by other means than Gantry's. GANTRY_STORAGE says which: sqlite (the default) or
 postgres; nothing else about a test may depend on it.
 
     options         what follows "storage:" in gantry.yaml
+    key             the one of them that says where the tables are
     place           how messages name it
     rows(sql, ...)  ? stands for a value, as in both; SQL that both understand
     change((sql, *values), ...)     in one transaction; the daemon is stopped
@@ -24,6 +25,7 @@ KIND = os.environ.get("GANTRY_STORAGE", "sqlite")
 class Sqlite:
     # for a test that would not wait for an outage
     impatient = "busy_timeout: 200ms"
+    key = "path"
 
     def __init__(self, folder, name="gantry.db"):
         self.folder = folder
@@ -85,6 +87,7 @@ class Postgres:
     test has. Looked at as the role that Gantry connects as, from another
     connection."""
     impatient = "connect_timeout: 2s"
+    key = "conninfo"
     SCHEMA = "gantry"
 
     def __init__(self, server=None):

@@ -437,16 +437,17 @@ def test_what_needs_a_restart(g):
     reload(g)
 
 
-def test_another_file_of_the_storage(g):
-    if "sqlite" not in g.store.options:
-        raise tap.Skip("not on SQLite")
-    path = re.search(r"path: ([^ ,}]+)", g.store.options).group(1)
-    g.replace(("path: " + path, "path: %s.other" % path))
-    refused(g, "gantry.yaml:5:%d: storage.path: needs a restart"
-            % (column(g, "path: ") + 6))
-    assert not os.path.exists(path + ".other")
-    g.change()
-    reload(g)
+def test_another_place_of_the_storage(g):
+    place = g.store.another()
+    try:
+        g.replace((g.store.options, place.options))
+        key = "%s: " % place.key
+        refused(g, "gantry.yaml:5:%d: storage.%s: needs a restart"
+                % (column(g, key) + len(key), place.key))
+        g.change()
+        reload(g)
+    finally:
+        place.close()
 
 
 def test_no_tls_without_a_restart(g):
