@@ -29,6 +29,7 @@ struct upstream {
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;
 	struct caller *caller;
+	CURLU *url;			/* for its handles; NULL: it is none */
 	CURL **spare;			/* handles that nobody uses now; the thread's */
 	unsigned n_spare;
 	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];

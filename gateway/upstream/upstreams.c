@@ -14,6 +14,7 @@
 #include "gateway/upstream/caller.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/traced.h"
+#include "gateway/upstream/transfer.h"
 
 /* What all graphs share; the main thread's. */
 struct upstreams_shared {
@@ -55,6 +56,7 @@ static struct upstream *upstream_new(const struct config_upstream *config,
 	up->end = &up->first;
 	up->config.name = arena_text(&up->arena, config->name);
 	values_copy(upstreams_options, &up->arena, config, &up->config);
+	up->url = transfer_url(&up->config);
 	up->spare = memory_new_array((size_t)up->config.pool, sizeof(*up->spare));
 	up->files = values_look(upstreams_options, config, &up->arena);
 	if (config->breaker != NULL)
