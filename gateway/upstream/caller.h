@@ -25,6 +25,7 @@ struct upstream {
 	unsigned users;			/* graphs; the main thread's, and */
 	bool served;			/* the caller's list has it */
 	struct guard *guard;		/* NULL: none */
+	const char *refusal;		/* what it says when it is open */
 	struct token *token;		/* NULL: none is shown */
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;

@@ -5,7 +5,6 @@
  * numbers. All graphs share one thread.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/arena.h"
@@ -61,6 +60,9 @@ static struct upstream *upstream_new(const struct config_upstream *config,
 	up->files = values_look(upstreams_options, config, &up->arena);
 	if (config->breaker != NULL)
 		up->guard = breakers_find(breakers, config->breaker);
+	if (up->guard != NULL)
+		up->refusal = arena_format(&up->arena, "%s: %s", up->config.name,
+					   guard_refusal(up->guard));
 	up->auth = auth;
 	if (auth != NULL)
 		up->token = token_new(&up->config, auth,
@@ -188,20 +190,16 @@ static bool upstreams_refuse(struct upstreams *u, struct call *call)
 {
 	struct upstream *up = upstreams_find(u, call->request.upstream);
 	struct traced traced = { .call_ns = 0 };
-	char why[128];
 	int64_t wait;
 
 	if (up == NULL || up->guard == NULL || !guard_refuses(up->guard, &wait))
 		return false;
 	atomic_fetch_add(&up->outcomes[UPSTREAM_REFUSED], 1);
 	call->error.wait_ms = wait;
-	snprintf(why, sizeof(why), "calls are stopped for now by the breaker %s",
-		 guard_name(up->guard));
 	traced_call_begin(&traced, call);
 	traced_call_end(&traced, call, &(struct traced_call){ 0, up->guard, "CIRCUIT_OPEN",
-							      why });
-	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s",
-		  up->config.name, why);
+		guard_refusal(up->guard) });
+	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s", up->refusal);
 	return true;
 }
 
