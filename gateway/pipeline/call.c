@@ -25,8 +25,8 @@ static const struct {
 } call_own_headers[] = {
 	{ "authorization", 13 }, { "connection", 10 }, { "content-length", 14 },
 	{ "expect", 6 }, { "host", 4 }, { "te", 2 }, { "trailer", 7 },
-	{ "traceparent", 11 }, { "transfer-encoding", 17 }, { "upgrade", 7 },
-	{ "x-correlation-id", 16 },
+	{ "traceparent", 11 }, { "tracestate", 10 }, { "transfer-encoding", 17 },
+	{ "upgrade", 7 }, { "x-correlation-id", 16 },
 };
 
 struct calls {
@@ -133,6 +133,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 {
 	struct calls *calls;
 	struct message_ask *ask, *next;
+	const char *state;
 	bool any = false;
 
 	for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
@@ -144,6 +145,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 	calls->engine = engine;
 	calls->m = m;
 	atomic_init(&calls->left, 1);
+	state = trace_state(m);
 	for (ask = m->asks; ask != NULL; ask = next) {
 		next = ask->next;
 		if (ask->kind != ASK_CALL || ask->answered)
@@ -152,6 +154,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 		if (ask->call->correlation_id == NULL)
 			ask->call->correlation_id = m->correlation_id;
 		ask->call->traceparent = m->traceparent;
+		ask->call->tracestate = state;
 		ask->call->spans = m->trace.spans;
 		ask->call->parent = trace_below(m, m->trace.step);
 		ask->call->deadline_ms = m->deadline_ms;

@@ -134,6 +134,8 @@ static void transfer_headers(struct transfer *t, const char *authorization)
 		transfer_pair(t, "X-Correlation-ID: ", call->correlation_id);
 	if (t->traceparent != NULL)
 		transfer_pair(t, "traceparent: ", t->traceparent);
+	if (t->traceparent != NULL && call->tracestate != NULL)
+		transfer_pair(t, "tracestate: ", call->tracestate);
 	if (authorization != NULL)
 		transfer_header(t, authorization);
 	/* libcurl has values of its own for what is not said */
