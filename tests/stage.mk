@@ -95,7 +95,7 @@ EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/amqp/world.py tests/system/observe/_path.py \
 	tests/system/observe/scrape.py tests/system/observe/alerts-test.yaml \
 	tests/system/postgres/_path.py tests/system/postgres/load.py \
-	tests/system/postgres/serve.py tests/system/replicas/_path.py \
+	tests/system/postgres/around.py tests/system/postgres/serve.py tests/system/replicas/_path.py \
 	tests/system/replicas/several.py tests/system/storage/_path.py \
 	tests/system/storage/both.py tests/system/upstream/_path.py \
 	tests/system/upstream/order_service.py

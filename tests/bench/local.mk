@@ -76,7 +76,7 @@ VALGRIND_TESTS = $(filter-out %/jwt_key %/mutate %/plugin %/stock_random %/http_
 
 check-valgrind: staged $(check_PROGRAMS)
 	$(MAKE) $(AM_MAKEFLAGS) check-TESTS TESTS="$(VALGRIND_TESTS)" \
-		LOG_COMPILER="$(LIBTOOL) --mode=execute $(VALGRIND)"
+		LOG_COMPILER="$(top_srcdir)/tests/timed $(LIBTOOL) --mode=execute $(VALGRIND)"
 	printf '#!/bin/sh\nexec $(VALGRIND) %s "$$@"\n' \
 		"$(abs_top_builddir)/gantry" >stage/gantry-valgrind
 	chmod +x stage/gantry-valgrind
