@@ -46,19 +46,20 @@ SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
 EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 SYSTEM_TESTS += tests/system/upstream/reconcile.py \
 	tests/system/upstream/reconcile_outage.py
-BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
-	tests/system/amqp/publish.py tests/system/amqp/consume.py \
-	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
-	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
-	tests/system/amqp/wild.py \
-	tests/system/observe/events.py tests/system/upstream/events.py
+# The longest first.
+BROKER_TESTS = tests/system/amqp/publish.py tests/system/amqp/consume.py \
+	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
+	tests/system/amqp/storm.py tests/system/amqp/shuffle.py \
+	tests/system/amqp/wild.py tests/system/amqp/dead_letters.py \
+	tests/system/observe/events.py tests/system/upstream/events.py \
+	tests/system/amqp/tables.py
 SYSTEM_TESTS += tests/system/admin/reload.py
 BROKER_TESTS += tests/system/amqp/reload.py
 # These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
-POSTGRES_TESTS = tests/system/postgres/server.py \
-	tests/system/postgres/outage.py tests/system/postgres/failover.py \
-	tests/system/postgres/planner.py tests/system/postgres/config.py \
-	tests/system/storage/between.py tests/system/replicas/storm.py
+POSTGRES_TESTS = tests/system/storage/between.py \
+	tests/system/postgres/outage.py tests/system/replicas/storm.py \
+	tests/system/postgres/failover.py tests/system/postgres/server.py \
+	tests/system/postgres/planner.py tests/system/postgres/config.py
 # This one starts a browser, and what npm brings: once is enough.
 PAGE_TESTS = tests/system/admin/page.py
 PAGE_RUN = $(PAGE_TESTS)
@@ -71,7 +72,9 @@ BROKER_TESTS += tests/system/observe/trace_events.py
 EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
-ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
+ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) $(GUARD_TESTS) \
+	tests/system/amqp/reload.py tests/system/observe/trace_events.py \
+	tests/system/upstream/events.py tests/system/upstream/keys.py \
 	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
 	tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
 	tests/system/storage/copying.py tests/system/observe/prometheus.py \
@@ -80,10 +83,11 @@ ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
 POSTGRES_RUN = $(POSTGRES_TESTS)
-TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
+TESTS += $(BROKER_RUN)
 if PLUGIN_POSTGRES
 TESTS += $(POSTGRES_RUN)
 endif
+TESTS += $(SYSTEM_RUN)
 EXTRA_DIST += tests/system/upstream/drifts.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/contract.py tests/system/schema.py
