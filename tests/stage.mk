@@ -122,7 +122,9 @@ record-abi: all
 .PHONY: record-abi
 
 # Where threads meet: what ThreadSanitizer is to look at.
-THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+THREADED_TESTS = tests/system/amqp/consume.py tests/system/http_guard_tls.py \
+	tests/system/amqp/tables.py \
+	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/unit/commit_publish \
 	tests/unit/commit_letters tests/unit/commit_lanes tests/unit/commit_replica \
 	tests/unit/commit_random tests/unit/commit_metrics tests/unit/metrics \
@@ -131,14 +133,14 @@ THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
-	tests/handlers/optimistic tests/handlers/records \
+	tests/handlers/optimistic tests/handlers/optimistic_asked \
+	tests/handlers/records \
 	tests/handlers/reconcile \
-	tests/system/http_guard.py tests/system/http_guard_tls.py \
+	tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
-	tests/system/upstream/keys.py \
-	tests/system/amqp/tables.py tests/system/amqp/consume.py
-THREADED_TESTS += tests/unit/reload tests/system/admin/reload.py
+	tests/system/upstream/keys.py
+THREADED_TESTS += tests/unit/reload tests/unit/current tests/system/admin/reload.py
 THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.
