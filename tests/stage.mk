@@ -47,8 +47,8 @@ EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 SYSTEM_TESTS += tests/system/upstream/reconcile.py \
 	tests/system/upstream/reconcile_outage.py
 # The longest first.
-BROKER_TESTS = tests/system/amqp/publish.py tests/system/amqp/consume.py \
-	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
+BROKER_TESTS = tests/system/amqp/topology.py tests/system/amqp/publish.py \
+	tests/system/amqp/consume.py tests/system/amqp/cluster.py \
 	tests/system/amqp/storm.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/wild.py tests/system/amqp/dead_letters.py \
 	tests/system/observe/events.py tests/system/upstream/events.py \
@@ -73,7 +73,8 @@ EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
 ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) $(GUARD_TESTS) \
-	tests/system/amqp/reload.py tests/system/observe/trace_events.py \
+	tests/system/amqp/reload.py tests/system/amqp/shuffle.py \
+	tests/system/observe/events.py tests/system/observe/trace_events.py \
 	tests/system/upstream/events.py tests/system/upstream/keys.py \
 	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
 	tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
