@@ -53,7 +53,7 @@ BROKER_TESTS = tests/system/amqp/topology.py tests/system/amqp/publish.py \
 	tests/system/amqp/wild.py tests/system/amqp/dead_letters.py \
 	tests/system/observe/events.py tests/system/upstream/events.py \
 	tests/system/amqp/tables.py
-SYSTEM_TESTS += tests/system/admin/reload.py
+SYSTEM_TESTS += tests/system/admin/reload.py tests/system/admin/reload_refused.py
 BROKER_TESTS += tests/system/amqp/reload.py
 # These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
 POSTGRES_TESTS = tests/system/storage/between.py \
@@ -96,7 +96,8 @@ EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
 	tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
-	tests/system/admin/letters.py tests/system/amqp/_path.py \
+	tests/system/admin/letters.py tests/system/admin/reloading.py \
+	tests/system/amqp/_path.py \
 	tests/system/amqp/world.py tests/system/observe/_path.py \
 	tests/system/observe/scrape.py tests/system/observe/alerts-test.yaml \
 	tests/system/postgres/_path.py tests/system/postgres/load.py \
@@ -131,6 +132,7 @@ THREADED_TESTS = tests/system/amqp/consume.py tests/system/http_guard_tls.py \
 	tests/unit/commit_random tests/unit/commit_metrics tests/unit/metrics \
 	tests/unit/amqp_broker tests/unit/amqp_content tests/unit/amqp_backlog \
 	tests/unit/api_key tests/unit/rate_limit tests/unit/call tests/unit/upstream \
+	tests/unit/upstream_passed \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
