@@ -46,19 +46,20 @@ SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
 EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 SYSTEM_TESTS += tests/system/upstream/reconcile.py \
 	tests/system/upstream/reconcile_outage.py
-BROKER_TESTS = tests/system/amqp/tables.py tests/system/amqp/topology.py \
-	tests/system/amqp/publish.py tests/system/amqp/consume.py \
-	tests/system/amqp/dead_letters.py tests/system/amqp/shuffle.py \
-	tests/system/amqp/storm.py tests/system/amqp/cluster.py \
-	tests/system/amqp/wild.py \
-	tests/system/observe/events.py tests/system/upstream/events.py
-SYSTEM_TESTS += tests/system/admin/reload.py
+# The longest first.
+BROKER_TESTS = tests/system/amqp/topology.py tests/system/amqp/publish.py \
+	tests/system/amqp/consume.py tests/system/amqp/cluster.py \
+	tests/system/amqp/storm.py tests/system/amqp/shuffle.py \
+	tests/system/amqp/wild.py tests/system/amqp/dead_letters.py \
+	tests/system/observe/events.py tests/system/upstream/events.py \
+	tests/system/amqp/tables.py
+SYSTEM_TESTS += tests/system/admin/reload.py tests/system/admin/reload_refused.py
 BROKER_TESTS += tests/system/amqp/reload.py
 # These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
-POSTGRES_TESTS = tests/system/postgres/server.py \
-	tests/system/postgres/outage.py tests/system/postgres/failover.py \
-	tests/system/postgres/planner.py tests/system/postgres/config.py \
-	tests/system/storage/between.py tests/system/replicas/storm.py
+POSTGRES_TESTS = tests/system/storage/between.py \
+	tests/system/postgres/outage.py tests/system/replicas/storm.py \
+	tests/system/postgres/failover.py tests/system/postgres/server.py \
+	tests/system/postgres/planner.py tests/system/postgres/config.py
 # This one starts a browser, and what npm brings: once is enough.
 PAGE_TESTS = tests/system/admin/page.py
 PAGE_RUN = $(PAGE_TESTS)
@@ -71,7 +72,10 @@ BROKER_TESTS += tests/system/observe/trace_events.py
 EXTRA_DIST += tests/system/observe/receiver.py
 # What these say does not hang on where the gateways keep their tables: of the
 # stages of ./check, one has them.
-ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
+ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) $(GUARD_TESTS) \
+	tests/system/amqp/reload.py tests/system/amqp/shuffle.py \
+	tests/system/observe/events.py tests/system/observe/trace_events.py \
+	tests/system/upstream/events.py tests/system/upstream/keys.py \
 	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
 	tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
 	tests/system/storage/copying.py tests/system/observe/prometheus.py \
@@ -80,10 +84,11 @@ ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) \
 SYSTEM_RUN = $(SYSTEM_TESTS)
 BROKER_RUN = $(BROKER_TESTS)
 POSTGRES_RUN = $(POSTGRES_TESTS)
-TESTS += $(SYSTEM_RUN) $(BROKER_RUN)
+TESTS += $(BROKER_RUN)
 if PLUGIN_POSTGRES
 TESTS += $(POSTGRES_RUN)
 endif
+TESTS += $(SYSTEM_RUN)
 EXTRA_DIST += tests/system/upstream/drifts.py
 EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/contract.py tests/system/schema.py
@@ -91,11 +96,12 @@ EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
 	tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
-	tests/system/admin/letters.py tests/system/amqp/_path.py \
+	tests/system/admin/letters.py tests/system/admin/reloading.py \
+	tests/system/amqp/_path.py \
 	tests/system/amqp/world.py tests/system/observe/_path.py \
 	tests/system/observe/scrape.py tests/system/observe/alerts-test.yaml \
 	tests/system/postgres/_path.py tests/system/postgres/load.py \
-	tests/system/postgres/serve.py tests/system/replicas/_path.py \
+	tests/system/postgres/around.py tests/system/postgres/serve.py tests/system/replicas/_path.py \
 	tests/system/replicas/several.py tests/system/storage/_path.py \
 	tests/system/storage/both.py tests/system/upstream/_path.py \
 	tests/system/upstream/order_service.py
@@ -118,23 +124,26 @@ record-abi: all
 .PHONY: record-abi
 
 # Where threads meet: what ThreadSanitizer is to look at.
-THREADED_TESTS = tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
+THREADED_TESTS = tests/system/amqp/consume.py tests/system/http_guard_tls.py \
+	tests/system/amqp/tables.py \
+	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/unit/commit_publish \
 	tests/unit/commit_letters tests/unit/commit_lanes tests/unit/commit_replica \
 	tests/unit/commit_random tests/unit/commit_metrics tests/unit/metrics \
 	tests/unit/amqp_broker tests/unit/amqp_content tests/unit/amqp_backlog \
 	tests/unit/api_key tests/unit/rate_limit tests/unit/call tests/unit/upstream \
+	tests/unit/upstream_passed \
 	tests/plugins/storage tests/plugins/sqlite tests/plugins/conform \
 	tests/handlers/allocations tests/handlers/order_events \
 	tests/handlers/journal tests/handlers/rate_limit \
-	tests/handlers/optimistic tests/handlers/records \
+	tests/handlers/optimistic tests/handlers/optimistic_asked \
+	tests/handlers/records \
 	tests/handlers/reconcile \
-	tests/system/http_guard.py tests/system/http_guard_tls.py \
+	tests/system/http_guard.py \
 	tests/system/api/hammer.py tests/system/admin/api.py \
 	tests/system/observe/metrics.py tests/system/upstream/orders.py \
-	tests/system/upstream/keys.py \
-	tests/system/amqp/tables.py tests/system/amqp/consume.py
-THREADED_TESTS += tests/unit/reload tests/system/admin/reload.py
+	tests/system/upstream/keys.py
+THREADED_TESTS += tests/unit/reload tests/unit/current tests/system/admin/reload.py
 THREADED_TESTS += tests/unit/traces tests/system/observe/traces.py
 
 # ./check is a file, and "check" is not: make must not take one for the other.

@@ -41,8 +41,8 @@ static const char breakers_usage[] =
 	"Exit status: 0 done; 1 failed; 2 usage.\n";
 
 struct breakers_options {
-	const char *config, *presets, *for_text;
-	bool json;
+	struct common_options common;
+	const char *for_text;
 };
 
 static int breakers_failed(struct gantry_error *err)
@@ -141,7 +141,7 @@ static int breakers_ask(const struct breakers_options *o, const char *socket,
 		      body != NULL ? strlen(body) : 0, &answer, &err) < 0)
 		status = breakers_failed(&err);
 	else
-		status = breakers_tell(&answer, o->json);
+		status = breakers_tell(&answer, o->common.json);
 	json_decref(answer.body);
 	local_close(&local);
 	return status;
@@ -151,7 +151,7 @@ static int breakers_run(const struct breakers_options *o, const char *name,
 			const char *verb)
 {
 	struct problems problems = { 0 };
-	struct config *config = config_load(o->config, o->presets, &problems);
+	struct config *config = config_load(o->common.config, o->common.presets, &problems);
 	int status = COMMON_USAGE;
 
 	if (problems.n > 0)
@@ -163,35 +163,21 @@ static int breakers_run(const struct breakers_options *o, const char *name,
 	return status;
 }
 
-static int breakers_take(int key, struct breakers_options *o)
+/* --for is the only one of its own. */
+static int breakers_take(int key, void *own)
 {
+	struct breakers_options *o = own;
 	int64_t ms;
 
-	switch (key) {
-	case 'f':
-		if (!parse_duration(optarg, &ms) || ms < 1000 ||
-		    ms > INT64_C(30) * 86400 * 1000) {
-			fprintf(stderr, "gantry: --for: must be a duration of 1s to 30d: "
-				"\"%s\"\n", optarg);
-			return COMMON_USAGE;
-		}
-		o->for_text = optarg;
-		return -1;
-	case 'c':
-		o->config = optarg;
-		return -1;
-	case 'p':
-		o->presets = optarg;
-		return -1;
-	case 'j':
-		o->json = true;
-		return -1;
-	case 'h':
-		fputs(breakers_usage, stdout);
-		return COMMON_OK;
-	default:
-		return common_usage(breakers_usage);
+	(void)key;
+	if (!parse_duration(optarg, &ms) || ms < 1000 ||
+	    ms > INT64_C(30) * 86400 * 1000) {
+		fprintf(stderr, "gantry: --for: must be a duration of 1s to 30d: "
+			"\"%s\"\n", optarg);
+		return COMMON_USAGE;
 	}
+	o->for_text = optarg;
+	return -1;
 }
 
 static int breakers_parse(int argc, char **argv, struct breakers_options *o)
@@ -204,18 +190,15 @@ static int breakers_parse(int argc, char **argv, struct breakers_options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int key, status = -1;
 
-	optind = 0;	/* a command may run more than once in a process */
-	while (status < 0 && (key = getopt_long(argc, argv, "c:h", known, NULL)) != -1)
-		status = breakers_take(key, o);
-	return status;
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = breakers_usage, .known = known, .take = breakers_take,
+		.own = o }, &o->common);
 }
 
 int breakers_main(int argc, char **argv)
 {
-	struct breakers_options o = { .config = SYSCONFDIR "/gantry.yaml",
-				      .presets = PRESETDIR };
+	struct breakers_options o = { .for_text = NULL };
 	int status = breakers_parse(argc, argv, &o), n = argc - optind;
 	const char *verb = n > 0 ? argv[optind] : "";
 

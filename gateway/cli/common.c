@@ -7,23 +7,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void common_take(int key, struct common_options *out)
+/* Whether it is one of the common ones. */
+static bool common_take(int key, struct common_options *out)
 {
 	switch (key) {
 	case 'c':
 		out->config = optarg;
-		break;
+		return true;
 	case 'p':
 		out->presets = optarg;
-		break;
+		return true;
 	case 'd':
 		out->plugins = optarg;
-		break;
+		return true;
 	case 'w':
 		out->with = optarg;
-		break;
-	default:
+		return true;
+	case 'j':
 		out->json = true;
+		return true;
+	default:
+		return false;
 	}
 }
 
@@ -31,6 +35,28 @@ int common_usage(const char *usage)
 {
 	fputs(usage, stderr);
 	return COMMON_USAGE;
+}
+
+int common_parse_own(int argc, char **argv, const struct common_command *command,
+		     struct common_options *out)
+{
+	int key, status = -1;
+
+	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
+					PLUGINDIR, false, NULL };
+	optind = 0;	/* a command may run more than once in a process */
+	while (status < 0 && (key = getopt_long(argc, argv, "c:h", command->known,
+						NULL)) != -1) {
+		if (key == 'h') {
+			fputs(command->usage, stdout);
+			return COMMON_OK;
+		}
+		if (key == '?')
+			return common_usage(command->usage);
+		if (!common_take(key, out))
+			status = command->take(key, command->own);
+	}
+	return status;
 }
 
 int common_parse(int argc, char **argv, const char *usage,
@@ -45,21 +71,9 @@ int common_parse(int argc, char **argv, const char *usage,
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int key;
 
-	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
-					PLUGINDIR, false, NULL };
-	optind = 0;	/* a command may run more than once in a process */
-	while ((key = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
-		if (key == 'h') {
-			fputs(usage, stdout);
-			return COMMON_OK;
-		}
-		if (key == '?')
-			return common_usage(usage);
-		common_take(key, out);
-	}
-	return -1;
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = usage, .known = known }, out);
 }
 
 void common_cell(struct common_table *table, const char *text)

@@ -30,6 +30,20 @@ struct common_options {
  */
 int common_parse(int argc, char **argv, const char *usage,
 		 struct common_options *out);
+/*
+ * The same for a command with options of its own. known has both: those of
+ * common_options by the letters c, w, p, d and j, which go there, and "help" by h.
+ * take() gets the letter of any other, and optarg: -1, or the exit code.
+ */
+struct option;
+struct common_command {
+	const char *usage;
+	const struct option *known;	/* as getopt_long() has them */
+	int (*take)(int key, void *own);
+	void *own;
+};
+int common_parse_own(int argc, char **argv, const struct common_command *command,
+		     struct common_options *out);
 /* Print usage to stderr; COMMON_USAGE. */
 int common_usage(const char *usage);
 

@@ -94,14 +94,12 @@ static int dead_letters_take_number(int key, struct dead_letters_options *o)
 	}
 }
 
-static int dead_letters_take(int key, struct dead_letters_options *o)
+static int dead_letters_take(int key, void *own)
 {
+	struct dead_letters_options *o = own;
 	const char **texts[] = {
 		['C'] = &o->cause, ['Q'] = &o->queue, ['A'] = &o->after,
-		['B'] = &o->body, ['R'] = &o->reason, ['c'] = &o->common.config,
-		['p'] = &o->common.presets, ['d'] = &o->common.plugins,
-		['w'] = &o->common.with,
-		['z'] = NULL,
+		['B'] = &o->body, ['R'] = &o->reason, ['z'] = NULL,
 	};
 
 	if (key == 'l' || key == 'r' || key == 'e')
@@ -110,8 +108,6 @@ static int dead_letters_take(int key, struct dead_letters_options *o)
 		o->all = true;
 	else if (key == 'g')
 		o->group = true;
-	else if (key == 'j')
-		o->common.json = true;
 	else
 		*texts[key] = optarg;
 	return -1;
@@ -138,18 +134,10 @@ static int dead_letters_parse(int argc, char **argv, struct dead_letters_options
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int key, status = -1;
 
-	optind = 0;	/* a command may run more than once in a process */
-	while (status < 0 && (key = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
-		if (key == 'h') {
-			fputs(dead_letters_usage, stdout);
-			return COMMON_OK;
-		}
-		status = key == '?' ? common_usage(dead_letters_usage) :
-				      dead_letters_take(key, o);
-	}
-	return status;
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = dead_letters_usage, .known = known, .take = dead_letters_take,
+		.own = o }, &o->common);
 }
 
 struct dead_letters_command {
@@ -184,7 +172,6 @@ static bool dead_letters_is_whole(const struct dead_letters_command *command,
 int dead_letters_main(int argc, char **argv)
 {
 	struct dead_letters_options o = {
-		.common = { SYSCONFDIR "/gantry.yaml", PRESETDIR, PLUGINDIR, false },
 		.limit = DEAD_LETTERS_SHOWN, .interval_us = 20000, .max_errors = 10,
 	};
 	int status = dead_letters_parse(argc, argv, &o);

@@ -295,32 +295,16 @@ static int operate_run(const struct operate *o, const struct operate_command *co
 	return status;
 }
 
-static int operate_take(int key, struct operate *o)
+/* --role is the only one of its own. */
+static int operate_take(int key, void *own)
 {
-	switch (key) {
-	case 'r':
-		if (o->n_roles == OPERATE_ROLES)
-			return common_usage(operate_usage);
-		o->roles[o->n_roles++] = optarg;
-		return -1;
-	case 'c':
-		o->common.config = optarg;
-		return -1;
-	case 'w':
-		o->common.with = optarg;
-		return -1;
-	case 'p':
-		o->common.presets = optarg;
-		return -1;
-	case 'j':
-		o->common.json = true;
-		return -1;
-	case 'h':
-		fputs(operate_usage, stdout);
-		return COMMON_OK;
-	default:
+	struct operate *o = own;
+
+	(void)key;
+	if (o->n_roles == OPERATE_ROLES)
 		return common_usage(operate_usage);
-	}
+	o->roles[o->n_roles++] = optarg;
+	return -1;
 }
 
 static int operate_parse(int argc, char **argv, struct operate *o)
@@ -334,18 +318,15 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int key, status = -1;
 
-	optind = 0;	/* a command may run more than once in a process */
-	while (status < 0 && (key = getopt_long(argc, argv, "c:h", known, NULL)) != -1)
-		status = operate_take(key, o);
-	return status;
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = operate_usage, .known = known, .take = operate_take, .own = o },
+		&o->common);
 }
 
 int operate_main(int argc, char **argv)
 {
-	struct operate o = { .common = { SYSCONFDIR "/gantry.yaml", PRESETDIR, PLUGINDIR,
-					 false, NULL } };
+	struct operate o = { .n_roles = 0 };
 	int status = operate_parse(argc, argv, &o), n = argc - optind;
 	const char *verb = n > 0 ? argv[optind] : "";
 	bool levels = strcmp(verb, "log-level") == 0;

@@ -45,7 +45,7 @@ static void apply_print(struct apply *a, const json_t *drift, const json_t *got)
 	json_t *row;
 
 	apply_count(a, result);
-	if (a->options->json) {
+	if (a->options->common.json) {
 		row = json_copy((json_t *)drift);
 		json_object_set(row, "result", json_object_get(got, "result"));
 		if (error != NULL)
@@ -135,7 +135,7 @@ static int apply_keep(struct apply *a)
 
 	for (unsigned i = 0; i < APPLY_RESULTS; i++)
 		json_object_set_new(counts, apply_names[i], json_integer(a->counts[i]));
-	if (a->options->json)
+	if (a->options->common.json)
 		common_print_json(json_pack("{sO sO}", "results", a->results, "counts",
 					    counts));
 	else

@@ -205,7 +205,7 @@ int reconcile_plan(const struct reconcile_options *o)
 	struct plan p = { .options = o, .out = stdout };
 	int status;
 
-	p.json = o->json || o->output != NULL || (!o->text && !isatty(STDOUT_FILENO));
+	p.json = o->common.json || o->output != NULL || (!o->text && !isatty(STDOUT_FILENO));
 	p.progress = o->progress || isatty(STDERR_FILENO);
 	p.daemon = reconcile_open(o, &status);
 	if (p.daemon == NULL)

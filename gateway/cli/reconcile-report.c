@@ -81,7 +81,7 @@ int reconcile_report(const struct reconcile_options *o)
 		status = COMMON_FAILED;
 	else
 		status = COMMON_OK;
-	if (o->json)
+	if (o->common.json)
 		common_print_json(json_pack("{sO}", "runs", runs));
 	else if (o->html == NULL)
 		report_print(runs);

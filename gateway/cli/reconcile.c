@@ -35,30 +35,25 @@ static const char reconcile_usage[] =
 	"\n"
 	"Exit status: 0 done; 1 failed, also if rows had moved or were refused; 2 usage.\n";
 
-static int reconcile_take(int key, struct reconcile_options *o)
+static int reconcile_take(int key, void *own)
 {
-	const char **texts[] = {
-		['c'] = &o->config, ['p'] = &o->presets, ['o'] = &o->orders,
-		['O'] = &o->output, ['H'] = &o->html, ['z'] = NULL,
-	};
+	struct reconcile_options *o = own;
 
 	switch (key) {
-	case 'h':
-		fputs(reconcile_usage, stdout);
-		return COMMON_OK;
-	case '?':
-		return common_usage(reconcile_usage);
-	case 'j':
-		o->json = true;
+	case 'o':
+		o->orders = optarg;
+		break;
+	case 'O':
+		o->output = optarg;
+		break;
+	case 'H':
+		o->html = optarg;
 		break;
 	case 't':
 		o->text = true;
 		break;
-	case 'P':
-		o->progress = true;
-		break;
 	default:
-		*texts[key] = optarg;
+		o->progress = true;
 	}
 	return -1;
 }
@@ -77,25 +72,22 @@ static int reconcile_parse(int argc, char **argv, struct reconcile_options *o)
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	int key, status = -1;
 
-	optind = 0;	/* a command may run more than once in a process */
-	while (status < 0 && (key = getopt_long(argc, argv, "c:h", known, NULL)) != -1)
-		status = reconcile_take(key, o);
-	return status;
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = reconcile_usage, .known = known, .take = reconcile_take,
+		.own = o }, &o->common);
 }
 
 int reconcile_main(int argc, char **argv)
 {
-	struct reconcile_options o = { .config = SYSCONFDIR "/gantry.yaml",
-				       .presets = PRESETDIR };
+	struct reconcile_options o = { .plan = NULL };
 	int status = reconcile_parse(argc, argv, &o), n = argc - optind;
 	const char *verb = n > 0 ? argv[optind] : "";
 	bool plans = strcmp(verb, "plan") == 0, reports = strcmp(verb, "report") == 0;
 
 	if (status >= 0)
 		return status;
-	if ((o.json && o.text) || (!plans && (o.orders != NULL || o.output != NULL)) ||
+	if ((o.common.json && o.text) || (!plans && (o.orders != NULL || o.output != NULL)) ||
 	    (!reports && o.html != NULL))
 		return common_usage(reconcile_usage);
 	if (plans && n == 1)

@@ -9,15 +9,17 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "gateway/cli/common.h"
+
 struct arena;
 
 struct reconcile_options {
-	const char *config, *presets;
+	struct common_options common;
 	const char *orders;	/* --orders FILE */
 	const char *output;	/* --output FILE, NULL: standard output */
 	const char *html;	/* --html FILE */
 	const char *plan;	/* the file of apply */
-	bool json, text, progress;
+	bool text, progress;
 };
 
 int reconcile_main(int argc, char **argv);

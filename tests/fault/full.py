@@ -68,7 +68,8 @@ def full_by_limit(g, size, storage=""):
     g.start()
     item = g.item(10**7)
     with Crowd(g, CLIENTS, item) as crowd:
-        crowd.wait_for(201, CLIENTS)
+        # all of them may be used up before we look
+        crowd.wait_for(201, CLIENTS, before=0)
         check_full(g, item, crowd)
         for room in (2 * size, resource.RLIM_INFINITY):
             # little room is used up before we look again

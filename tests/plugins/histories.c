@@ -7,7 +7,6 @@
  * are numbered as they come, and refs too: the committer takes one when it
  * counts what waits, by its own clock. GANTRY_SEED=n plays one history alone.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +25,7 @@
 #include "gateway/commit/verify.h"
 #include "gateway/stock/verify.h"
 #include "tests/plugins/histories.h"
+#include "tests/plugins/histories_told.h"
 #include "tests/unit/commit_world.h"
 
 #define BURSTS 160
@@ -505,56 +505,6 @@ static void check_invariants(struct history *h)
 	error_fini(&err);
 }
 
-/* Ids with chance in them become their number, at each place the same. */
-
-static size_t id_length(const char *text)
-{
-	size_t n = 0, dashes = 0;
-
-	while (isdigit((unsigned char)text[n]) || isupper((unsigned char)text[n]))
-		n++;
-	if (n == 26 || (n >= 17 && strspn(text, "0123456789") == n))
-		return n;	/* a ULID, a ref */
-	for (n = 0; isxdigit((unsigned char)text[n]) || text[n] == '-'; n++)
-		dashes += text[n] == '-';
-	return n == 36 && dashes == 4 ? n : 0;
-}
-
-static size_t id_number(char (*ids)[40], size_t *n, const char *text, size_t len)
-{
-	size_t i = 0;
-
-	while (i < *n && (strncmp(ids[i], text, len) != 0 || ids[i][len] != '\0'))
-		i++;
-	if (i == *n)
-		snprintf(ids[(*n)++], sizeof(*ids), "%.*s", (int)len, text);
-	return i;
-}
-
-static char *without_chance(char *text)
-{
-	size_t size, n = 0, room = 65536;
-	char (*ids)[40] = memory_new_array(room, sizeof(*ids)), *plain;
-	FILE *out = open_memstream(&plain, &size);
-	bool inside = false;
-
-	for (const char *p = text; *p != '\0';) {
-		size_t len = inside ? 0 : id_length(p);
-
-		assert_true(n < room);
-		if (len > 0)
-			fprintf(out, "#%zu", id_number(ids, &n, p, len));
-		else
-			fputc(*p, out);
-		inside = len == 0 && isalnum((unsigned char)*p);
-		p += len > 0 ? len : 1;
-	}
-	fclose(out);
-	free(ids);
-	free(text);
-	return plain;
-}
-
 /* All that can be seen of a history on this storage. */
 static char *history(uint64_t number, const struct store *store)
 {
@@ -593,30 +543,7 @@ static char *history(uint64_t number, const struct store *store)
 	world_close(&h.world);
 	free(h.allocations);
 	fclose(h.out);
-	return without_chance(text);
-}
-
-/* The line around the place, as much as helps. */
-static int line_length(const char *text, size_t from, size_t at)
-{
-	size_t len = strcspn(text + from, "\n");
-
-	return (int)(len < at - from + 200 ? len : at - from + 200);
-}
-
-static void compare(uint64_t number, const char *one, const char *other, const char *storage)
-{
-	size_t at = 0, from;
-
-	while (one[at] != '\0' && one[at] == other[at])
-		at++;
-	if (one[at] == other[at])
-		return;
-	for (from = at; from > 0 && one[from - 1] != '\n';)
-		from--;
-	fail_msg("history %" PRIu64 ": memory and %s differ at byte %zu of this line:\n%.*s\n%.*s",
-		 number, storage, at - from, line_length(one, from, at), one + from,
-		 line_length(other, from, at), other + from);
+	return told_without_chance(text);
 }
 
 void histories_run(const struct histories *storages, uint64_t first, unsigned n)
@@ -637,7 +564,7 @@ void histories_run(const struct histories *storages, uint64_t first, unsigned n)
 		storages->make(storages->ctx, &store);
 		got = history(seed, &store);
 		storages->remove(storages->ctx, &store);
-		compare(seed, wanted, got, store.plugin->name);
+		told_compare(seed, wanted, got, store.plugin->name);
 		free(wanted);
 		free(got);
 	}

@@ -12,7 +12,8 @@ TESTS += tests/plugins/histories_postgres
 endif
 endif
 endif
-HISTORIES = tests/plugins/histories.c tests/plugins/histories.h $(COMMIT_WORLD)
+HISTORIES = tests/plugins/histories.c tests/plugins/histories.h \
+	tests/plugins/histories_told.c tests/plugins/histories_told.h $(COMMIT_WORLD)
 tests_plugins_histories_sqlite_SOURCES = tests/plugins/histories_sqlite.c $(HISTORIES)
 tests_plugins_histories_sqlite_CFLAGS = $(CFLAGS_STORAGE)
 tests_plugins_histories_sqlite_LDADD = $(LDADD_UNIT)

@@ -14,7 +14,8 @@ endif
 endif
 if PLUGIN_POSTGRES
 check_PROGRAMS += tests/plugins/postgres
-TESTS += tests/plugins/postgres
+SERVER_RUN = tests/plugins/postgres
+TESTS += $(SERVER_RUN)
 endif
 endif
 

@@ -4,8 +4,10 @@ FAKE_ENGINE = tests/fake/engine.c tests/fake/engine.h
 LDADD_FAKE = gateway/libcore.a $(CORE_LIBS) $(CMOCKA_LIBS)
 
 check_PROGRAMS += tests/system/http_driver
-TESTS += tests/system/http_guard.py tests/system/http_guard_tls.py
-EXTRA_DIST += tests/system/http_guard.py tests/system/http_guard_tls.py
+GUARD_TESTS = tests/system/http_guard_tls.py tests/system/http_guard.py
+GUARD_RUN = $(GUARD_TESTS)
+TESTS += $(GUARD_RUN)
+EXTRA_DIST += $(GUARD_TESTS)
 tests_system_http_driver_SOURCES = tests/system/http_driver.c $(FAKE_ENGINE)
 tests_system_http_driver_LDADD = $(LDADD_FAKE)
 

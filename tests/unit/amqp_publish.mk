@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The publisher: its order and window alone, and its storage side.
 if CMOCKA
-PUBLISH_TESTS = tests/unit/amqp_order tests/unit/amqp_publish
+PUBLISH_TESTS = tests/unit/amqp_order tests/unit/amqp_window tests/unit/amqp_publish
 if PLUGIN_MEMORY
 PUBLISH_TESTS += tests/unit/commit_publish tests/unit/amqp_backlog
 endif
@@ -12,6 +12,9 @@ endif
 tests_unit_amqp_order_SOURCES = tests/unit/amqp_order.c
 tests_unit_amqp_order_LDADD = $(LDADD_UNIT)
 tests_unit_amqp_order_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_amqp_window_SOURCES = tests/unit/amqp_window.c
+tests_unit_amqp_window_LDADD = $(LDADD_UNIT)
+tests_unit_amqp_window_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_commit_publish_SOURCES = tests/unit/commit_publish.c $(COMMIT_WORLD)
 tests_unit_commit_publish_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_publish_LDADD = $(LDADD_UNIT)

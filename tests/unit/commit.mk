@@ -7,6 +7,7 @@ COMMIT_TESTS += tests/unit/commit_keys tests/unit/commit_records
 COMMIT_TESTS += tests/unit/commit_random tests/unit/commit_verify
 COMMIT_TESTS += tests/unit/commit_outbox tests/unit/engine
 COMMIT_TESTS += tests/unit/commit_letters
+COMMIT_TESTS += tests/unit/commit_letters_verify tests/unit/engine_inject
 COMMIT_TESTS += tests/unit/commit_lanes tests/unit/commit_replica
 check_PROGRAMS += $(COMMIT_TESTS)
 TESTS += $(COMMIT_TESTS)
@@ -42,7 +43,13 @@ tests_unit_commit_verify_SOURCES = tests/unit/commit_verify.c $(COMMIT_WORLD)
 tests_unit_commit_verify_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_verify_LDADD = $(LDADD_UNIT)
 tests_unit_commit_verify_LDFLAGS = $(LDFLAGS_UNIT)
-tests_unit_engine_SOURCES = tests/unit/engine.c $(COMMIT_WORLD)
+tests_unit_engine_inject_SOURCES = tests/unit/engine_inject.c \
+	tests/unit/engine_world.h $(COMMIT_WORLD)
+tests_unit_engine_inject_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_engine_inject_LDADD = $(LDADD_UNIT)
+tests_unit_engine_inject_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_engine_SOURCES = tests/unit/engine.c tests/unit/engine_world.h \
+	$(COMMIT_WORLD)
 tests_unit_engine_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_engine_LDADD = $(LDADD_UNIT)
 tests_unit_engine_LDFLAGS = $(LDFLAGS_UNIT)
@@ -50,7 +57,13 @@ tests_unit_commit_outbox_SOURCES = tests/unit/commit_outbox.c $(COMMIT_WORLD)
 tests_unit_commit_outbox_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_outbox_LDADD = $(LDADD_UNIT)
 tests_unit_commit_outbox_LDFLAGS = $(LDFLAGS_UNIT)
-tests_unit_commit_letters_SOURCES = tests/unit/commit_letters.c $(COMMIT_WORLD)
+tests_unit_commit_letters_verify_SOURCES = tests/unit/commit_letters_verify.c \
+	tests/unit/commit_letters.h $(COMMIT_WORLD)
+tests_unit_commit_letters_verify_CFLAGS = $(CFLAGS_COMMIT)
+tests_unit_commit_letters_verify_LDADD = $(LDADD_UNIT)
+tests_unit_commit_letters_verify_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_commit_letters_SOURCES = tests/unit/commit_letters.c \
+	tests/unit/commit_letters.h $(COMMIT_WORLD)
 tests_unit_commit_letters_CFLAGS = $(CFLAGS_COMMIT)
 tests_unit_commit_letters_LDADD = $(LDADD_UNIT)
 tests_unit_commit_letters_LDFLAGS = $(LDFLAGS_UNIT)

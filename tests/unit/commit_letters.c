@@ -1,77 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit_letters - dead letters (D24): kept once with the inbox mark, retried
- * in one unit with what they do, edited, discarded, told of by verify.
+ * in one unit with what they do, edited, discarded.
  */
-#include "tests/unit/commit_world.h"
-
-#include <setjmp.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/commit_letters.h"
 
 #include "gateway/base/clock.h"
-#include "gateway/commit/verify.h"
 
 #define HOUR INT64_C(3600000)
-
-static struct world world;
-
-static int setup(void **state)
-{
-	(void)state;
-	world_open(&world, NULL);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
-
-static const struct message_dead_letter letter_1 = {
-	.queue = "test", .event_id = "e1", .exchange = "order.events",
-	.routing_key = "order.ordercreated.order", .cause = "VALIDATION_ERROR",
-	.text = "payload.orderId: missing", .handler = "orders.created",
-	.attempts = 4, .headers = "{\"x\":\"y\"}", .content_type = "application/json",
-	.died_at_ms = 1700000000000,
-};
-
-static const char *store_letter(const struct message_dead_letter *letter,
-				const char *body, size_t len)
-{
-	static char outcome[32];
-	struct shot s;
-
-	shot_init(&world, &s, GANTRY_INLINE, shot_reject);
-	s.m.source = GANTRY_SOURCE_AMQP;
-	if (letter->event_id != NULL)
-		shot_is_event(&s, letter->event_id);
-	s.m.dead_letter = letter;
-	s.m.body = body;
-	s.m.body_len = len;
-	s.m.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-	shot_run(&s);
-	assert_int_equal(s.runs, 0);
-	snprintf(outcome, sizeof(outcome), "%s", s.m.answer.outcome != NULL ?
-		 s.m.answer.outcome : s.m.answer.text);
-	assert_int_equal(s.m.answer.verdict == GANTRY_DONE, s.m.answer.status == 200);
-	shot_fini(&s);
-	return outcome;
-}
-
-static json_t *the_row(unsigned table)
-{
-	json_t *rows = world_rows(&world, table), *row;
-
-	assert_int_equal(json_array_size(rows), 1);
-	row = json_incref(json_array_get(rows, 0));
-	json_decref(rows);
-	return row;
-}
 
 static void check_text(const json_t *row, const char *name, const char *value)
 {
@@ -558,91 +494,6 @@ static void test_retention(void **state)
 
 /* I6, with rows broken by hand. */
 
-struct findings {
-	char text[4][160];
-	unsigned n;
-};
-
-static void found(void *ctx, const char *invariant, const char *row, const char *what)
-{
-	struct findings *f = ctx;
-
-	assert_true(f->n < 4);
-	snprintf(f->text[f->n++], sizeof(f->text[0]), "%s %s: %s", invariant, row, what);
-}
-
-static struct findings check_verify(unsigned n)
-{
-	struct query_store store = world_query_store(&world);
-	struct gantry_error err = ERROR_INIT;
-	struct findings f = { .n = 0 };
-
-	assert_int_equal(verify_dead_letters(&store, found, &f, &err), 0);
-	assert_int_equal(f.n, n);
-	error_fini(&err);
-	return f;
-}
-
-static void damage(unsigned table, enum gantry_change_kind kind, unsigned column,
-		   const char *text)
-{
-	struct gantry_value values[64] = { { 0 } };
-	json_t *row = the_row(table);
-
-	values[0] = value_number(json_integer_value(json_object_get(row, "ref")));
-	values[column > 0 ? column : 1] = value_text(text);
-	world_change(&world, &(struct gantry_change){
-		.size = sizeof(struct gantry_change), .kind = kind, .table = table,
-		.mask = UINT64_C(1) << column, .values = values });
-	json_decref(row);
-}
-
-static void test_verify(void **state)
-{
-	struct findings f;
-
-	(void)state;
-	check_verify(0);
-	store_letter(&letter_1, "{}", 2);
-	check_verify(0);
-	damage(COMMIT_INBOX, GANTRY_CHANGED, INBOX_STATE, "applied");
-	f = check_verify(1);
-	assert_string_equal(f.text[0], "I6 dead_letters test:e1: open, but the inbox "
-				       "says applied");
-	damage(COMMIT_INBOX, GANTRY_CHANGED, INBOX_STATE, "dead");
-	damage(COMMIT_DEAD_LETTERS, GANTRY_CHANGED, DEAD_LETTERS_STATE, "applied");
-	f = check_verify(1);
-	assert_string_equal(f.text[0], "I6 inbox test:e1: dead, but its dead letter is "
-				       "applied");
-	damage(COMMIT_DEAD_LETTERS, GANTRY_GONE, 0, NULL);
-	f = check_verify(1);
-	assert_string_equal(f.text[0], "I6 inbox test:e1: dead, but there is no dead "
-				       "letter of it");
-}
-
-static void test_verify_no_inbox(void **state)
-{
-	struct message_dead_letter letter = letter_1;
-	struct findings f;
-	char id[16];
-
-	(void)state;
-	store_letter(&letter_1, "{}", 2);
-	damage(COMMIT_INBOX, GANTRY_GONE, 0, NULL);
-	f = check_verify(1);
-	assert_string_equal(f.text[0], "I6 dead_letters test:e1: open, but the inbox "
-				       "does not know it");
-	/* over more than a page */
-	for (int i = 0; i < 1100; i++) {
-		snprintf(id, sizeof(id), "d%d", i);
-		letter.event_id = id;
-		store_letter(&letter, "{}", 2);
-	}
-	letter.event_id = NULL;
-	store_letter(&letter, "{}", 2);
-	check_verify(1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -662,8 +513,6 @@ int main(void)
 		TEST(test_retried_twice_at_once),
 		TEST(test_unit_lost),
 		TEST(test_retention),
-		TEST(test_verify),
-		TEST(test_verify_no_inbox),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

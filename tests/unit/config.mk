@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Configuration, plugin files, routes, and the commands that show them.
-CONFIG_TESTS = tests/unit/check tests/unit/config tests/unit/mutate \
+CONFIG_TESTS = tests/unit/check tests/unit/config tests/unit/config_routes tests/unit/mutate \
 	tests/unit/option tests/unit/plugin tests/unit/route tests/unit/yaml
 if CMOCKA
 check_PROGRAMS += $(CONFIG_TESTS)
@@ -21,6 +21,10 @@ tests_unit_config_SOURCES = tests/unit/config.c tests/unit/config_files.h
 tests_unit_config_CPPFLAGS = $(CPPFLAGS_CONFIG)
 tests_unit_config_LDADD = $(LDADD_UNIT)
 tests_unit_config_LDFLAGS = $(LDFLAGS_UNIT)
+tests_unit_config_routes_SOURCES = tests/unit/config_routes.c tests/unit/config_files.h
+tests_unit_config_routes_CPPFLAGS = $(CPPFLAGS_CONFIG)
+tests_unit_config_routes_LDADD = $(LDADD_UNIT)
+tests_unit_config_routes_LDFLAGS = $(LDFLAGS_UNIT)
 tests_unit_mutate_SOURCES = tests/unit/mutate.c tests/unit/config_files.h
 tests_unit_mutate_CPPFLAGS = $(CPPFLAGS_CONFIG)
 tests_unit_mutate_LDADD = $(LDADD_UNIT)

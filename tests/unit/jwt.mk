@@ -3,7 +3,7 @@
 # is linked only as far as it is needed.
 if CMOCKA
 if PLUGIN_JWT
-JWT_TESTS = tests/unit/jwt tests/unit/jwt_cache tests/unit/jwt_key \
+JWT_TESTS = tests/unit/jwt tests/unit/jwt_file tests/unit/jwt_cache tests/unit/jwt_key \
 	tests/unit/jwt_token
 check_PROGRAMS += $(JWT_TESTS)
 TESTS += $(JWT_TESTS)
@@ -14,9 +14,15 @@ CFLAGS_UNIT_JWT = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 LDADD_UNIT_JWT = gateway/libcore.a $(CRYPTO_LIBS) $(JANSSON_LIBS) \
 	$(CMOCKA_LIBS)
 
-tests_unit_jwt_SOURCES = tests/unit/jwt.c tests/unit/jwt_host.h $(JWT_SOURCES)
+tests_unit_jwt_SOURCES = tests/unit/jwt.c tests/unit/jwt_ask.h \
+	tests/unit/jwt_host.h $(JWT_SOURCES)
 tests_unit_jwt_CFLAGS = $(CFLAGS_UNIT_JWT)
 tests_unit_jwt_LDADD = $(LDADD_UNIT_JWT)
+
+tests_unit_jwt_file_SOURCES = tests/unit/jwt_file.c tests/unit/jwt_ask.h \
+	tests/unit/jwt_host.h $(JWT_SOURCES)
+tests_unit_jwt_file_CFLAGS = $(CFLAGS_UNIT_JWT)
+tests_unit_jwt_file_LDADD = $(LDADD_UNIT_JWT)
 
 tests_unit_jwt_cache_SOURCES = tests/unit/jwt_cache.c tests/unit/jwt_host.h \
 	$(JWT_SOURCES)

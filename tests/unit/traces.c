@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -213,8 +214,17 @@ static void test_texts_that_are_too_long(void **state)
 #define WRITERS 4
 #define EACH 50000
 
+struct reader {
+	struct spans *spans;
+	_Atomic bool over;
+	_Atomic unsigned seen;
+	unsigned wrong;
+	int64_t last[WRITERS];
+};
+
 struct crowd {
 	struct spans *spans;
+	struct reader *reader;
 	unsigned number;
 	unsigned dropped;
 };
@@ -224,8 +234,12 @@ static void *crowd_write(void *arg)
 	struct crowd *c = arg;
 
 	for (unsigned i = 0; i < EACH; i++) {
-		struct span *span = span_claim(c->spans, "crowd", SPAN_CLIENT);
+		struct span *span;
 
+		/* on a busy machine it may not have begun: one is free by then */
+		while (i == EACH / 2 && atomic_load(&c->reader->seen) < 2)
+			sched_yield();
+		span = span_claim(c->spans, "crowd", SPAN_CLIENT);
 		if (span == NULL) {
 			c->dropped++;
 			continue;
@@ -237,13 +251,6 @@ static void *crowd_write(void *arg)
 	}
 	return NULL;
 }
-
-struct reader {
-	struct spans *spans;
-	_Atomic bool over;
-	unsigned seen, wrong;
-	int64_t last[WRITERS];
-};
 
 static void reader_take(struct reader *r, const struct span *span)
 {
@@ -284,7 +291,7 @@ static void test_a_crowd(void **state)
 	(void)state;
 	assert_int_equal(pthread_create(&thread, NULL, reader_run, &reader), 0);
 	for (unsigned i = 0; i < WRITERS; i++) {
-		crowd[i] = (struct crowd){ reader.spans, i, 0 };
+		crowd[i] = (struct crowd){ reader.spans, &reader, i, 0 };
 		assert_int_equal(pthread_create(&threads[i], NULL, crowd_write, &crowd[i]), 0);
 	}
 	for (unsigned i = 0; i < WRITERS; i++) {

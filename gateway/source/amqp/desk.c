@@ -227,6 +227,8 @@ static void desk_done(struct desk *h, struct delivery *d)
 
 void desk_passed(void *desk, struct delivery *d)
 {
+	if (!delivery_is_stale(d))
+		d->intake->passing--;
 	desk_done(desk, d);
 }
 
@@ -281,6 +283,8 @@ static void desk_pass(struct desk *h, struct delivery *d,
 	traced_hop_begin(d);
 	desk_count(h, d, dead ? METERS_DEAD : METERS_RETRIED);
 	message_let_go(&d->m);
+	if (!delivery_is_stale(d))
+		d->intake->passing++;
 	hopper_add(h->hopper, d);
 }
 

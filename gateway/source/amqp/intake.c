@@ -42,6 +42,7 @@ void intake_lost(struct intake *in)
 	in->generation++;
 	in->left = 0;
 	in->calm = 0;
+	in->passing = 0;
 	in->met_suspect = false;
 	delivery_free(&in->coming);
 	ring_reset(&in->ring);

@@ -51,6 +51,8 @@ struct intake {
 	struct ring ring;
 	struct delivery *coming;	/* of which frames are missing */
 	unsigned calm;			/* passed narrowly in a row */
+	unsigned passing;		/* of the ring: answered, on their way to another
+					   queue */
 	bool met_suspect;
 	unsigned left;			/* suspects not taken, to come again */
 	unsigned failures;		/* openings in a row */

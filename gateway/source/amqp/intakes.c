@@ -235,10 +235,12 @@ static int intakes_leave(struct intakes *all, struct intake *in, int64_t now_ms,
 	return 0;
 }
 
+/* What is passed on has its answer, and may wait long: it keeps nobody narrow. */
 static bool intakes_is_calm(const struct intake *in)
 {
+	assert(in->passing <= ring_open(&in->ring));
 	return in->calm >= (in->met_suspect ? INTAKE_CALM_AFTER_SUSPECT : INTAKE_CALM) &&
-	       ring_open(&in->ring) <= 1;
+	       ring_open(&in->ring) - in->passing <= 1;
 }
 
 /* Towards what is to be; 0, or -1 with err. */

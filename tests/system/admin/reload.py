@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Another configuration while the gateway runs: what takes effect, what stays,
-what is refused and how that is said; and that nobody notices otherwise.
+"""Another configuration while the gateway runs: what takes effect, what stays, and
+that nobody notices otherwise. What is refused: reload_refused.py.
 
     GANTRY_RELOADS  how many under load (default 100)
 """
 import os
 import re
-import shutil
 import signal
 import socket
 import ssl
@@ -17,104 +16,13 @@ import time
 
 import _path  # noqa: F401
 import contract
-import gantry
-import tap
-from gantry import PROGRAM, Client, Gantry
+from gantry import PROGRAM, Client
 from letters import local, tcp
 from rabbit import make_tls
+from reloading import Daemon, column, hup, main, reload, run, wait_for
 
 RELOADS = int(os.environ.get("GANTRY_RELOADS", "100"))
-BUILT = os.path.join(os.path.dirname(os.path.abspath(shutil.which(PROGRAM) or PROGRAM)),
-                     "tests", "reload")
 GROWTH = 30 << 20       # bytes that RELOADS reloads may add, at most
-
-
-class Daemon(Gantry):
-    """With a handler that says which version of itself runs."""
-
-    options = "text: one"
-    more = ""           # configuration
-
-    def configuration(self, extra):
-        self.extra = extra
-        self.put_version(1)
-        return self.text()
-
-    def text(self):
-        return super().configuration(
-            "handlers:\n  v: {plugin: %s/version.so, notes: %s/notes, %s}\n"
-            "routes:\n  - {http: \"GET /version\", auth: none, pipeline: [v.say]}\n%s%s"
-            % (self.folder, self.folder, self.options, self.more, self.extra))
-
-    def put_version(self, number):
-        """As an installation would: another file under the name."""
-        new = self.path("version.new")
-        shutil.copy(os.path.join(BUILT, "version-%d.so" % number), new)
-        os.chmod(new, 0o755)
-        os.rename(new, self.path("version.so"))
-
-    def change(self, options=None, more=None):
-        self.options = self.options if options is None else options
-        self.more = self.more if more is None else more
-        self.write("gantry.yaml", self.text().encode())
-
-    def replace(self, *pairs):
-        text = self.text()
-        for old, new in pairs:
-            assert text.count(old) == 1, (old, text)
-            text = text.replace(old, new)
-        self.write("gantry.yaml", text.encode())
-
-    def version(self):
-        client = Client(self.port)
-        try:
-            got = client.get("/version")
-            assert got.status == 200, got
-            return got.json
-        finally:
-            client.close()
-
-    def notes(self):
-        try:
-            with open(self.path("notes"), encoding="utf-8") as f:
-                return f.read().splitlines()
-        except FileNotFoundError:
-            return []
-
-    def log(self):
-        with open(self.path("log"), encoding="utf-8") as f:
-            return f.read()
-
-
-def wait_for(what, done, seconds=20):
-    end = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < end, "in vain: " + what
-        time.sleep(0.01)
-
-
-def run(g, *words):
-    return subprocess.run(
-        [PROGRAM, "reload", "--config", g.path("gantry.yaml")] + list(words) +
-        [w for w in g.folders() if "plugins" not in w.lower()],
-        capture_output=True, text=True, timeout=60)
-
-
-def reload(g):
-    """What the answer says of it."""
-    got = local(g, "POST", "/reload")
-    assert got.status == 200, got
-    return got.data
-
-
-def reloaded(g):
-    return g.log().count("reload: done")
-
-
-def hup(g):
-    before = reloaded(g)
-    g.process.send_signal(signal.SIGHUP)
-    wait_for("the reload is done", lambda: reloaded(g) > before)
 
 
 # --- what it says ---
@@ -322,144 +230,6 @@ def test_what_the_metrics_say(g):
     g.change()
     assert reload(g)["reloads"] == done + 1
     assert told() == [done + 1, refusals + 1, 0, 1], told()
-
-
-def test_a_file_that_was_overwritten(g):
-    with open(g.path("version.so"), "ab") as f:
-        f.write(b"\0")
-    refused(g, "gantry.yaml:10:15: handlers.v.plugin: %s: was overwritten while it is "
-               "in use; put a new file in its place (install, mv) and restart"
-            % g.path("version.so"))
-    g.put_version(2)
-    reload(g)
-    assert g.version()["calls"] == 1
-
-
-# --- what is refused ---
-
-def refused(g, *lines):
-    """By the command, by the API and in the log; and what ran goes on."""
-    was, reloads = g.version(), reloaded(g)
-    got = run(g)
-    assert got.returncode == 2 and got.stdout == "", got
-    assert got.stderr.splitlines() == list(lines) + [
-        "gantry: The configuration is refused; what runs stays as it is"], got.stderr
-    got = local(g, "POST", "/reload")
-    assert (got.status, got.error["code"], got.error["retryable"]) == \
-        (422, "RELOAD_REFUSED", False), got
-    assert [("%s: " % d["field"] if d["field"] else "") + d["problem"]
-            for d in got.error["details"]] == list(lines), got
-    log = g.log()
-    assert "reload: refused, what runs stays as it is; problems: %d" % len(lines) in log
-    for line in lines:
-        assert "reload: " + line.replace('"', '\\"') in log, line
-    now = g.version()
-    assert reloaded(g) == reloads
-    assert (now["text"], now["calls"]) == (was["text"], was["calls"] + 1), (was, now)
-
-
-def test_mistakes(g):
-    g.change(options="text: file")
-    reload(g)
-    g.replace(("text: file", "txt: file, nap: 1y"))
-    refused(g, "gantry.yaml:10:%d: handlers.v.txt: unknown key (did you mean \"text\"?)"
-            % column(g, "txt:"),
-            "gantry.yaml:10:%d: handlers.v.nap: not a duration (250ms, 10s, 5m, 24h, 30d): "
-            "\"1y\"" % column(g, "1y"))
-    g.write("gantry.yaml", b"service: [")
-    got = local(g, "POST", "/reload")
-    assert got.status == 422, got
-    assert len(got.error["details"]) == 1, got
-    os.rename(g.path("gantry.yaml"), g.path("away"))
-    got = local(g, "POST", "/reload")
-    assert got.error["details"] == [
-        {"field": "", "problem": "gantry.yaml: cannot read %s: No such file or directory"
-         % g.path("gantry.yaml")}], got
-    g.change()
-    reload(g)
-
-
-def column(g, what):
-    with open(g.path("gantry.yaml"), encoding="utf-8") as f:
-        line = next(n for n in f if what in n)
-    return line.index(what) + 1
-
-
-def test_an_instance_that_does_not_open(g):
-    opened = len(g.notes())
-    g.change(options="text: \"!\"", more="breakers: {more: {plugin: breaker}}\n")
-    refused(g, "v (version): cannot say \"!\"")
-    assert len(g.notes()) == opened, g.notes()
-    g.change(options="text: good", more="")
-    reload(g)
-    assert g.version()["text"] == "good"
-
-
-def test_what_needs_a_restart(g):
-    more = "  - {every: 1h, pipeline: [v.say]}\ncommit: {max_batch: 64}\n" \
-           "engine: {workers: 3, readers: 1}\n" \
-           "amqp: {url: \"amqp://127.0.0.1:1/\"}\nreplica: another\n"
-    store = g.store.options
-    g.more = more
-    g.replace(("http: {listen: 127.0.0.1:%d}" % g.port,
-               "http: {listen: 127.0.0.1:1, threads: 2, max_connections: 7, "
-               "max_head: 8K}"),
-              ("admin: {listen: 127.0.0.1:%d, socket: %s/admin.sock}"
-               % (g.admin_port, g.folder),
-               "admin: {listen: 127.0.0.1:2, socket: %s/admin.sock}" % g.folder),
-              ("service: inventory-service", "service: another"),
-              ("storage: " + store, "storage: {plugin: memory}"))
-    lines = []
-    with open(g.path("gantry.yaml"), encoding="utf-8") as f:
-        written = f.read().splitlines()
-
-    def at(what, message, value=True):
-        number = next(n for n, line in enumerate(written) if what in line)
-        column = written[number].index(what) + 1
-        if value:
-            column += len(what)
-        lines.append("gantry.yaml:%d:%d: %s: needs a restart"
-                     % (number + 1, column, message))
-    at("service: ", "service")
-    at("http: {listen: ", "http.listen")
-    at("threads: ", "http.threads")
-    at("max_connections: ", "http.max_connections")
-    at("max_head: ", "http.max_head")
-    at("admin: {listen: ", "admin.listen")
-    at("storage: {plugin: ", "storage.plugin")
-    at("max_batch: ", "commit.max_batch")
-    at("workers: ", "engine.workers")
-    at("readers: ", "engine.readers")
-    at("amqp: ", "amqp")
-    at("replica: ", "replica")
-    refused(g, *lines)
-    g.change(more="")
-    reload(g)
-
-
-def test_another_place_of_the_storage(g):
-    place = g.store.another()
-    try:
-        g.replace((g.store.options, place.options))
-        key = "%s: " % place.key
-        refused(g, "gantry.yaml:5:%d: storage.%s: needs a restart"
-                % (column(g, key) + len(key), place.key))
-        g.change()
-        reload(g)
-    finally:
-        place.close()
-
-
-def test_no_tls_without_a_restart(g):
-    make_tls(g.folder)
-    os.chmod(g.path("key.pem"), 0o600)
-    g.replace(("http: {listen: 127.0.0.1:%d}" % g.port,
-               "http: {listen: 127.0.0.1:%d, cert_file: cert.pem, key_file: key.pem}"
-               % g.port))
-    refused(g, "gantry.yaml:3:%d: http.cert_file: needs a restart"
-            % (column(g, "cert_file: ") + 11))
-    g.change()
-    reload(g)
 
 
 # --- under load ---
@@ -671,5 +441,4 @@ def test_another_certificate(_):
 
 
 if __name__ == "__main__":
-    gantry.Gantry, tap.Gantry = Daemon, Daemon
-    tap.main()
+    main()

@@ -266,9 +266,9 @@ class Load(threading.Thread):
     """Allocations through their states, asked again until there is an answer;
     notes what was acknowledged."""
 
-    def __init__(self, w, number, item):
+    def __init__(self, w, number, item, pause):
         super().__init__(daemon=True)
-        self.w, self.item, self.number = w, item, number
+        self.w, self.item, self.number, self.pause = w, item, number, pause
         self.client = Client(w.g.port, w.g.token("order-service"))
         self.random = random.Random(SEED + number)
         self.states = {}
@@ -279,7 +279,7 @@ class Load(threading.Thread):
         try:
             n = 0
             while not self.stopping.is_set():
-                time.sleep(0.003)
+                time.sleep(self.pause)
                 self.one("L%d_%d_%s" % (self.number, n, id(self)))
                 n += 1
         except Exception as error:
@@ -314,9 +314,10 @@ class Load(threading.Thread):
             self.states[made] = state
 
 
-def under_load(w, disturb, threads=4):
+def under_load(w, disturb, pause=0.003):
+    """pause: of each of four clients behind each order, in seconds."""
     item = w.g.item(1000000)
-    loads = [Load(w, i, item) for i in range(threads)]
+    loads = [Load(w, i, item, pause) for i in range(4)]
     for load in loads:
         load.start()
     try:
@@ -340,20 +341,18 @@ def check_delivered(w, item):
     w.empty(60)
     rows = w.g.rows("select a.id, a.status from allocations a join items i "
                     "on i.ref = a.item where i.id = ?", item)
-    def delivered():
-        first, seen = {}, set()
-        for _, _, body in list(w.consumer.messages):
-            event = json.loads(body)
-            key = (event["aggregateId"], event["eventType"])
-            if key not in seen:
-                seen.add(key)
-                first.setdefault(event["aggregateId"], []).append(event["eventType"])
-        return first
+    first, known = {}, 0
     def complete():
-        first = delivered()
+        nonlocal known
+        come = w.consumer.messages[known:]
+        known += len(come)
+        for _, _, body in come:
+            event = json.loads(body)
+            types = first.setdefault(event["aggregateId"], [])
+            if event["eventType"] not in types:
+                types.append(event["eventType"])
         return all(last_of(first.get(r["id"], [])) == r["status"] for r in rows)
-    wait_for("all events came", 30, complete, 0.5)
-    first = delivered()
+    wait_for("all events came", 30, complete, 0.1)
     for row in rows:
         types = first[row["id"]]
         assert types in HISTORIES[row["status"]], (row, types)
@@ -419,7 +418,8 @@ def test_the_broker_stops_and_starts(w):
             time.sleep(1)
             w.r.start()
             w.connected(60)
-    under_load(w, disturb)
+    # it is away for seconds each time: a fast load would be but a long backlog
+    under_load(w, disturb, 0.02)
 
 
 def test_memory_alarm(w):

@@ -148,7 +148,9 @@ def test_it_reads_the_page(b):
     assert target["health"] == "up" and target["lastError"] == "", target
     assert float(target["lastScrapeDuration"]) < 1, target
     assert b.p.number("up") == 1
-    assert b.p.number('scrape_samples_scraped{job="gantry"}') == scrape(b.g).series
+    # a series may have come behind its last look
+    wait_for("it has each series of the page", 20, lambda: b.p.number(
+        'scrape_samples_scraped{job="gantry"}') == scrape(b.g).series, 0.2)
     # what it knows of a family is what the page said
     known = b.p.api("targets/metadata", match_target='{job="gantry"}')
     page = scrape(b.g)

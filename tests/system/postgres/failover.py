@@ -32,6 +32,8 @@ def goes_on(g, p, s, go, later):
         go(p)
         away = time.monotonic()
         time.sleep(2.5)
+        # at first everybody waits for what was asked before
+        crowd.wait_until_refused(away)
         end = time.monotonic()
         s.promote()
         took = crowd.wait_until_back(time.monotonic())

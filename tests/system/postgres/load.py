@@ -149,6 +149,11 @@ class Crowd:
         assert not [a for a in found if a.status == 0], "no answer at all"
         return max(a.seconds for a in refused), len(refused)
 
+    def wait_until_refused(self, since):
+        """Until something that was asked since then was."""
+        wait_for("it refuses", 20, lambda: any(
+            a.begin >= since and a.status == 503 for a in self.asked), 0.01)
+
     def wait_until_back(self, since):
         """Seconds from then to the first that is sold again."""
         wait_for("it sells again", 20, lambda: any(

@@ -78,7 +78,8 @@ class Proxy(rabbit.Proxy):
 
 class Server:
     def __init__(self):
-        self.p = postgres.shared()
+        # of its own in any case: it may be stopped
+        self.p = postgres.Postgres()
         self.proxies = []
 
     def database(self, options=""):
@@ -134,14 +135,15 @@ def main():
     # what ends the test from outside does not end this: the end of its input does
     os.setpgid(0, 0)
     server = Server()
-    print("ok", flush=True)
-    for line in sys.stdin:
-        word, _, rest = line.strip().partition(" ")
-        try:
-            said = getattr(server, word)(rest)
-            print("ok %s" % ("" if said is None else said), flush=True)
-        except Exception as error:
-            print("error %s" % " ".join(repr(error).split()), flush=True)
+    with server.p:
+        print("ok", flush=True)
+        for line in sys.stdin:
+            word, _, rest = line.strip().partition(" ")
+            try:
+                said = getattr(server, word)(rest)
+                print("ok %s" % ("" if said is None else said), flush=True)
+            except Exception as error:
+                print("error %s" % " ".join(repr(error).split()), flush=True)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from both import COUNT, HALF, PROGRESS, Copy, another, check, content, records
 from gantry import PROGRAM, Gantry
 from letters import created, put
 
+# One of its own, as it is stopped.
+os.environ.pop("GANTRY_POSTGRES", None)
+
 
 def sqlite(g):
     return stores.Sqlite(g.folder, "beside-%d.db" % next(COUNT))

@@ -24,7 +24,7 @@ class Asking(World):
         super().__init__(rabbit, amqp=", retry: [150ms, 300ms]", name="asking", extra=(
             "upstreams:\n"
             "  order-service: {url: \"http://127.0.0.1:%d\", auth: services,\n"
-            "    breaker: calls-to-orders, timeout: 500ms, deadline: 1s, retries: 1,\n"
+            "    breaker: calls-to-orders, timeout: 5s, deadline: 10s, retries: 1,\n"
             "    backoff: 20ms}\n"
             "breakers:\n"
             "  calls-to-orders: {plugin: breaker, reset_timeout: 400ms}\n"
