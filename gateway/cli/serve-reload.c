@@ -147,7 +147,7 @@ static int reload_read(struct reload *r)
 	check_listeners(r->config, &r->problems);
 	if (graph_build_next(r->config, s->plugins, &r->problems, s->graphs, &r->graph) < 0)
 		return -1;
-	isolate_graph(r->graph, s->plugins);
+	isolate_graph(r->graph, s->plugins, s->mould);
 	return 0;
 }
 

@@ -64,7 +64,7 @@ static int serve_configure(struct serve *s)
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
 	if (s->graph != NULL)
-		isolate_graph(s->graph, s->plugins);
+		isolate_graph(s->graph, s->plugins, s->mould);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
 		status = COMMON_USAGE;
@@ -254,9 +254,11 @@ int serve_main(int argc, char **argv)
 		return status;
 	notify_take_sockets(&s.sockets);
 	s.plugins = plugins_new(s.options.plugins);
+	s.mould = mould_new();
 	status = serve_main_run(&s, &set);
 	current_free(&s.graphs);
 	serve_reload_fini(&s);
+	mould_free(&s.mould);
 	plugins_free(&s.plugins);
 	if (s.config != s.first)
 		config_free(&s.config);

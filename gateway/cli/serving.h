@@ -42,6 +42,7 @@ struct serve {
 	struct config *first;		/* what it started with: all that stays */
 	struct config *config;		/* what it runs with; may be the same */
 	struct plugins *plugins;
+	struct mould *mould;		/* of handlers in processes of their own */
 	struct graph *graph;		/* the one of now; in graphs, if in_use */
 	bool in_use;
 	struct current *graphs;

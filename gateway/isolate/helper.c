@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,29 +45,6 @@ void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
 	spec->memory = wire_get(eye);
 }
 
-/* A group of its own: Ctrl-C in a terminal is the gateway's to answer. */
-static int helper_spawn(int fd, pid_t *pid_out)
-{
-	char name[] = "gantry", command[] = "plugin-host";
-	char *argv[] = { name, command, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int failed;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, fd, HELPER_FD);
-	posix_spawn_file_actions_addclosefrom_np(&files, HELPER_FD + 1);
-	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return failed;
-}
-
 /* How it ended, for whoever asked it last. */
 static int helper_lost(struct helper *h, int why, int64_t waited_ms,
 		       struct gantry_error *err)
@@ -77,9 +52,10 @@ static int helper_lost(struct helper *h, int why, int64_t waited_ms,
 	int status = 0;
 	bool ended;
 
-	/* one that closed its end has a moment to say how it ended */
-	for (int i = 0; why == EPIPE && i < 100 && waitpid(h->pid, &status, WNOHANG) == 0; i++)
-		usleep(1000);
+	/* one that closed its end has a moment to say how it ended, 0.1 s in all */
+	for (unsigned us = 25; why == EPIPE && us < 100000; us *= 2)
+		if (waitpid(h->pid, &status, WNOHANG) != 0 || usleep(us) < 0)
+			break;
 	ended = why == EPIPE && waitpid(h->pid, NULL, WNOHANG) < 0;
 	if (ended)
 		h->pid = 0;
@@ -122,21 +98,13 @@ static int helper_opened(struct helper *h, struct gantry_error *err)
 	return -1;
 }
 
-int helper_start(struct helper *h, const struct helper_spec *spec,
+int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err)
 {
-	int ends[2], failed;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return gantry_fail(err, "no socket for its process: %s", strerror(errno));
-	failed = helper_spawn(ends[1], &h->pid);
-	close(ends[1]);
-	if (failed != 0) {
-		close(ends[0]);
-		h->pid = 0;
-		return gantry_fail(err, "its process cannot be started: %s", strerror(failed));
+	if (mould_cast(mould, &h->pid, &h->fd, err) < 0) {
+		*h = (struct helper){ .pid = 0 };
+		return -1;
 	}
-	h->fd = ends[0];
 	wire_begin(&h->pen);
 	helper_put_spec(&h->pen, spec);
 	if (helper_exchange(h, helper_now_ms() + HELPER_START_MS, err) < 0)

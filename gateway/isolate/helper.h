@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * helper - one helper process ("gantry plugin-host") and a socket to it. Knows
+ * helper - one helper process, a copy of the mould, and a socket to it. Knows
  * nothing of messages: frames go out, frames come in, and if none does in time
  * the process is gone. One thread at a time.
  */
@@ -11,9 +11,9 @@
 
 #include <gantry/error.h>
 
+#include "gateway/isolate/mould.h"
 #include "gateway/isolate/wire.h"
 
-#define HELPER_FD 3		/* the socket in the helper */
 #define HELPER_START_MS 10000
 
 /* What it is to be; all texts outlive the helper. */
@@ -36,7 +36,7 @@ struct helper {
 };
 
 /* Start it and wait until it has opened the instance. 0, -1 with err. */
-int helper_start(struct helper *h, const struct helper_spec *spec,
+int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err);
 /*
  * Send the pen's frame and wait for the answer; steady ms. -1 with err, which
