@@ -22,6 +22,9 @@ static void common_take(int key, struct common_options *out)
 	case 'w':
 		out->with = optarg;
 		break;
+	case 'q':
+		out->quiet = true;
+		break;
 	default:
 		out->json = true;
 	}
@@ -42,13 +45,14 @@ int common_parse(int argc, char **argv, const char *usage,
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int key;
 
 	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
-					PLUGINDIR, false, NULL };
+					PLUGINDIR, false, NULL, false };
 	optind = 0;	/* a command may run more than once in a process */
 	while ((key = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
 		if (key == 'h') {

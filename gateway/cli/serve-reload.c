@@ -247,7 +247,7 @@ static void reload_say(struct reload *r)
 	log_info("reload: done in %" PRId64 " ms: %u routes; %u instances kept, %u opened, "
 		 "%u closed", (clock_steady_ns() - r->began_ns) / 1000000,
 		 r->graph->n_routes, r->kept, r->opened, r->closed);
-	notify_send("STATUS=\nREADY=1");
+	serve_tell_ready(r->serve);
 }
 
 static void reload_say_failed(struct reload *r)

@@ -128,6 +128,7 @@ static enum gantry_verdict host_run(struct host *h, enum frame_work work,
 	const struct gantry_handler *is = h->instance->plugin->handlers[handler];
 	struct gantry_message *m = &h->message;
 
+	h->step.handler = is;
 	if (work == FRAME_HANDLE)
 		return is->handle(h->instance->self, m, &m->error);
 	m->settling = true;

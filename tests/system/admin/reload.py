@@ -603,13 +603,16 @@ def test_the_service_manager_is_told(g):
         g.launch = {"env": dict(os.environ, NOTIFY_SOCKET=g.path("notify"))}
         try:
             g.start()
-            assert manager.recv(4096) == b"READY=1"
+            ready = manager.recv(4096).decode()
+            assert re.fullmatch(r'STATUS=serves inventory-service on port %d, admin on port %d, '
+                                r'as replica ".+" with number \d+\nREADY=1' % (
+                                    g.port, g.admin_port), ready), ready
             before = time.monotonic_ns() // 1000
             g.process.send_signal(signal.SIGHUP)
             said = manager.recv(4096).decode()
             assert re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=\d+", said), said
             assert before <= int(said.split("=")[2]) <= time.monotonic_ns() // 1000
-            assert manager.recv(4096) == b"STATUS=\nREADY=1"
+            assert manager.recv(4096).decode() == ready
             g.replace(("text: ", "txt: "))
             g.process.send_signal(signal.SIGHUP)
             assert manager.recv(4096).startswith(b"RELOADING=1\n")
