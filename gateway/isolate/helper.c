@@ -45,24 +45,46 @@ void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
 	spec->memory = wire_get(eye);
 }
 
+/* Kill it, if it is there, and free what is ours. */
+static void helper_leave(struct helper *h)
+{
+	pid_t corpse = h->corpse;
+
+	if (h->pid > 0 && kill(h->pid, SIGKILL) == 0)
+		corpse = h->pid;
+	if (h->fd > 0)
+		close(h->fd);
+	free(h->reply);
+	wire_fini(&h->pen);
+	*h = (struct helper){ .corpse = corpse };
+}
+
+/* One that closed its end has a moment to say how it ended: 0.1 s, as time is left. */
+static bool helper_has_ended(struct helper *h, int64_t until_ms, int *status_out)
+{
+	for (useconds_t us = 25; us < 100000 && helper_now_ms() <= until_ms; us *= 2) {
+		pid_t ended = waitpid(h->pid, status_out, WNOHANG);
+
+		if (ended != 0) {
+			h->pid = 0;
+			return ended > 0;
+		}
+		usleep(us);
+	}
+	return false;
+}
+
 /* How it ended, for whoever asked it last. */
-static int helper_lost(struct helper *h, int why, int64_t waited_ms,
+static int helper_lost(struct helper *h, int why, int64_t began_ms, int64_t until_ms,
 		       struct gantry_error *err)
 {
 	int status = 0;
-	bool ended;
+	bool ended = why == EPIPE && helper_has_ended(h, until_ms, &status);
 
-	/* one that closed its end has a moment to say how it ended, 0.1 s in all */
-	for (unsigned us = 25; why == EPIPE && us < 100000; us *= 2)
-		if (waitpid(h->pid, &status, WNOHANG) != 0 || usleep(us) < 0)
-			break;
-	ended = why == EPIPE && waitpid(h->pid, NULL, WNOHANG) < 0;
-	if (ended)
-		h->pid = 0;
-	helper_stop(h);
+	helper_leave(h);
 	if (why == ETIMEDOUT)
 		return gantry_fail(err, "its process gave no answer in %lld ms and was killed",
-				   (long long)waited_ms);
+				   (long long)(helper_now_ms() - began_ms));
 	if (ended && WIFSIGNALED(status))
 		return gantry_fail(err, "its process was ended by signal %d (%s)",
 				   WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -81,7 +103,7 @@ int helper_exchange(struct helper *h, int64_t until_ms, struct gantry_error *err
 	if (wire_send(h->fd, &h->pen, until_ms) == 0 &&
 	    wire_receive(h->fd, &h->reply, &h->reply_len, until_ms) == 0)
 		return 0;
-	return helper_lost(h, errno, helper_now_ms() - began_ms, err);
+	return helper_lost(h, errno, began_ms, until_ms, err);
 }
 
 /* The first frame: 1, or 0 and why not. */
@@ -101,6 +123,7 @@ static int helper_opened(struct helper *h, struct gantry_error *err)
 int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err)
 {
+	helper_stop(h);
 	if (mould_cast(mould, &h->pid, &h->fd, err) < 0) {
 		*h = (struct helper){ .pid = 0 };
 		return -1;
@@ -114,13 +137,8 @@ int helper_start(struct helper *h, struct mould *mould, const struct helper_spec
 
 void helper_stop(struct helper *h)
 {
-	if (h->pid > 0) {
-		kill(h->pid, SIGKILL);
-		waitpid(h->pid, NULL, 0);
-	}
-	if (h->fd > 0)
-		close(h->fd);
-	free(h->reply);
-	wire_fini(&h->pen);
-	*h = (struct helper){ .pid = 0 };
+	helper_leave(h);
+	if (h->corpse > 0)
+		waitpid(h->corpse, NULL, 0);
+	h->corpse = 0;
 }

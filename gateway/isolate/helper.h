@@ -29,18 +29,21 @@ struct helper_spec {
 
 struct helper {
 	pid_t pid;			/* 0: there is none */
+	pid_t corpse;			/* killed, not waited for; 0: there is none */
 	int fd;
 	struct wire_pen pen;		/* what is to be sent */
 	char *reply;			/* what came; until the next exchange */
 	size_t reply_len;
 };
 
-/* Start it and wait until it has opened the instance. 0, -1 with err. */
+/* Start it and wait until it has opened the instance. 0, -1 with err. Waits for the
+   end of the one before. */
 int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err);
 /*
  * Send the pen's frame and wait for the answer; steady ms. -1 with err, which
- * says how it ended: then there is no process any more.
+ * says how it ended: then there is no process any more, or one that is killed and
+ * that nobody waits for here: its memory may take long to be freed.
  */
 int helper_exchange(struct helper *h, int64_t until_ms, struct gantry_error *err);
 /* Kill and reap it, if there is one, and free what it left. */
