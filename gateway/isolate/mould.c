@@ -191,12 +191,15 @@ static int mould_next(void)
 {
 	struct mould_note note;
 	struct cmsghdr *head;
+	ssize_t n;
 	char byte;
 	int fd;
 
-	while (recvmsg(MOULD_FD, mould_note(&note, &byte, 1), MSG_CMSG_CLOEXEC) <= 0)
-		if (errno != EINTR)
-			_exit(0);
+	do
+		n = recvmsg(MOULD_FD, mould_note(&note, &byte, 1), MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		_exit(0);
 	head = CMSG_FIRSTHDR(&note.head);
 	if (head == NULL || head->cmsg_type != SCM_RIGHTS)
 		_exit(2);
