@@ -41,6 +41,7 @@ SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/upstream/orders.py tests/system/upstream/keys.py \
 	tests/system/upstream/tls.py \
 	tests/system/replicas/with_file.py
+SYSTEM_TESTS += tests/system/api/sockets.py
 SYSTEM_TESTS += tests/system/upstream/proxy.py
 SYSTEM_TESTS += tests/system/edge/api.py tests/system/edge/outage.py
 EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py

@@ -21,7 +21,7 @@
 
 static const char check_usage[] =
 	"usage: gantry check [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
-	"[--json]\n"
+	"[--json | --quiet]\n"
 	"Check the configuration and say what comes of it. Opens no storage "
 	"and no network.\n"
 	"Exit status: 0 it would start, 2 it would not.\n";
@@ -51,6 +51,7 @@ struct check {
 	struct config *config;
 	struct plugins *plugins;
 	struct graph *graph;
+	bool quiet;
 };
 
 static const char *check_plugin(const struct config_entry *entry)
@@ -203,6 +204,10 @@ static void check_print(struct check *c)
 	for (size_t i = 0; i < ARRAY_LENGTH(check_libraries); i++)
 		printf("  %s %s\n", check_libraries[i].name,
 		       check_libraries[i].version());
+}
+
+static void check_print_ok(const struct check *c)
+{
 	printf("ok: %u routes, %u instances\n", c->graph->n_routes,
 	       c->graph->n_instances);
 }
@@ -328,8 +333,10 @@ static int check_tell(struct check *c, bool json)
 		problems_print(&c->problems, stderr);
 	else if (json)
 		check_print_json(c);
-	else
+	else if (!c->quiet)
 		check_print(c);
+	if (c->problems.n == 0 && !json)
+		check_print_ok(c);
 	return c->problems.n > 0 ? COMMON_USAGE : COMMON_OK;
 }
 
@@ -381,6 +388,7 @@ static int check_run(int argc, char **argv, const char *usage,
 		return result;
 	if (optind < argc)
 		return common_usage(usage);
+	c.quiet = options.quiet;
 	c.config = config_load_with(options.config, options.with, options.presets,
 				    &c.problems);
 	c.plugins = plugins_new(options.plugins);

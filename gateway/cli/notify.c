@@ -24,7 +24,16 @@ static long notify_number(const char *name)
 	return text != NULL && parse_integer(text, &n) ? (long)n : -1;
 }
 
-void notify_take_sockets(struct notify_sockets *out)
+static void notify_take_socket(struct notify_sockets *out, int fd, const char *name)
+{
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (name != NULL && strcmp(name, "admin") == 0)
+		out->admin[out->n_admin++] = fd;
+	else
+		out->api[out->n_api++] = fd;
+}
+
+int notify_take_sockets(struct notify_sockets *out)
 {
 	const char *names = getenv("LISTEN_FDNAMES");
 	AUTO_FREE char *copy = memory_text(names != NULL ? names : "");
@@ -32,20 +41,19 @@ void notify_take_sockets(struct notify_sockets *out)
 	long n = notify_number("LISTEN_FDS");
 
 	*out = (struct notify_sockets){ 0 };
-	if (notify_number("LISTEN_PID") != (long)getpid() || n > NOTIFY_MAX_SOCKETS)
+	if (notify_number("LISTEN_PID") != (long)getpid())
 		n = 0;
-	for (int fd = NOTIFY_FIRST; fd < NOTIFY_FIRST + n; fd++) {
-		const char *name = strsep(&rest, ":");
-
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		if (name != NULL && strcmp(name, "admin") == 0)
-			out->admin[out->n_admin++] = fd;
-		else
-			out->api[out->n_api++] = fd;
+	if (n > NOTIFY_MAX_SOCKETS) {
+		fprintf(stderr, "gantry: %ld sockets were passed in; at most %d can be\n", n,
+			NOTIFY_MAX_SOCKETS);
+		return -1;
 	}
+	for (int fd = NOTIFY_FIRST; fd < NOTIFY_FIRST + n; fd++)
+		notify_take_socket(out, fd, strsep(&rest, ":"));
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
+	return 0;
 }
 
 void notify_send(const char *state)

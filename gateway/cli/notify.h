@@ -13,8 +13,11 @@ struct notify_sockets {
 	unsigned n_api, n_admin;	/* admin: those named "admin" */
 };
 
-/* The sockets of this process, close-on-exec. Once, before any thread. */
-void notify_take_sockets(struct notify_sockets *out);
+/*
+ * The sockets of this process, close-on-exec; -1, and said on stderr: they are too
+ * many. Once, before any thread.
+ */
+int notify_take_sockets(struct notify_sockets *out);
 
 /* "READY=1", "STOPPING=1" ... Any thread. */
 void notify_send(const char *state);

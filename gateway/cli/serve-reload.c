@@ -147,7 +147,7 @@ static int reload_read(struct reload *r)
 	check_listeners(r->config, &r->problems);
 	if (graph_build_next(r->config, s->plugins, &r->problems, s->graphs, &r->graph) < 0)
 		return -1;
-	isolate_graph(r->graph, s->plugins);
+	isolate_graph(r->graph, s->plugins, s->mould);
 	return 0;
 }
 
@@ -247,7 +247,7 @@ static void reload_say(struct reload *r)
 	log_info("reload: done in %" PRId64 " ms: %u routes; %u instances kept, %u opened, "
 		 "%u closed", (clock_steady_ns() - r->began_ns) / 1000000,
 		 r->graph->n_routes, r->kept, r->opened, r->closed);
-	notify_send("STATUS=\nREADY=1");
+	serve_tell_ready(r->serve);
 }
 
 static void reload_say_failed(struct reload *r)

@@ -298,8 +298,9 @@ int serve_start(struct serve *s, struct gantry_error *err)
 	    serve_start_admin(s, err) < 0 || serve_start_api(s, err) < 0 ||
 	    schedule_start(s->engine, s->graph, &s->schedule, err) < 0)
 		return -1;
-	log_info("gantry %s serves %s on port %u, admin on port %u, as replica \"%s\" "
-		 "with number %u", VERSION_TEXT, s->config->service, http_port(s->api),
+	snprintf(s->doing, sizeof(s->doing), "serves %s on port %u, admin on port %u, as "
+		 "replica \"%s\" with number %u", s->config->service, http_port(s->api),
 		 http_port(s->admin), serve_replica(s), atomic_load(&s->number.number));
+	log_info("gantry %s %s", VERSION_TEXT, s->doing);
 	return 0;
 }

@@ -64,7 +64,7 @@ static int serve_configure(struct serve *s)
 	if (s->config != NULL)
 		graph_build(s->config, s->plugins, &problems, &s->graph);
 	if (s->graph != NULL)
-		isolate_graph(s->graph, s->plugins);
+		isolate_graph(s->graph, s->plugins, s->mould);
 	if (problems.n > 0) {
 		problems_print(&problems, stderr);
 		status = COMMON_USAGE;
@@ -197,6 +197,13 @@ static void serve_wait(struct serve *s, int signals)
 	notify_send("STOPPING=1");
 }
 
+void serve_tell_ready(const struct serve *s)
+{
+	AUTO_FREE char *state = memory_format("STATUS=%s\nREADY=1", s->doing);
+
+	notify_send(state);
+}
+
 static int serve_run(struct serve *s, int signals)
 {
 	struct gantry_error err = ERROR_INIT;
@@ -206,7 +213,7 @@ static int serve_run(struct serve *s, int signals)
 		      (enum gantry_level)s->config->log.level);
 	log_set_sample((unsigned)s->config->log.sample);
 	if (serve_start(s, &err) == 0) {
-		notify_send("READY=1");
+		serve_tell_ready(s);
 		serve_start_watchdog(s);
 		serve_wait(s, signals);
 	} else {
@@ -252,11 +259,14 @@ int serve_main(int argc, char **argv)
 	status = common_parse(argc, argv, serve_help, &s.options);
 	if (status >= 0)
 		return status;
-	notify_take_sockets(&s.sockets);
+	if (notify_take_sockets(&s.sockets) < 0)
+		return COMMON_USAGE;
 	s.plugins = plugins_new(s.options.plugins);
+	s.mould = mould_new();
 	status = serve_main_run(&s, &set);
 	current_free(&s.graphs);
 	serve_reload_fini(&s);
+	mould_free(&s.mould);
 	plugins_free(&s.plugins);
 	if (s.config != s.first)
 		config_free(&s.config);

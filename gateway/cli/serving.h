@@ -42,8 +42,10 @@ struct serve {
 	struct config *first;		/* what it started with: all that stays */
 	struct config *config;		/* what it runs with; may be the same */
 	struct plugins *plugins;
+	struct mould *mould;		/* of handlers in processes of their own */
 	struct graph *graph;		/* the one of now; in graphs, if in_use */
 	bool in_use;
+	char doing[512];		/* what it serves, for the log and the manager */
 	struct current *graphs;
 	struct committer *committer;
 	struct documents *documents;
@@ -61,6 +63,9 @@ struct serve {
 	struct serve_asked asked;
 	char replica[256];
 };
+
+/* serve.c: to the service manager, with what is served as its status. */
+void serve_tell_ready(const struct serve *s);
 
 /* serve-start.c: 0, or -1 with err; what was started is stopped by serve.c. */
 int serve_start(struct serve *s, struct gantry_error *err);

@@ -31,6 +31,10 @@ static void frame_put_head(struct wire_pen *pen, const struct gantry_message *m)
 	wire_put_text(pen, m->traceparent);
 	wire_put_text(pen, m->method);
 	wire_put_text(pen, m->path);
+	wire_put_text(pen, m->raw_path);
+	wire_put_text(pen, m->raw_query);
+	wire_put_text(pen, m->peer);
+	wire_put(pen, m->tls);
 	wire_put_text_n(pen, m->body, m->body_len);
 	wire_put_text(pen, m->issuer);
 	wire_put_text(pen, m->subject);
@@ -102,6 +106,7 @@ void frame_put_question(struct wire_pen *pen, const struct message_ask *ask)
 		wire_put_text(pen, r->path);
 		wire_put_text_n(pen, r->body, r->body_len);
 		wire_put(pen, r->want_json);
+		wire_put(pen, r->verbatim);
 		wire_put_text(pen, r->correlation_id);
 		wire_put_text(pen, r->order_id);
 		while (r->headers[n] != NULL)
@@ -138,11 +143,18 @@ static bool frame_is_theirs(const struct gantry_message *m, const struct message
 	       (strncmp(ask->record, name, len) != 0 || ask->record[len] != ASK_JOINT[0]);
 }
 
+const struct message_ask *frame_sent(const struct gantry_message *m,
+				     const struct message_ask *ask)
+{
+	while (ask != NULL && (!ask->answered || frame_is_theirs(m, ask)))
+		ask = ask->next;
+	return ask;
+}
+
 static void frame_put_asks(struct wire_pen *pen, const struct gantry_message *m)
 {
-	for (const struct message_ask *ask = m->asks; ask != NULL; ask = ask->next) {
-		if (!ask->answered || frame_is_theirs(m, ask))
-			continue;
+	for (const struct message_ask *ask = frame_sent(m, m->asks); ask != NULL;
+	     ask = frame_sent(m, ask->next)) {
 		wire_put(pen, 1);
 		frame_put_ask(pen, ask);
 	}
@@ -271,6 +283,7 @@ static void frame_ask_call(struct wire_eye *eye, struct gantry_message *m,
 	r.path = wire_get_some(eye);
 	r.body = wire_get_text_n(eye, &r.body_len);
 	r.want_json = wire_get_in(eye, 0, 1) != 0;
+	r.verbatim = wire_get_in(eye, 0, 1) != 0;
 	r.correlation_id = wire_get_text(eye);
 	r.order_id = wire_get_text(eye);
 	n = (unsigned)wire_get_in(eye, 0, CALL_MAX_HEADERS);

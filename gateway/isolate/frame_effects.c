@@ -4,26 +4,7 @@
 
 #include "gateway/base/memory.h"
 #include "gateway/isolate/frame_private.h"
-
-/* The members of a command that are texts, and those that are numbers. */
-static const size_t frame_texts[] = {
-	offsetof(struct gantry_command, order_id),
-	offsetof(struct gantry_command, order_item_id),
-	offsetof(struct gantry_command, item_id),
-	offsetof(struct gantry_command, allocation_id),
-	offsetof(struct gantry_command, return_id),
-	offsetof(struct gantry_command, warehouse_id),
-	offsetof(struct gantry_command, sku),
-	offsetof(struct gantry_command, product_id),
-	offsetof(struct gantry_command, reason),
-};
-static const size_t frame_numbers[] = {
-	offsetof(struct gantry_command, quantity),
-	offsetof(struct gantry_command, expires_at_ms),
-	offsetof(struct gantry_command, if_version),
-	offsetof(struct gantry_command, position),
-	offsetof(struct gantry_command, if_allocations),
-};
+#include "gateway/pipeline/ask.h"
 
 static void frame_put_command(struct wire_pen *pen, const struct gantry_command *c)
 {
@@ -32,13 +13,13 @@ static void frame_put_command(struct wire_pen *pen, const struct gantry_command 
 
 	wire_put(pen, c->kind);
 	wire_put(pen, c->if_refused);
-	wire_put(pen, c->by_event | c->no_shortage_event << 1 | c->unverified << 2);
-	for (size_t i = 0; i < ARRAY_LENGTH(frame_texts); i++) {
-		memcpy(&text, (const char *)c + frame_texts[i], sizeof(text));
+	wire_put(pen, effects_command_flags(c));
+	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
+		memcpy(&text, (const char *)c + effects_command_texts[i], sizeof(text));
 		wire_put_text(pen, text);
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(frame_numbers); i++) {
-		memcpy(&number, (const char *)c + frame_numbers[i], sizeof(number));
+	for (size_t i = 0; i < EFFECTS_COMMAND_NUMBERS; i++) {
+		memcpy(&number, (const char *)c + effects_command_numbers[i], sizeof(number));
 		wire_put(pen, number);
 	}
 }
@@ -46,23 +27,20 @@ static void frame_put_command(struct wire_pen *pen, const struct gantry_command 
 static void frame_take_command(struct wire_eye *eye, struct gantry_command *c)
 {
 	const char *text;
-	int64_t number, flags;
+	int64_t number;
 
 	*c = (struct gantry_command){ .size = sizeof(*c) };
 	c->kind = (enum gantry_command_kind)wire_get_in(eye, 0, 255);
 	c->if_refused = (enum gantry_if_refused)wire_get_in(
 		eye, GANTRY_IF_REFUSED_DEFAULT, GANTRY_IF_REFUSED_GO_ON);
-	flags = wire_get_in(eye, 0, 7);
-	c->by_event = flags & 1;
-	c->no_shortage_event = flags >> 1 & 1;
-	c->unverified = flags >> 2 & 1;
-	for (size_t i = 0; i < ARRAY_LENGTH(frame_texts); i++) {
+	effects_command_set_flags(c, wire_get_in(eye, 0, EFFECTS_COMMAND_FLAGS));
+	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
 		text = wire_get_text(eye);
-		memcpy((char *)c + frame_texts[i], &text, sizeof(text));
+		memcpy((char *)c + effects_command_texts[i], &text, sizeof(text));
 	}
-	for (size_t i = 0; i < ARRAY_LENGTH(frame_numbers); i++) {
+	for (size_t i = 0; i < EFFECTS_COMMAND_NUMBERS; i++) {
 		number = wire_get(eye);
-		memcpy((char *)c + frame_numbers[i], &number, sizeof(number));
+		memcpy((char *)c + effects_command_numbers[i], &number, sizeof(number));
 	}
 }
 
@@ -119,7 +97,9 @@ static void frame_put_effect(struct wire_pen *pen, const struct effect *e)
 		wire_put_text(pen, e->as.header.name);
 		wire_put_text(pen, e->as.header.value);
 		break;
-	case EFFECT_PASS:	/* which no process of its own may say: refused there */
+	case EFFECT_PASS:
+		wire_put(pen, e->as.ask);
+		break;
 	case EFFECT_AGAIN:
 		break;
 	}
@@ -201,6 +181,22 @@ static int frame_take_answer(struct wire_eye *eye, struct gantry_message *m,
 						 len, err);
 }
 
+/* The answer that it was sent in that place. */
+static int frame_take_pass(struct wire_eye *eye, struct gantry_message *m,
+			   struct gantry_error *err)
+{
+	const struct message_ask *ask = frame_sent(m, m->asks);
+	int64_t position = wire_get(eye);
+
+	while (ask != NULL && position-- > 0)
+		ask = frame_sent(m, ask->next);
+	if (eye->bad || ask == NULL || ask->kind != ASK_CALL || ask->error != NULL) {
+		eye->bad = true;
+		return -1;
+	}
+	return gantry_reply_answer(m, &ask->call->answer, err);
+}
+
 static int frame_take_effect(struct wire_eye *eye, struct gantry_message *m,
 			     struct gantry_error *err)
 {
@@ -224,6 +220,8 @@ static int frame_take_effect(struct wire_eye *eye, struct gantry_message *m,
 		value = wire_get_some(eye);
 		return kind == EFFECT_HEADER ? gantry_reply_header(m, name, value, err) :
 					       gantry_header_always(m, name, value, err);
+	case EFFECT_PASS:
+		return frame_take_pass(eye, m, err);
 	case EFFECT_AGAIN:
 		return gantry_again(m, err);
 	default:
@@ -267,6 +265,9 @@ static void frame_fill_effect(struct wire_eye *eye, struct effect *e)
 	case EFFECT_ANSWER_HEADER:
 		e->as.header.name = wire_get_some(eye);
 		e->as.header.value = wire_get_some(eye);
+		break;
+	case EFFECT_PASS:	/* whose answer: nobody looks at it there */
+		e->as.ask = wire_get(eye);
 		break;
 	case EFFECT_AGAIN:
 		break;

@@ -30,6 +30,10 @@ static void frame_take_head(struct wire_eye *eye, struct gantry_message *m)
 	m->traceparent = wire_get_text(eye);
 	m->method = wire_get_some(eye);
 	m->path = wire_get_some(eye);
+	m->raw_path = wire_get_text(eye);
+	m->raw_query = wire_get_text(eye);
+	m->peer = wire_get_text(eye);
+	m->tls = wire_get(eye) != 0;
 	m->body = wire_get_text_n(eye, &m->body_len);
 	m->body = m->body != NULL ? m->body : "";
 	m->issuer = wire_get_text(eye);

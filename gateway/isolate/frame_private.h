@@ -15,6 +15,9 @@ void frame_put_question(struct wire_pen *pen, const struct message_ask *ask);
 /* Ask the same of m; the newest ask, or NULL if there is none. */
 struct message_ask *frame_ask(struct wire_eye *eye, struct gantry_message *m,
 			      struct gantry_error *err);
+/* From ask on, the next whose answer the helper is told; NULL at the end. */
+const struct message_ask *frame_sent(const struct gantry_message *m,
+				     const struct message_ask *ask);
 
 /* frame_effects.c: from this place of the list on, with their handler as 0 if it
    is this step, else 1. */

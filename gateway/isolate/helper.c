@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,46 +45,46 @@ void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
 	spec->memory = wire_get(eye);
 }
 
-/* A group of its own: Ctrl-C in a terminal is the gateway's to answer. */
-static int helper_spawn(int fd, pid_t *pid_out)
+/* Kill it, if it is there, and free what is ours. */
+static void helper_leave(struct helper *h)
 {
-	char name[] = "gantry", command[] = "plugin-host";
-	char *argv[] = { name, command, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int failed;
+	pid_t corpse = h->corpse;
 
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, fd, HELPER_FD);
-	posix_spawn_file_actions_addclosefrom_np(&files, HELPER_FD + 1);
-	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return failed;
+	if (h->pid > 0 && kill(h->pid, SIGKILL) == 0)
+		corpse = h->pid;
+	if (h->fd > 0)
+		close(h->fd);
+	free(h->reply);
+	wire_fini(&h->pen);
+	*h = (struct helper){ .corpse = corpse };
+}
+
+/* One that closed its end has a moment to say how it ended: 0.1 s, as time is left. */
+static bool helper_has_ended(struct helper *h, int64_t until_ms, int *status_out)
+{
+	for (useconds_t us = 25; us < 100000 && helper_now_ms() <= until_ms; us *= 2) {
+		pid_t ended = waitpid(h->pid, status_out, WNOHANG);
+
+		if (ended != 0) {
+			h->pid = 0;
+			return ended > 0;
+		}
+		usleep(us);
+	}
+	return false;
 }
 
 /* How it ended, for whoever asked it last. */
-static int helper_lost(struct helper *h, int why, int64_t waited_ms,
+static int helper_lost(struct helper *h, int why, int64_t began_ms, int64_t until_ms,
 		       struct gantry_error *err)
 {
 	int status = 0;
-	bool ended;
+	bool ended = why == EPIPE && helper_has_ended(h, until_ms, &status);
 
-	/* one that closed its end has a moment to say how it ended */
-	for (int i = 0; why == EPIPE && i < 100 && waitpid(h->pid, &status, WNOHANG) == 0; i++)
-		usleep(1000);
-	ended = why == EPIPE && waitpid(h->pid, NULL, WNOHANG) < 0;
-	if (ended)
-		h->pid = 0;
-	helper_stop(h);
+	helper_leave(h);
 	if (why == ETIMEDOUT)
 		return gantry_fail(err, "its process gave no answer in %lld ms and was killed",
-				   (long long)waited_ms);
+				   (long long)(helper_now_ms() - began_ms));
 	if (ended && WIFSIGNALED(status))
 		return gantry_fail(err, "its process was ended by signal %d (%s)",
 				   WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -105,7 +103,7 @@ int helper_exchange(struct helper *h, int64_t until_ms, struct gantry_error *err
 	if (wire_send(h->fd, &h->pen, until_ms) == 0 &&
 	    wire_receive(h->fd, &h->reply, &h->reply_len, until_ms) == 0)
 		return 0;
-	return helper_lost(h, errno, helper_now_ms() - began_ms, err);
+	return helper_lost(h, errno, began_ms, until_ms, err);
 }
 
 /* The first frame: 1, or 0 and why not. */
@@ -122,21 +120,14 @@ static int helper_opened(struct helper *h, struct gantry_error *err)
 	return -1;
 }
 
-int helper_start(struct helper *h, const struct helper_spec *spec,
+int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err)
 {
-	int ends[2], failed;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
-		return gantry_fail(err, "no socket for its process: %s", strerror(errno));
-	failed = helper_spawn(ends[1], &h->pid);
-	close(ends[1]);
-	if (failed != 0) {
-		close(ends[0]);
-		h->pid = 0;
-		return gantry_fail(err, "its process cannot be started: %s", strerror(failed));
+	helper_stop(h);
+	if (mould_cast(mould, &h->pid, &h->fd, err) < 0) {
+		*h = (struct helper){ .pid = 0 };
+		return -1;
 	}
-	h->fd = ends[0];
 	wire_begin(&h->pen);
 	helper_put_spec(&h->pen, spec);
 	if (helper_exchange(h, helper_now_ms() + HELPER_START_MS, err) < 0)
@@ -146,13 +137,8 @@ int helper_start(struct helper *h, const struct helper_spec *spec,
 
 void helper_stop(struct helper *h)
 {
-	if (h->pid > 0) {
-		kill(h->pid, SIGKILL);
-		waitpid(h->pid, NULL, 0);
-	}
-	if (h->fd > 0)
-		close(h->fd);
-	free(h->reply);
-	wire_fini(&h->pen);
-	*h = (struct helper){ .pid = 0 };
+	helper_leave(h);
+	if (h->corpse > 0)
+		waitpid(h->corpse, NULL, 0);
+	h->corpse = 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * helper - one helper process ("gantry plugin-host") and a socket to it. Knows
+ * helper - one helper process, a copy of the mould, and a socket to it. Knows
  * nothing of messages: frames go out, frames come in, and if none does in time
  * the process is gone. One thread at a time.
  */
@@ -11,9 +11,9 @@
 
 #include <gantry/error.h>
 
+#include "gateway/isolate/mould.h"
 #include "gateway/isolate/wire.h"
 
-#define HELPER_FD 3		/* the socket in the helper */
 #define HELPER_START_MS 10000
 
 /* What it is to be; all texts outlive the helper. */
@@ -29,18 +29,21 @@ struct helper_spec {
 
 struct helper {
 	pid_t pid;			/* 0: there is none */
+	pid_t corpse;			/* killed, not waited for; 0: there is none */
 	int fd;
 	struct wire_pen pen;		/* what is to be sent */
 	char *reply;			/* what came; until the next exchange */
 	size_t reply_len;
 };
 
-/* Start it and wait until it has opened the instance. 0, -1 with err. */
-int helper_start(struct helper *h, const struct helper_spec *spec,
+/* Start it and wait until it has opened the instance. 0, -1 with err. Waits for the
+   end of the one before. */
+int helper_start(struct helper *h, struct mould *mould, const struct helper_spec *spec,
 		 struct gantry_error *err);
 /*
  * Send the pen's frame and wait for the answer; steady ms. -1 with err, which
- * says how it ended: then there is no process any more.
+ * says how it ended: then there is no process any more, or one that is killed and
+ * that nobody waits for here: its memory may take long to be freed.
  */
 int helper_exchange(struct helper *h, int64_t until_ms, struct gantry_error *err);
 /* Kill and reap it, if there is one, and free what it left. */

@@ -33,14 +33,14 @@ struct host {
 /* The next frame, whenever it comes; the gateway's end ends us. */
 static void host_receive(char **bytes_out, size_t *len_out)
 {
-	while (wire_receive(HELPER_FD, bytes_out, len_out, INT64_MAX / 2) < 0)
+	while (wire_receive(MOULD_FD, bytes_out, len_out, INT64_MAX / 2) < 0)
 		if (errno != ETIMEDOUT)
 			_exit(0);
 }
 
 static void host_send(struct host *h)
 {
-	if (wire_send(HELPER_FD, &h->pen, INT64_MAX / 2) < 0)
+	if (wire_send(MOULD_FD, &h->pen, INT64_MAX / 2) < 0)
 		_exit(0);
 }
 
@@ -128,6 +128,7 @@ static enum gantry_verdict host_run(struct host *h, enum frame_work work,
 	const struct gantry_handler *is = h->instance->plugin->handlers[handler];
 	struct gantry_message *m = &h->message;
 
+	h->step.handler = is;
 	if (work == FRAME_HANDLE)
 		return is->handle(h->instance->self, m, &m->error);
 	m->settling = true;
@@ -172,11 +173,14 @@ int host_main(void)
 	static struct host h;
 	struct stat st;
 
-	if (fstat(HELPER_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+	if (fstat(MOULD_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		fputs("gantry: plugin-host is started by \"gantry serve\", for handlers "
 		      "with isolation: process\n", stderr);
 		return 2;
 	}
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	mould_serve();
+	/* a copy does not have it, and is the gateway's child, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	host_begin(&h);
 	h.step = (struct route_step){ h.instance, h.instance->plugin->handlers[0] };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * host - the helper process itself, "gantry plugin-host": loads a plugin, opens
- * an instance, gives up what it needs no more, and runs handlers for the gateway
+ * host - the helper process itself, a copy of "gantry plugin-host": loads a plugin,
+ * opens an instance, gives up what it needs no more, and runs handlers for the gateway
  * at the other end of its socket until that is closed.
  */
 #ifndef ISOLATE_HOST_H

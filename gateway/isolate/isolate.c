@@ -25,6 +25,7 @@ struct isolate_seat {
 struct isolate {
 	struct gantry_plugin plugin;	/* as the rest sees it */
 	const char *name;
+	struct mould *mould;
 	struct helper_spec spec;
 	int64_t timeout_ms;
 	struct gantry_handler *handlers;	/* in the order of the plugin's */
@@ -95,7 +96,7 @@ static int isolate_start(struct isolate *x, struct isolate_seat *seat,
 {
 	if (seat->helper.pid != 0)
 		return 0;
-	if (helper_start(&seat->helper, &x->spec, err) == 0)
+	if (helper_start(&seat->helper, x->mould, &x->spec, err) == 0)
 		return 0;
 	isolate_count(x);
 	return -1;
@@ -180,9 +181,9 @@ static int isolate_open(void *self, const struct gantry_instance *instance,
 	struct isolate *x = self;
 
 	(void)instance;
-	if (helper_start(&x->handling.helper, &x->spec, err) < 0)
+	if (helper_start(&x->handling.helper, x->mould, &x->spec, err) < 0)
 		return -1;
-	if (x->settles && helper_start(&x->settling.helper, &x->spec, err) < 0) {
+	if (x->settles && helper_start(&x->settling.helper, x->mould, &x->spec, err) < 0) {
 		helper_stop(&x->handling.helper);
 		return -1;
 	}
@@ -236,13 +237,15 @@ static const char *isolate_absent(const struct gantry_instance *i, struct arena 
 	return names;
 }
 
-static void isolate_wrap(struct gantry_instance *i, const struct plugins *plugins)
+static void isolate_wrap(struct gantry_instance *i, const struct plugins *plugins,
+			 struct mould *mould)
 {
 	const struct gantry_plugin *inner = i->plugin;
 	struct arena *arena = instance_arena(i);
 	struct isolate *x = memory_new(sizeof(*x));
 
 	x->name = i->name;
+	x->mould = mould;
 	x->timeout_ms = i->isolation.isolation_timeout;
 	x->spec = (struct helper_spec){
 		.instance = i->name, .service = i->service,
@@ -286,12 +289,13 @@ static void isolate_route(struct route *route)
 	}
 }
 
-void isolate_graph(struct graph *graph, const struct plugins *plugins)
+void isolate_graph(struct graph *graph, const struct plugins *plugins,
+		   struct mould *mould)
 {
 	for (unsigned i = 0; i < graph->n_instances; i++)
 		if (graph->instances[i]->isolation.isolation != 0 &&
 		    !isolate_is(graph->instances[i]))
-			isolate_wrap(graph->instances[i], plugins);
+			isolate_wrap(graph->instances[i], plugins, mould);
 	for (unsigned i = 0; i < graph->n_routes; i++)
 		isolate_route(graph->routes[i]);
 }

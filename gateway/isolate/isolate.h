@@ -10,6 +10,7 @@
 #ifndef ISOLATE_ISOLATE_H
 #define ISOLATE_ISOLATE_H
 
+#include "gateway/isolate/mould.h"
 #include "gateway/pipeline/graph.h"
 
 /* A settle waits for its process so long, inside a unit. */
@@ -20,9 +21,11 @@
 
 /*
  * Put processes behind the instances of a graph that want it; before it is
- * opened. One that is carried over from another graph keeps its own. plugins: those of the graph.
+ * opened. One that is carried over from another graph keeps its own. plugins: those
+ * of the graph; mould: outlives it.
  */
-void isolate_graph(struct graph *graph, const struct plugins *plugins);
+void isolate_graph(struct graph *graph, const struct plugins *plugins,
+		   struct mould *mould);
 
 struct isolate_status {
 	uint64_t deaths;	/* since it was opened */

@@ -5,5 +5,6 @@ gateway_libcore_a_SOURCES += gateway/isolate/frame.c gateway/isolate/frame.h \
 	gateway/isolate/helper.c gateway/isolate/helper.h \
 	gateway/isolate/host.c gateway/isolate/host.h \
 	gateway/isolate/isolate.c gateway/isolate/isolate.h \
+	gateway/isolate/mould.c gateway/isolate/mould.h \
 	gateway/isolate/sandbox.c gateway/isolate/sandbox.h \
 	gateway/isolate/wire.c gateway/isolate/wire.h

@@ -130,8 +130,7 @@ static void effects_get_event(struct effects_eye *eye, struct gantry_event *e)
 	e->ordered = flags >> 1 & 1;
 }
 
-/* The text members of a command, in the order of their fields. */
-static const size_t effects_command_texts[] = {
+const size_t effects_command_texts[EFFECTS_COMMAND_TEXTS] = {
 	offsetof(struct gantry_command, order_id),
 	offsetof(struct gantry_command, order_item_id),
 	offsetof(struct gantry_command, item_id),
@@ -142,23 +141,39 @@ static const size_t effects_command_texts[] = {
 	offsetof(struct gantry_command, product_id),
 	offsetof(struct gantry_command, reason),
 };
-#define EFFECTS_COMMAND_TEXTS \
-	(sizeof(effects_command_texts) / sizeof(*effects_command_texts))
+const size_t effects_command_numbers[EFFECTS_COMMAND_NUMBERS] = {
+	offsetof(struct gantry_command, quantity),
+	offsetof(struct gantry_command, expires_at_ms),
+	offsetof(struct gantry_command, if_version),
+	offsetof(struct gantry_command, position),
+	offsetof(struct gantry_command, if_allocations),
+};
+
+int64_t effects_command_flags(const struct gantry_command *c)
+{
+	return c->by_event | c->no_shortage_event << 1 | c->unverified << 2;
+}
+
+void effects_command_set_flags(struct gantry_command *c, int64_t flags)
+{
+	c->by_event = flags & 1;
+	c->no_shortage_event = flags >> 1 & 1;
+	c->unverified = flags >> 2 & 1;
+}
 
 static void effects_put_command(struct effects_pen *pen,
 				const struct gantry_command *c)
 {
 	const char *text;
+	int64_t number;
 
 	effects_put_number(pen, (int64_t)c->kind | (int64_t)c->if_refused << 16 |
-					(int64_t)c->by_event << 32 |
-					(int64_t)c->no_shortage_event << 33 |
-					(int64_t)c->unverified << 34);
-	effects_put_number(pen, c->quantity);
-	effects_put_number(pen, c->expires_at_ms);
-	effects_put_number(pen, c->if_version);
-	effects_put_number(pen, c->position);
-	effects_put_number(pen, c->if_allocations);
+					effects_command_flags(c) << 32);
+	for (size_t i = 0; i < EFFECTS_COMMAND_NUMBERS; i++) {
+		memcpy(&number, (const char *)c + effects_command_numbers[i],
+		       sizeof(number));
+		effects_put_number(pen, number);
+	}
 	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
 		memcpy(&text, (const char *)c + effects_command_texts[i],
 		       sizeof(text));
@@ -168,20 +183,17 @@ static void effects_put_command(struct effects_pen *pen,
 
 static void effects_get_command(struct effects_eye *eye, struct gantry_command *c)
 {
-	int64_t word = effects_get_number(eye);
+	int64_t word = effects_get_number(eye), number;
 	const char *text;
 
 	*c = (struct gantry_command){ .size = sizeof(*c) };
 	c->kind = (enum gantry_command_kind)(word & 0xffff);
 	c->if_refused = (enum gantry_if_refused)(word >> 16 & 0xffff);
-	c->by_event = word >> 32 & 1;
-	c->no_shortage_event = word >> 33 & 1;
-	c->unverified = word >> 34 & 1;
-	c->quantity = effects_get_number(eye);
-	c->expires_at_ms = effects_get_number(eye);
-	c->if_version = effects_get_number(eye);
-	c->position = effects_get_number(eye);
-	c->if_allocations = effects_get_number(eye);
+	effects_command_set_flags(c, word >> 32);
+	for (size_t i = 0; i < EFFECTS_COMMAND_NUMBERS; i++) {
+		number = effects_get_number(eye);
+		memcpy((char *)c + effects_command_numbers[i], &number, sizeof(number));
+	}
 	for (size_t i = 0; i < EFFECTS_COMMAND_TEXTS; i++) {
 		text = effects_get_text(eye);
 		memcpy((char *)c + effects_command_texts[i], &text, sizeof(text));

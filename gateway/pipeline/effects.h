@@ -63,6 +63,18 @@ struct effect {
 	} as;
 };
 
+/*
+ * Where a command's members are, for whoever takes one apart: its texts, its
+ * numbers, and its flags as the bits of one. A new member has its place here.
+ */
+#define EFFECTS_COMMAND_TEXTS 9
+#define EFFECTS_COMMAND_NUMBERS 5
+#define EFFECTS_COMMAND_FLAGS 7		/* all of them */
+extern const size_t effects_command_texts[EFFECTS_COMMAND_TEXTS];
+extern const size_t effects_command_numbers[EFFECTS_COMMAND_NUMBERS];
+int64_t effects_command_flags(const struct gantry_command *c);
+void effects_command_set_flags(struct gantry_command *c, int64_t flags);
+
 /* Add one; 0, or -1 with err when a bound is passed. */
 int effects_add(struct effects *effects, struct arena *arena,
 		const struct effect *effect, struct gantry_error *err);

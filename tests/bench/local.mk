@@ -6,6 +6,8 @@
 #   make torture [KILLS=200]               kill -9 again and again, under load
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 #   make bench-observe                     what it costs to be watched
+#   make bench-beside [BENCH="crash"]      others, while a handler dies again and again
+EXTRA_DIST += tests/bench/beside.py
 EXTRA_DIST += tests/bench/observe.py tests/bench/sink.py
 #   make bench-proxy                       requests passed on, beside other proxies
 EXTRA_DIST += tests/bench/observe.py
@@ -62,6 +64,11 @@ torture: staged $(FORGET) $(WILD_PLUGINS)
 
 bench-observe: staged
 	$(STAGED) python3 $(top_srcdir)/tests/bench/observe.py $(BENCH)
+
+bench-beside: staged $(WILD_PLUGINS)
+	$(STAGED) GANTRY_WILD=$(abs_top_builddir)/tests/crash/wild.so \
+		python3 $(top_srcdir)/tests/bench/beside.py $(BENCH)
+.PHONY: bench-beside
 
 # Installs what it compares with by npm, as the lock file says.
 bench-proxy: staged

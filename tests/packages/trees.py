@@ -176,6 +176,10 @@ class Tree:
     def run(self, script, network=True, **environment):
         return self.finish(self.popen(script, network, **environment), script)
 
+    def boot(self):
+        """A systemd that manages the tree, until it is closed."""
+        return Booted(self)
+
     def files(self):
         """Each path outside of what dpkg, apt and the like keep for themselves."""
         skipped = ("proc", "sys", "dev", "run", "tmp", "var/cache", "var/log", "var/tmp",
@@ -194,6 +198,124 @@ class Tree:
     def close(self):
         subprocess.run(["umount", self.root], check=False, capture_output=True)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+# What systemd wants of a container: its own mounts, devices and cgroups, no kernel
+# that it could change, and mounts that reach its services (credentials).
+BOOT = """
+cd "$1"
+mount --bind . . && cd "$1"
+mount -t proc proc proc
+mount --bind proc/sys proc/sys && mount -o remount,bind,ro proc/sys
+mount -t sysfs -o ro sysfs sys
+mount -t cgroup2 cgroup2 sys/fs/cgroup
+mount -t tmpfs tmpfs run
+mount -t tmpfs tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+for name in null zero full random urandom tty; do
+	: >dev/$name
+	mount --bind /dev/$name dev/$name
+done
+mkdir -p dev/shm dev/pts old
+mount -t tmpfs tmpfs dev/shm
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts dev/pts
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+pivot_root . old
+umount -l /old
+mount --make-rshared /
+exec env -i container=tree PATH=/usr/sbin:/usr/bin:/sbin:/bin \\
+	/lib/systemd/systemd --system --unit=basic.target --show-status=no
+"""
+# What looks after a kernel or a screen.
+NOT_THERE = ["systemd-sysctl", "systemd-journal-flush", "systemd-modules-load", "systemd-remount-fs",
+             "systemd-udevd", "systemd-udev-trigger", "systemd-update-utmp"]
+BOOT_SECONDS = 20
+
+
+def cgroups():
+    """Where the second version of cgroups is."""
+    with open("/proc/self/mounts", encoding="utf-8") as f:
+        found = [line.split()[1] for line in f if line.split()[2] == "cgroup2"]
+    if not found:
+        raise Failed("no cgroup2 is mounted here")
+    return found[0]
+
+
+class Booted:
+    """A tree whose process 1 is systemd, with a network of its own."""
+
+    def __init__(self, tree):
+        self.tree, self.process, self.pid = tree, None, None
+        self.cgroup = os.path.join(cgroups(), "gantry-tree-%d" % os.getpid())
+        for name in NOT_THERE:
+            at = tree.path("etc/systemd/system/%s.service" % name)
+            if not os.path.lexists(at):
+                os.symlink("/dev/null", at)
+        policy = tree.path("usr/sbin/policy-rc.d")
+        if os.path.exists(policy):
+            os.unlink(policy)
+        os.makedirs(self.cgroup)
+
+    def __enter__(self):
+        inside = "%s %s --loopback && %s" % (
+            sys.executable, os.path.abspath(__file__), BOOT)
+        with open(self.tree.log, "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(
+                ["sh", "-euc", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh",
+                 self.cgroup, "unshare", "--mount", "--pid", "--ipc", "--uts", "--net",
+                 "--cgroup", "--fork", "--kill-child", "--propagation", "private",
+                 "sh", "-euc", inside, "sh", self.tree.root],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self.wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def wait(self):
+        ends = time.monotonic() + BOOT_SECONDS
+        while self.process.poll() is None and time.monotonic() < ends:
+            with open("/proc/{0}/task/{0}/children".format(self.process.pid),
+                      encoding="ascii") as f:
+                self.pid = (f.read().split() or [None])[0]
+            if self.pid is not None and self.manages():
+                return
+            time.sleep(0.1)
+        raise Failed("systemd does not come up in a tree here; see " + self.tree.log)
+
+    def manages(self):
+        ran = subprocess.run(self.enter() + ["systemctl", "is-system-running"],
+                             text=True, capture_output=True)
+        return ran.stdout.strip() in ("running", "degraded")
+
+    def enter(self):
+        return ["nsenter", "--target", self.pid, "--mount", "--pid", "--ipc", "--uts",
+                "--net", "--cgroup", "--root", "--wd", "env", "-i", "LC_ALL=C.UTF-8",
+                "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND=noninteractive",
+                "HOME=/root"]
+
+    def run(self, script, seconds=120, **environment):
+        said_to = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        process = subprocess.Popen(
+            self.enter() + ["%s=%s" % each for each in environment.items()] +
+            ["sh", "-euc", script], stdin=subprocess.DEVNULL, stdout=said_to,
+            stderr=subprocess.STDOUT)
+        process.said_to = said_to
+        return self.tree.finish(process, script, seconds)
+
+    def __exit__(self, kind, value, trace):
+        self.process.kill()     # and systemd with it, and so all that is in there
+        self.process.wait()
+        ends = time.monotonic() + 10
+        for at, _, _ in sorted(os.walk(self.cgroup), reverse=True):
+            while time.monotonic() < ends:
+                try:
+                    os.rmdir(at)
+                    break
+                except OSError:
+                    time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -238,6 +238,40 @@ static void test_sockets_from_outside(void **state)
 	finish(&http, &seen, 2);
 }
 
+static void expect_refused(int fd, const char *why)
+{
+	struct http_options options = { .n_sockets = 1, .sockets = &fd,
+					.ops = { .handle = handle } };
+	struct gantry_error err = ERROR_INIT;
+	struct http *http = NULL;
+	char expected[160];
+
+	assert_int_equal(http_start(&options, NULL, NULL, &http, &err), -1);
+	snprintf(expected, sizeof(expected), "http: descriptor %d, passed in: %s", fd, why);
+	assert_string_equal(err.message, expected);
+	assert_null(http);
+	error_fini(&err);
+}
+
+static void test_what_is_no_listening_socket(void **state)
+{
+	int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+	int silent = socket(AF_INET, SOCK_STREAM, 0);
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	assert_true(datagrams >= 0 && silent >= 0);
+	expect_refused(datagrams, "no stream socket of TCP or of a path (ListenStream=)");
+	close(datagrams);
+	expect_refused(silent, "does not listen (Accept=no)");
+	close(silent);
+	expect_refused(ends[0], "Socket operation on non-socket");
+	close(ends[0]);
+	close(ends[1]);
+	expect_refused(ends[0], "Bad file descriptor");
+}
+
 static void test_several_addresses(void **state)
 {
 	const char *listen[] = { "127.0.0.1:0", "[::1]:0", NULL };
@@ -285,6 +319,7 @@ int main(void)
 		cmocka_unit_test(test_unix_socket_names_its_peer),
 		cmocka_unit_test(test_a_socket_that_is_in_use_stays),
 		cmocka_unit_test(test_sockets_from_outside),
+		cmocka_unit_test(test_what_is_no_listening_socket),
 		cmocka_unit_test(test_several_addresses),
 		cmocka_unit_test(test_free_without_stop),
 		cmocka_unit_test(test_a_loop_that_stands_still),

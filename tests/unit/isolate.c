@@ -280,6 +280,118 @@ static void test_what_it_may_not_say(void **state)
 	wire_fini(&pen);
 }
 
+static struct message_ask *ask_answered(struct gantry_message *m, const char *path)
+{
+	struct message_ask *ask;
+
+	assert_null(gantry_call(m, &GANTRY_REQUEST(.upstream = "u", .path = path,
+						   .verbatim = true), NULL));
+	for (ask = m->asks; ask->next != NULL; ask = ask->next)
+		;
+	ask->answered = true;
+	m->asking = false;
+	return ask;
+}
+
+/* A record of another handler, which does not go over; a call in vain; one that
+   has an answer. */
+static void message_call(struct gantry_message *m)
+{
+	struct message_ask *ask;
+
+	message_new(m);
+	m->raw_path = "/x/%31";
+	m->raw_query = "a=b";
+	m->peer = "192.0.2.1";
+	m->tls = true;
+	gantry_record_get(m, "space", "key", NULL);
+	m->asks->record = "two" ASK_JOINT "space" ASK_JOINT "key";
+	m->asks->answered = true;
+	ask = ask_answered(m, "/1");
+	ask->error = arena_zero(&m->arena, sizeof(*ask->error));
+	gantry_fail(ask->error, "u is away");
+	ask = ask_answered(m, "/2");
+	ask->call->answer = (struct gantry_answer){ sizeof(ask->call->answer), .status = 204,
+						    .body = "" };
+}
+
+/* In the helper: the same calls, and the answer to the second is passed on. */
+static void reply_passes(struct wire_pen *pen, const struct gantry_message *here)
+{
+	struct gantry_error err = ERROR_INIT;
+	const struct effects before = { 0 };
+	const struct gantry_answer *answer;
+	struct gantry_message there = { 0 };
+	enum frame_work work;
+	struct wire_eye eye;
+	unsigned number;
+	char *bytes;
+
+	frame_put_request(pen, FRAME_HANDLE, 0, here);
+	bytes = memory_new(pen->len);
+	memcpy(bytes, pen->bytes, pen->len);
+	eye = (struct wire_eye){ bytes + sizeof(uint32_t), bytes + pen->len, false };
+	message_init(&there, GANTRY_SOURCE_HTTP, NULL);
+	there.route = &route;
+	assert_int_equal(frame_take_request(&eye, &work, &number, &there), 0);
+	assert_string_equal(gantry_target(&there), "/x/%31?a=b");
+	assert_string_equal(gantry_peer(&there), "192.0.2.1");
+	assert_true(gantry_is_tls(&there));
+	answer = gantry_call(&there, &GANTRY_REQUEST(.upstream = "u", .path = "/2",
+						     .verbatim = true), &err);
+	assert_int_equal(answer->status, 204);
+	assert_int_equal(gantry_reply_answer(&there, answer, &err), 0);
+	frame_put_reply(pen, &there, GANTRY_DONE, &before);
+	message_fini(&there);
+	error_fini(&err);
+	free(bytes);
+}
+
+/* The place of the answer is the last but one number. */
+static enum gantry_verdict take_pass(struct wire_pen *pen, struct gantry_message *m,
+				     int64_t place, struct gantry_error *err)
+{
+	struct wire_eye eye = eye_of(pen);
+
+	if (place >= 0)
+		memcpy(pen->bytes + pen->len - 16, &place, sizeof(place));
+	error_reset(err);
+	return frame_take_reply(&eye, m, err);
+}
+
+static void test_which_answer_is_passed_on(void **state)
+{
+	struct gantry_error err = ERROR_INIT;
+	struct wire_pen pen = { NULL, 0, 0 };
+	struct gantry_message m;
+	struct effect e;
+	size_t cursor = 0;
+
+	(void)state;
+	handler.verbatim = true;
+	message_call(&m);
+	reply_passes(&pen, &m);
+	assert_int_equal(take_pass(&pen, &m, -1, &err), GANTRY_DONE);
+	assert_true(effects_next(&m.effects, &cursor, &e));
+	assert_int_equal(e.kind, EFFECT_PASS);
+	assert_int_equal(e.as.ask, 2);
+	assert_false(effects_next(&m.effects, &cursor, &e));
+	for (int64_t place = 0; place < 4; place++) {
+		m.effects = (struct effects){ 0 };
+		if (place == 1)
+			continue;	/* the right one */
+		assert_int_equal(take_pass(&pen, &m, place, &err), GANTRY_FAILED);
+		assert_string_equal(err.message, "its process said what makes no sense");
+		assert_int_equal(m.effects.len, 0);
+	}
+	handler.verbatim = false;
+	assert_int_equal(take_pass(&pen, &m, 1, &err), GANTRY_FAILED);
+	assert_string_equal(err.message, "the handler h is not verbatim");
+	message_fini(&m);
+	error_fini(&err);
+	wire_fini(&pen);
+}
+
 /* Any bytes at all: nothing is read that is not there, and what is staged is
    what the functions of the SDK let through. */
 static void test_any_bytes(void **state)
@@ -328,6 +440,7 @@ int main(void)
 		cmocka_unit_test(test_what_goes_over),
 		cmocka_unit_test(test_what_comes_back),
 		cmocka_unit_test(test_what_it_may_not_say),
+		cmocka_unit_test(test_which_answer_is_passed_on),
 		cmocka_unit_test(test_any_bytes),
 	};
 

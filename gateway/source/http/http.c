@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -88,14 +87,9 @@ static int http_take_sockets(const struct http_options *o, struct http_sockets *
 			     struct gantry_error *err)
 {
 	for (unsigned i = 0; i < o->n_sockets; i++) {
-		int fd = o->sockets[i];
-		int flags = fcntl(fd, F_GETFL);
-
-		if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-		    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-			return gantry_fail(err, "http: socket %d: %s", fd,
-					   strerror(errno));
-		s->fd[s->n++] = fd;
+		if (listen_take(o->sockets[i], err) < 0)
+			return error_prefix(err, "http");
+		s->fd[s->n++] = o->sockets[i];
 	}
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <gantry/error.h>
 #include <netinet/in.h>
 #include <stddef.h>
@@ -140,6 +141,32 @@ int listen_open(const char *text, const struct listen_address *address,
 	if (fd >= 0)
 		close(fd);
 	return -1;
+}
+
+static int listen_option(int fd, int option)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) < 0 ? -1 : value;
+}
+
+int listen_take(int fd, struct gantry_error *err)
+{
+	int flags = fcntl(fd, F_GETFL), type = listen_option(fd, SO_TYPE);
+	int family = listen_option(fd, SO_DOMAIN);
+
+	if (flags < 0 || type < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		return gantry_fail(err, "descriptor %d, passed in: %s", fd, strerror(errno));
+	if (type != SOCK_STREAM ||
+	    (family != AF_INET && family != AF_INET6 && family != AF_UNIX))
+		return gantry_fail(err, "descriptor %d, passed in: no stream socket of TCP or "
+				   "of a path (ListenStream=)", fd);
+	if (listen_option(fd, SO_ACCEPTCONN) != 1)
+		return gantry_fail(err, "descriptor %d, passed in: does not listen "
+				   "(Accept=no)", fd);
+	return 0;
 }
 
 unsigned listen_port(int fd)

@@ -25,6 +25,12 @@ int listen_parse(const char *text, struct listen_address *address_out,
 int listen_open(const char *text, const struct listen_address *address,
 		bool shared, struct gantry_error *err);
 
+/*
+ * A socket that somebody else has opened, made ready for a loop. -1 with err: it
+ * is none that a stream can be accepted from.
+ */
+int listen_take(int fd, struct gantry_error *err);
+
 /* Port of a bound TCP socket, 0 for others. */
 unsigned listen_port(int fd);
 

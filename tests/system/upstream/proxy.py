@@ -24,7 +24,13 @@ ROUTES = "".join(
     "     pipeline: [to-orders.pass]}\n" % route for route in (
         ("POST", "/orders/{orderId}"), ("PUT", "/orders/{orderId}"),
         ("PATCH", "/orders/{orderId}"), ("DELETE", "/orders/{orderId}")))
+APART = "/apart"
+ROUTES += "".join(
+    "  - {http: \"%s %s/orders/{orderId}\", auth: services, roles: [inventory-service],\n"
+    "     pipeline: [apart.pass]}\n" % (method, APART) for method in ("GET", "POST"))
 EXTRA = (
+    "handlers:\n"
+    "  apart: {plugin: proxy, strip_prefix: " + APART + ", isolation: process}\n"
     "upstreams:\n"
     "  order-service: {url: \"http://127.0.0.1:%d\", auth: services, roles: [inventory-service],\n"
     "    breaker: calls-to-orders, timeout: 500ms, deadline: 2s, retries: 2,\n"
@@ -112,13 +118,17 @@ def head(g, method="GET", path="/orders/o", more=""):
 
 
 def test_passes_both_ways(g):
+    passes_both_ways(g, "")
+
+
+def passes_both_ways(g, prefix):
     client = ready(g)
     sent, back = os.urandom(200_000), os.urandom(LIMIT)
     seen = Seen(201, [("Content-Type", "application/octet-stream"), ("X-Kind", "good"),
                       ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")], back)
     SERVICE.faults = [seen]
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    got = client.post("/orders/o%20%C3%A4?full=true&x=%26", sent, headers={
+    got = client.post(prefix + "/orders/o%20%C3%A4?full=true&x=%26", sent, headers={
         "Content-Type": "image/png", "X-Correlation-ID": "cor-1", "traceparent": trace,
         "tracestate": "shop=1,b=t:\\2",
         "Accept": "text/*", "X-Forwarded-For": "10.0.0.1", "Proxy-Authorization": "Basic x"})
@@ -146,6 +156,19 @@ def test_passes_both_ways(g):
     assert len(seen.header("Authorization")) == 1
     assert seen.header("Authorization") != ["Bearer " + client.token]
     assert seen.claims["roles"] == [ROLE] and seen.claims["aud"] == "order-service"
+
+
+def test_in_a_process_of_its_own(g):
+    """The same, with what it answers when there is no answer."""
+    passes_both_ways(g, APART)
+    client = ready(g)
+    SERVICE.faults = [Seen(404, [("Content-Type", "text/plain")], b"no")]
+    got = client.get(APART + "/orders/o")
+    assert (got.status, got.body) == (404, b"no"), got
+    got = client.get(APART + "/orders/%2e%2E")
+    assert got.code == "VALIDATION_ERROR", got
+    SERVICE.faults = [Seen(503)] * 9
+    assert client.get(APART + "/orders/o").status == 503
 
 
 def test_state_of_a_trace(g):

@@ -1,0 +1,209 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What others notice of a handler that misbehaves in a process of its own: the
+same GET at a fixed rate all the time, and by turns a second route is left alone or
+sent what its handler dies of, again and again until it is left dead.
+
+    GANTRY, GANTRY_PLUGINS, GANTRY_PRESETS, GANTRY_WILD   as for the system tests
+
+Every other window is one of these, on an instance that has not died before, so that
+none passes in quarantine. p99 is of all samples of a kind of window; "noise" is the
+same ratio of the quiet windows among themselves, which says what a ratio is worth.
+Exit 0: measured (goal reached or not); 1: errors.
+"""
+import argparse
+import json
+import os
+import socket
+import statistics
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "../system")]
+
+import gantry               # noqa: E402
+import servers              # noqa: E402
+
+GOAL = 1.10
+RATE = 250                  # of the one that is measured, a second
+PAUSE = 0.05                # of the one that misbehaves, after one it survived
+DEEDS = ["crash", "spin", "leak", "flood"]
+HANDLER = "  w%d: {plugin: %s, isolation: process, isolation_timeout: 400ms, " \
+    "isolation_memory: 64M}\n"
+ROUTE = '  - {http: "POST /w%d", auth: services, roles: [order-service], ' \
+    'pipeline: [w%d.do]}\n'
+PLAIN = '  - {http: "GET /plain", auth: services, roles: [order-service], ' \
+    'pipeline: [plain.item_list]}\n'
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("deeds", nargs="*", metavar="DEED",
+                        help="what is done (default: %s)" % " ".join(DEEDS))
+    parser.add_argument("--windows", type=int, default=15, metavar="N",
+                        help="of each kind (default: 15)")
+    parser.add_argument("--seconds", type=float, default=1, metavar="S",
+                        help="of each window (default: 1)")
+    given = parser.parse_args()
+    given.deeds = given.deeds or DEEDS
+    return given
+
+
+def configuration(windows):
+    numbers = range(windows + 1)
+    wild = os.environ["GANTRY_WILD"]
+    return ("handlers:\n  plain: {plugin: allocations}\n" +
+            "".join(HANDLER % (n, wild) for n in numbers) + "routes:\n" + PLAIN +
+            "".join(ROUTE % (n, n) for n in numbers))
+
+
+class Steady:
+    """A process of its own that asks at a fixed rate, and says when and how long."""
+
+    def __init__(self, server):
+        self.request = ("GET /plain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s"
+                        "\r\n\r\n" % server.token()).encode()
+        self.port = server.port
+        self.reader, writer = os.pipe()
+        self.stopping, told = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(told)
+            os.close(self.reader)
+            status = 1
+            try:
+                with os.fdopen(writer, "w") as out:
+                    json.dump(self.ask(), out)
+                status = 0
+            finally:
+                os._exit(status)
+        os.close(writer)
+        os.close(self.stopping)
+        self.told = told
+
+    def ask(self):
+        connection = socket.create_connection(("127.0.0.1", self.port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        os.set_blocking(self.stopping, False)
+        samples, due = [], time.monotonic()
+        while not self.ended():
+            due += 1 / RATE
+            pause = due - time.monotonic()
+            if pause > 0:
+                time.sleep(pause)
+            began = time.monotonic()
+            connection.sendall(self.request)
+            got = connection.recv(65536)
+            took = time.monotonic() - began
+            if not got.startswith(b"HTTP/1.1 200 "):
+                raise SystemExit("not 200: %r" % got)
+            samples.append((began, took))
+        return samples
+
+    def ended(self):
+        try:
+            return os.read(self.stopping, 1) == b""
+        except BlockingIOError:
+            return False
+
+    def stop(self):
+        os.close(self.told)
+        with os.fdopen(self.reader) as said:
+            samples = json.loads(said.read() or "[]")
+        if os.waitpid(self.pid, 0)[1] != 0:
+            raise SystemExit("the one that asks did not come to its end")
+        return samples
+
+
+class Misbehaving(threading.Thread):
+    """Sends the deed until the window ends; how often it was done."""
+
+    def __init__(self, server, number, deed):
+        super().__init__(daemon=True)
+        self.client = gantry.Client(server.port, server.token())
+        self.path, self.deed = "/w%d" % number, deed
+        self.stopping, self.done, self.refused = threading.Event(), 0, 0
+
+    def run(self):
+        while not self.stopping.is_set():
+            got = self.client.post(self.path, {"do": self.deed})
+            if got.status == 503 and got.header("Retry-After") is not None and \
+                    b"died again" in got.body:
+                self.refused += 1
+                self.stopping.wait(10)
+                continue
+            self.done += 1
+            if got.status != 503:
+                self.stopping.wait(PAUSE)
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+        self.client.close()
+
+
+def p99(took):
+    return statistics.quantiles(took, n=100)[98]
+
+
+def windows(server, deed, given):
+    """(began, ended, misbehaving) of each."""
+    made, done = [], 0
+    for n in range(2 * given.windows):
+        bad = Misbehaving(server, n // 2, deed) if n % 2 else None
+        began = time.monotonic()
+        if bad:
+            bad.start()
+        time.sleep(given.seconds)
+        made.append((began, time.monotonic(), bad is not None))
+        if bad:
+            bad.stop()
+            done += bad.done
+        time.sleep(0.1)
+    return made, done
+
+
+def measure(deed, given):
+    server = servers.Gateway(configuration(given.windows))
+    server.start()
+    try:
+        if server.made.stock.post("/inventory-items", {
+                "id": "inv_1", "sku": "S", "productId": "p", "warehouseId": "w",
+                "availableQuantity": 1}).status != 201:
+            raise SystemExit("no item")
+        steady = Steady(server)
+        time.sleep(1)
+        made, done = windows(server, deed, given)
+        samples = steady.stop()
+    finally:
+        server.remove()
+    return report(deed, made, samples, done)
+
+
+def report(deed, made, samples, done):
+    took = [[t for at, t in samples if a <= at < b] for a, b, _ in made]
+    quiet = [each for each, (_, _, bad) in zip(took, made) if not bad]
+    loud = [each for each, (_, _, bad) in zip(took, made) if bad]
+    together = [sum(each, []) for each in (quiet, loud, quiet[::2], quiet[1::2])]
+    without, beside, even, odd = (p99(each) for each in together)
+    ratio = beside / without
+    print("%-8s p99 %.3f ms without, %.3f ms beside %d of it: %.2f (goal < %.2f)%s; "
+          "noise %.2f, medians %.2f, %d samples" %
+          (deed, 1000 * without, 1000 * beside, done, ratio, GOAL,
+           "" if ratio < GOAL else " MISSED", max(even, odd) / min(even, odd),
+           statistics.median(together[1]) / statistics.median(together[0]),
+           len(together[1])), flush=True)
+
+
+def main():
+    given = arguments()
+    for deed in given.deeds:
+        measure(deed, given)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
