@@ -13,8 +13,8 @@ TESTS += tests/plugins/conform
 endif
 endif
 if PLUGIN_POSTGRES
-check_PROGRAMS += tests/plugins/postgres
-TESTS += tests/plugins/postgres
+check_PROGRAMS += tests/plugins/postgres tests/plugins/turns
+TESTS += tests/plugins/postgres tests/plugins/turns
 endif
 endif
 
@@ -51,6 +51,14 @@ tests_plugins_postgres_SOURCES = tests/plugins/postgres.c \
 tests_plugins_postgres_CFLAGS = $(CFLAGS_STORAGE) $(CFLAGS_SERVER)
 tests_plugins_postgres_LDADD = $(LDADD_UNIT)
 tests_plugins_postgres_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_plugins_turns_SOURCES = tests/plugins/turns.c \
+	tests/plugins/pg.c tests/plugins/pg.h \
+	tests/plugins/server.c tests/plugins/server.h \
+	tests/plugins/store.c tests/plugins/store.h
+tests_plugins_turns_CFLAGS = $(CFLAGS_STORAGE) $(CFLAGS_SERVER)
+tests_plugins_turns_LDADD = $(LDADD_UNIT)
+tests_plugins_turns_LDFLAGS = $(LDFLAGS_UNIT)
 
 # SQLite shall call this program's fsync().
 tests_plugins_sqlite_disk_SOURCES = tests/plugins/sqlite-disk.c $(BENCH_SOURCES)
