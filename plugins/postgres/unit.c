@@ -339,15 +339,15 @@ static enum gantry_stored unit_take_turn(struct unit *u, struct gantry_error *er
 	if (stored == GANTRY_STORED)
 		return stored;
 	missed = strcmp(c->sqlstate, "55P03") == 0;
-	gantry_fail(err, "%s: %s", u->s->where, c->message);
 	unit_end(u);
-	if (!missed)
-		return stored;
-	turn_missed(u);
-	if (c->pg == NULL)
-		return GANTRY_AWAY;
-	unit_reset(u);
-	return GANTRY_STORED;
+	if (missed)
+		turn_missed(u);
+	if (missed && c->pg != NULL) {
+		unit_reset(u);
+		return GANTRY_STORED;
+	}
+	gantry_fail(err, "%s: %s", u->s->where, c->message);
+	return missed ? GANTRY_AWAY : stored;
 }
 
 enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,

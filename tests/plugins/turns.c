@@ -19,16 +19,23 @@
 /* Units until it is known what they have in common, and that nobody is there. */
 enum { ENOUGH = 70, ATTEMPTS = 50 };
 
-static void *begun(struct pg *p, void *self)
+static void *begun_lane(struct pg *p, void *self, unsigned lane)
 {
 	void *unit;
 
-	if (p->kit.st->begin(self, 0, &unit, &p->kit.err) != GANTRY_STORED)
+	if (p->kit.st->begin(self, lane, &unit, &p->kit.err) != GANTRY_STORED)
 		fail_msg("%s", p->kit.err.message);
 	return unit;
 }
 
-static void holds(struct pg *p, void *unit, int64_t ref)
+static void *begun(struct pg *p, void *self)
+{
+	return begun_lane(p, self, 0);
+}
+
+/* The unit has this row locked; its answer. */
+static enum gantry_stored locks(struct pg *p, void *unit, int64_t ref,
+				struct gantry_error *err)
 {
 	const struct gantry_value v = kit_number(ref);
 	const struct gantry_key key = kit_key(HOLDERS, GANTRY_BY_REF, 1, &v);
@@ -40,8 +47,12 @@ static void holds(struct pg *p, void *unit, int64_t ref)
 	const struct gantry_sink sink = kit_sink(&rows);
 	int64_t now;
 
-	if (p->kit.st->load(unit, sets, 1, NULL, 0, &sink, &now, &p->kit.err) !=
-	    GANTRY_STORED)
+	return p->kit.st->load(unit, sets, 1, NULL, 0, &sink, &now, err);
+}
+
+static void holds(struct pg *p, void *unit, int64_t ref)
+{
+	if (locks(p, unit, ref, &p->kit.err) != GANTRY_STORED)
 		fail_msg("%s", p->kit.err.message);
 }
 
@@ -84,52 +95,93 @@ static void open_two(struct pg *p, bool same_row)
 	end(p, first);
 }
 
+/* The second one's next unit, in a thread. */
 struct waiter {
 	struct pg *p;
+	struct gantry_error err;
+	enum gantry_stored said;
 	void *unit;
-	int over;
+	int begun, over;
 };
 
 static void *waiter_run(void *context)
 {
 	struct waiter *w = context;
 
-	w->unit = begun(w->p, w->p->kit.other);
+	w->said = w->p->kit.st->begin(w->p->kit.other, 0, &w->unit, &w->err);
+	__atomic_store_n(&w->begun, 1, __ATOMIC_RELEASE);
+	if (w->said == GANTRY_STORED)
+		w->said = locks(w->p, w->unit, 2, &w->err);
 	__atomic_store_n(&w->over, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
 /* The first one's unit is open; true: the second one's began when it was over,
    and not before. False: the machine was too slow to tell. */
-static bool waits_for_its_turn(struct pg *p)
+static bool waits_for_its_turn(struct pg *p, struct waiter *w, pthread_t *thread)
 {
 	void *first = holding(p, p->kit.self, 1);
-	struct waiter w = { .p = p };
 	bool waited, early;
-	pthread_t thread;
 
-	assert_int_equal(pthread_create(&thread, NULL, waiter_run, &w), 0);
+	*w = (struct waiter){ .p = p };
+	assert_int_equal(pthread_create(thread, NULL, waiter_run, w), 0);
 	usleep(20000);
 	waited = strcmp(pg_sql(p, "select count(*) from pg_stat_activity where "
 				  "wait_event = 'advisory'"), "1") == 0;
-	early = __atomic_load_n(&w.over, __ATOMIC_ACQUIRE) != 0;
+	early = __atomic_load_n(&w->begun, __ATOMIC_ACQUIRE) != 0;
 	end(p, first);
-	pthread_join(thread, NULL);
-	end(p, w.unit);
-	if (!waited || early)
-		sleep(1);	/* it rests */
 	return waited && !early;
+}
+
+static void waiter_ends(struct waiter *w, pthread_t thread)
+{
+	pthread_join(thread, NULL);
+	assert_int_equal(w->said, GANTRY_STORED);
+	end(w->p, w->unit);
 }
 
 static void test_waits_before_it_is_filled(void **state)
 {
 	struct pg *p = *state;
+	struct waiter w;
+	pthread_t thread;
 	int times = 0;
 
 	open_two(p, true);
-	for (int i = 0; i < ATTEMPTS && times < 3; i++)
-		times += waits_for_its_turn(p);
+	for (int i = 0; i < ATTEMPTS && times < 3; i++) {
+		bool waited = waits_for_its_turn(p, &w, &thread);
+
+		waiter_ends(&w, thread);
+		times += waited;
+		if (!waited)
+			sleep(1);	/* it rests */
+	}
 	assert_int_equal(times, 3);
+}
+
+/* A row is waited for as long as before, and not for as long as a turn. */
+static void test_rows_are_waited_for_as_before(void **state)
+{
+	struct pg *p = *state;
+	bool waited = false, over;
+	struct waiter w;
+	pthread_t thread;
+	void *holder;
+
+	open_two(p, true);
+	for (int i = 0; i < ATTEMPTS && !waited; i++) {
+		holder = begun_lane(p, p->kit.self, 1);
+		holds(p, holder, 2);
+		waited = waits_for_its_turn(p, &w, &thread);
+		usleep(500000);
+		over = __atomic_load_n(&w.over, __ATOMIC_ACQUIRE) != 0;
+		end(p, holder);
+		waiter_ends(&w, thread);
+		assert_false(over);
+		if (!waited)
+			sleep(1);
+	}
+	assert_true(waited);
 }
 
 /* One that hangs in the middle of a unit keeps nobody from working. */
@@ -187,6 +239,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_waits_before_it_is_filled),
+		TEST(test_rows_are_waited_for_as_before),
 		TEST(test_goes_on_without),
 		TEST(test_alone_again),
 		TEST(test_nothing_in_common),
