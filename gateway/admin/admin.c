@@ -221,6 +221,7 @@ static void *admin_main(void *arg)
 	struct admin *admin = arg;
 	struct admin_job *job;
 
+	pthread_setname_np(pthread_self(), "admin");
 	pthread_mutex_lock(&admin->lock);
 	for (;;) {
 		job = admin->first;

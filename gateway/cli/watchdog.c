@@ -92,6 +92,7 @@ static void *watchdog_main(void *arg)
 {
 	struct watchdog *w = arg;
 
+	pthread_setname_np(pthread_self(), "watchdog");
 	do {
 		if (watchdog_look(w))
 			notify_send("WATCHDOG=1");

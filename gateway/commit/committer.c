@@ -217,6 +217,7 @@ static void *committer_main(void *arg)
 {
 	struct lane *lane = arg;
 
+	pthread_setname_np(pthread_self(), "committer");
 	committer_work(lane);
 	unit_last(&lane->unit);
 	pthread_mutex_lock(&lane->lock);
@@ -308,6 +309,7 @@ static void *committer_watch(void *arg)
 	struct committer *c = arg;
 	int64_t step_ns = c->world.options.patience_ms * 1000000 / COMMITTER_TICKS;
 
+	pthread_setname_np(pthread_self(), "commit watch");
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
 		struct timespec until = committer_timespec(clock_steady_ns() + step_ns);

@@ -87,6 +87,7 @@ static void *census_main(void *arg)
 	struct census *c = arg;
 	int64_t began_ns, ended_ns, pause_ns;
 
+	pthread_setname_np(pthread_self(), "census");
 	do {
 		began_ns = clock_steady_ns();
 		census_count(c);

@@ -229,6 +229,7 @@ static void *traces_main(void *arg)
 {
 	struct traces *t = arg;
 
+	pthread_setname_np(pthread_self(), "traces");
 	while (!atomic_load(&t->stopping)) {
 		traces_rest(t);
 		traces_turn(t);

@@ -185,6 +185,7 @@ static void *readers_main(void *arg)
 {
 	struct readers *r = arg;
 
+	pthread_setname_np(pthread_self(), "reader");
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
 		struct queue batch = readers_take(r);

@@ -85,6 +85,7 @@ static void *workers_main(void *arg)
 {
 	struct workers *w = arg;
 
+	pthread_setname_np(pthread_self(), "worker");
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct gantry_message *m = queue_pop(&w->queue);

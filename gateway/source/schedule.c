@@ -372,6 +372,7 @@ static void *schedule_run(void *arg)
 {
 	struct schedule *s = arg;
 
+	pthread_setname_np(pthread_self(), "schedule");
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop || schedule_is_running(s)) {
 		struct schedule_tick *next = schedule_next(s);

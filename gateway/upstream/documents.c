@@ -144,6 +144,7 @@ static void *documents_main(void *arg)
 	struct documents *d = arg;
 	bool stopping = false;
 
+	pthread_setname_np(pthread_self(), "documents");
 	while (!stopping) {
 		for (unsigned i = 0; i < d->n; i++)
 			if (document_is_due(&d->list[i]))

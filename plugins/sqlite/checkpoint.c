@@ -14,13 +14,27 @@
 
 /* The log begins again beyond this many times checkpoint_pages, and at twice
    that at the latest. */
-#define CHECKPOINT_BOUND 4
+#define CHECKPOINT_BOUND 2
 
 /* PASSIVE never waits for readers: what they still need stays for later. */
 static int checkpoint_carry(sqlite3 *db)
 {
 	return sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE,
 					 NULL, NULL);
+}
+
+/*
+ * SQLite syncs the file only once all of the log is in it, so the writer would
+ * wait for all that the thread has carried: sync it here.
+ */
+static int checkpoint_sync(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+	int rc = sqlite3_file_control(db, NULL, SQLITE_FCNTL_FILE_POINTER, &file);
+
+	if (rc != SQLITE_OK || file == NULL || file->pMethods == NULL)
+		return rc;
+	return file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
 /* An error is not told: the writer meets it too, and someone waits for that. */
@@ -32,6 +46,8 @@ static void checkpoint_run(struct sqlite *s, struct connection *c)
 	if (c->db == NULL && connection_mend(s, c, false, none) != GANTRY_STORED)
 		return;
 	rc = checkpoint_carry(c->db);
+	if (rc == SQLITE_OK && s->synchronous != SYNCHRONOUS_OFF)
+		rc = checkpoint_sync(c->db);
 	if (connection_is_lost(rc))
 		connection_close(c);
 }
@@ -41,6 +57,7 @@ static void *checkpoint_main(void *arg)
 	struct sqlite *s = arg;
 	struct checkpoint *p = &s->checkpoint;
 
+	pthread_setname_np(pthread_self(), "checkpoint");
 	pthread_mutex_lock(&p->lock);
 	while (!p->stopping) {
 		if (!p->wanted) {

@@ -76,7 +76,7 @@ static int connection_set_up(const struct sqlite *s, struct connection *c,
 		 "PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;"
 		 "PRAGMA secure_delete=OFF;"
 		 "PRAGMA query_only=%s",
-		 synchronous[s->synchronous], writer ? -8192 : -2048, writer ? "OFF" : "ON");
+		 synchronous[s->synchronous], writer ? -6144 : -2048, writer ? "OFF" : "ON");
 	return connection_run(c, sql);
 }
 
@@ -98,7 +98,7 @@ int connection_open(struct sqlite *s, struct connection *c, bool writer)
 	int rc;
 
 	/* what no commit syncs would be seen too late by others */
-	if (writer && s->synchronous == 0)
+	if (writer && s->synchronous == SYNCHRONOUS_FULL)
 		vfs = join_over(&s->join, vfs);
 	rc = sqlite3_open_v2(s->path, &c->db,
 			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);

@@ -288,7 +288,7 @@ static const struct gantry_option *const sqlite_options[] = {
 		      .choices = sqlite_synchronous,
 		      .summary = "what a commit waits for; only full keeps the "
 				 "promise of durability"),
-	GANTRY_INTEGER(struct sqlite, checkpoint_pages, .fallback = "4000",
+	GANTRY_INTEGER(struct sqlite, checkpoint_pages, .fallback = "8000",
 		       .min = 100, .max = 1000000,
 		       .summary = "pages of 4 KiB added to the WAL before they are "
 				  "carried over into the file"),

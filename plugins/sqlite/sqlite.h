@@ -18,6 +18,8 @@
 
 enum { STATEMENTS = 256, COLUMNS = 64 };
 
+enum synchronous { SYNCHRONOUS_FULL, SYNCHRONOUS_NORMAL, SYNCHRONOUS_OFF };
+
 enum verb { VERB_KEY = 1, VERB_SCAN, VERB_GONE, VERB_CHANGED, VERB_NEW };
 
 /* All that decides the SQL text; compared as bytes, so without a gap. */

@@ -89,7 +89,7 @@ def test_the_log_may_not_grow(g):
 
 
 def test_the_file_may_not_grow(g):
-    """The log begins again at 1.6 MiB, so that the checkpoint meets the limit
+    """The log begins again at 0.8 MiB, so that the checkpoint meets the limit
     first."""
     full_by_limit(g, 4 * MIB, "checkpoint_pages: 100")
 

@@ -260,6 +260,7 @@ static void *consumer_run(void *arg)
 	int64_t told_ms = 0;
 	bool busy;
 
+	pthread_setname_np(pthread_self(), "consumer");
 	while (!atomic_load(&c->stopping)) {
 		int64_t now_ms = consumer_now_ms();
 

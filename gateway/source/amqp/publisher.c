@@ -474,6 +474,7 @@ static void *publisher_main(void *arg)
 {
 	struct publisher *p = arg;
 
+	pthread_setname_np(pthread_self(), "publisher");
 	do {
 		if (!publisher_turn(p) && !publisher_is_done(p))
 			publisher_sleep(p);

@@ -37,6 +37,7 @@ static void *watchdog_run(void *arg)
 {
 	struct watchdog *w = arg;
 
+	pthread_setname_np(pthread_self(), "broker watch");
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
 		if (w->fd >= 0 && clock_steady_ns() >= w->deadline_ns) {

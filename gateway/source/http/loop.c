@@ -302,6 +302,7 @@ void *loop_run(void *arg)
 	bool stop = false, quit = false, said = false;
 	int rest_ms = -1;
 
+	pthread_setname_np(pthread_self(), "http");
 	loop->self = pthread_self();
 	loop->watch.now_ns = clock_steady_ns();
 	while (!quit) {
