@@ -6,7 +6,7 @@ BUILD_PACKAGES="autoconf automake libtool pkg-config gcc libc6-dev make
 	libmicrohttpd-dev libgnutls28-dev librabbitmq-dev libcurl4-openssl-dev libjansson-dev
 	libyaml-dev libseccomp-dev libsqlite3-dev libpq-dev libssl-dev nettle-dev python3"
 TEST_PACKAGES="g++ libcmocka-dev wrk nginx-light rabbitmq-server python3-pika
-	valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
+	haproxy valgrind curl openssl sqlite3 groff-base xz-utils postgresql python3-psycopg2
 	prometheus abigail-tools mmdebstrap debian-archive-keyring"
 
 # Node.js that somebody else has packaged brings an npm of its own.

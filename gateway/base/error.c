@@ -30,15 +30,28 @@ void error_reset(struct gantry_error *err)
 	error_init(err);
 }
 
+/* As much as there is room for. */
+static void error_copy(char *to, size_t room, const char *from)
+{
+	size_t len = strnlen(from, room - 1);
+
+	memmove(to, from, len);
+	to[len] = '\0';
+}
+
 static void error_message(struct gantry_error *err, const char *format,
 			  va_list ap)
 {
-	vsnprintf(err->message, sizeof(err->message), format, ap);
+	/* what was said elsewhere, as it is: many are refused by one breaker */
+	if (strcmp(format, "%s") == 0)
+		error_copy(err->message, sizeof(err->message), va_arg(ap, const char *));
+	else
+		vsnprintf(err->message, sizeof(err->message), format, ap);
 }
 
 static void error_code(struct gantry_error *err, const char *code)
 {
-	snprintf(err->code_text, sizeof(err->code_text), "%s", code);
+	error_copy(err->code_text, sizeof(err->code_text), code);
 	err->code = err->code_text;
 }
 
@@ -67,16 +80,23 @@ int error_set(struct gantry_error *err, const char *code, const char *format, ..
 	return -1;
 }
 
+int error_vdepends(struct gantry_error *err, enum gantry_dependency on,
+		   const char *format, va_list ap)
+{
+	if (err == NULL)
+		return -1;
+	err->dependency = on;
+	error_message(err, format, ap);
+	return -1;
+}
+
 int error_depends(struct gantry_error *err, enum gantry_dependency on,
 		  const char *format, ...)
 {
 	va_list ap;
 
-	if (err == NULL)
-		return -1;
-	err->dependency = on;
 	va_start(ap, format);
-	error_message(err, format, ap);
+	error_vdepends(err, on, format, ap);
 	va_end(ap);
 	return -1;
 }

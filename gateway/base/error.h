@@ -8,6 +8,7 @@
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,6 +38,8 @@ int error_set(struct gantry_error *err, const char *code,
 	      const char *format, ...) __attribute__((format(printf, 3, 4)));
 int error_depends(struct gantry_error *err, enum gantry_dependency on,
 		  const char *format, ...) __attribute__((format(printf, 3, 4)));
+int error_vdepends(struct gantry_error *err, enum gantry_dependency on,
+		   const char *format, va_list ap) __attribute__((format(printf, 3, 0)));
 /* Put "prefix: " before the message, where the noun changes; returns -1. */
 int error_prefix(struct gantry_error *err, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

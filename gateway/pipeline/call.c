@@ -8,7 +8,6 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,10 +19,14 @@
 #include "gateway/pipeline/meters.h"
 
 /* The core's own, or those that decide where a request ends. */
-static const char *const call_own_headers[] = {
-	"authorization", "connection", "content-length", "expect", "host",
-	"te", "trailer", "traceparent", "transfer-encoding", "upgrade",
-	"x-correlation-id",
+static const struct {
+	const char *name;
+	size_t len;
+} call_own_headers[] = {
+	{ "authorization", 13 }, { "connection", 10 }, { "content-length", 14 },
+	{ "expect", 6 }, { "host", 4 }, { "te", 2 }, { "trailer", 7 },
+	{ "traceparent", 11 }, { "tracestate", 10 }, { "transfer-encoding", 17 },
+	{ "upgrade", 7 }, { "x-correlation-id", 16 },
 };
 
 struct calls {
@@ -43,13 +46,11 @@ void call_fini(struct call *call)
 void call_fail(struct call *call, const char *code, enum gantry_dependency on,
 	       const char *format, ...)
 {
-	char text[sizeof(call->error.message)];
 	va_list ap;
 
 	va_start(ap, format);
-	vsnprintf(text, sizeof(text), format, ap);
+	error_vdepends(&call->error, on, format, ap);
 	va_end(ap);
-	error_depends(&call->error, on, "%s", text);
 	if (code != NULL)
 		gantry_retry(&call->error, code);
 	call->done(call);
@@ -132,6 +133,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 {
 	struct calls *calls;
 	struct message_ask *ask, *next;
+	const char *state;
 	bool any = false;
 
 	for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
@@ -143,6 +145,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 	calls->engine = engine;
 	calls->m = m;
 	atomic_init(&calls->left, 1);
+	state = trace_state(m);
 	for (ask = m->asks; ask != NULL; ask = next) {
 		next = ask->next;
 		if (ask->kind != ASK_CALL || ask->answered)
@@ -151,6 +154,7 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 		if (ask->call->correlation_id == NULL)
 			ask->call->correlation_id = m->correlation_id;
 		ask->call->traceparent = m->traceparent;
+		ask->call->tracestate = state;
 		ask->call->spans = m->trace.spans;
 		ask->call->parent = trace_below(m, m->trace.step);
 		ask->call->deadline_ms = m->deadline_ms;
@@ -161,12 +165,12 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 
 bool call_is_token(const char *text, size_t len)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	static const char others[] = "!#$%&'*+.^_`|~";
 
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i], lower = c | 0x20;
 
-		if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') &&
+		if (!(c >= '0' && c <= '9') && !(lower >= 'a' && lower <= 'z') && c != '-' &&
 		    (c == '\0' || strchr(others, c) == NULL))
 			return false;
 	}
@@ -187,8 +191,8 @@ static int call_check_header(const char *header, struct gantry_error *err)
 			return gantry_fail(err, "the header %.*s has a control character",
 					   (int)name, header);
 	for (size_t i = 0; i < ARRAY_LENGTH(call_own_headers); i++)
-		if (strlen(call_own_headers[i]) == name &&
-		    strncasecmp(header, call_own_headers[i], name) == 0)
+		if (call_own_headers[i].len == name &&
+		    strncasecmp(header, call_own_headers[i].name, name) == 0)
 			return gantry_fail(err, "the header %.*s is Gantry's own",
 					   (int)name, header);
 	return 0;

@@ -22,6 +22,7 @@ struct call {
 	struct gantry_request request;	/* checked; method is never NULL */
 	const char *correlation_id;	/* or NULL */
 	const char *traceparent;	/* or NULL */
+	const char *tracestate;		/* or NULL */
 	struct spans *spans;		/* NULL: not traced; below this one: */
 	struct span_context parent;
 	int64_t deadline_ms;		/* steady clock; 0: the upstream's own */

@@ -2,9 +2,9 @@
 /* envelope - see envelope.h. The table is D9's. */
 #include "gateway/pipeline/envelope.h"
 
-#include <inttypes.h>
 #include <string.h>
 
+#include "gateway/base/exposition.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/writer.h"
 
@@ -64,7 +64,8 @@ static const struct envelope_code envelope_own = {
 const struct envelope_code *envelope_code(const char *code)
 {
 	for (size_t i = 0; i < ARRAY_LENGTH(envelope_codes); i++)
-		if (strcmp(envelope_codes[i].code, code) == 0)
+		if (*envelope_codes[i].code == *code &&
+		    strcmp(envelope_codes[i].code, code) == 0)
 			return &envelope_codes[i];
 	return &envelope_own;
 }
@@ -152,13 +153,16 @@ static void envelope_headers(struct gantry_message *m, int status)
 {
 	int64_t wait_s = (m->error.wait_ms + 999) / 1000;
 	struct message_pair *retry;
+	char wait[EXPOSITION_DECIMAL];
+	size_t len;
 
 	m->answer.headers = NULL;
 	m->answer.n_headers = 0;
 	if (status == 429 || status == 503) {
 		retry = arena_alloc(&m->arena, sizeof(*retry));
+		len = exposition_decimal(wait, wait_s > 1 ? (uint64_t)wait_s : 1, 0);
 		*retry = (struct message_pair){ "Retry-After",
-			arena_format(&m->arena, "%" PRId64, wait_s > 1 ? wait_s : 1) };
+			arena_text_n(&m->arena, wait, len) };
 		m->answer.headers = retry;
 		m->answer.n_headers = 1;
 	}

@@ -25,7 +25,7 @@ static const struct pass_name pass_hop[] = {
 	PASS_NAME("transfer-encoding"), PASS_NAME("upgrade"),
 	/* the core's own */
 	PASS_NAME("authorization"), PASS_NAME("traceparent"),
-	PASS_NAME("x-correlation-id"),
+	PASS_NAME("tracestate"), PASS_NAME("x-correlation-id"),
 };
 
 static bool pass_is_hop(const char *name, size_t len)

@@ -4,10 +4,17 @@
 
 #include <assert.h>
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/base/clock.h"
+#include "gateway/base/utf8.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/message.h"
+
+/* "00-" and 32 digits; and as much as a head could bring. */
+#define TRACE_ID_AT 3u
+#define TRACE_ID_LEN 32u
+#define TRACE_MAX_STATE 8192u
 
 static const char *const trace_verdicts[] = {
 	[GANTRY_FAILED] = "failed", [GANTRY_REJECTED] = "rejected",
@@ -97,6 +104,35 @@ struct span_context trace_below(const struct gantry_message *m,
 	context = m->trace.context;
 	memcpy(context.id, id, sizeof(context.id));
 	return context;
+}
+
+/* The trace goes on that the sender was in: one with a new id has no state. */
+static bool trace_is_of_sender(const struct gantry_message *m)
+{
+	const char *sent = gantry_header(m, "traceparent");
+
+	return sent != NULL && m->traceparent != NULL &&
+	       strlen(sent) >= TRACE_ID_AT + TRACE_ID_LEN &&
+	       strncmp(sent + TRACE_ID_AT, m->traceparent + TRACE_ID_AT, TRACE_ID_LEN) == 0;
+}
+
+const char *trace_state(struct gantry_message *m)
+{
+	const char *state = NULL;
+
+	if (!trace_is_of_sender(m))
+		return NULL;
+	for (unsigned i = 0; i < m->n_headers; i++) {
+		const char *value = m->headers[i].value;
+
+		/* over AMQP anything could stand there */
+		if (strcasecmp(m->headers[i].name, "tracestate") != 0 ||
+		    !utf8_is_printable_ascii(value, strlen(value), TRACE_MAX_STATE))
+			continue;
+		state = state == NULL ? value :
+				arena_format(&m->arena, "%s,%s", state, value);
+	}
+	return state;
 }
 
 static void trace_said(struct span *span, enum gantry_verdict verdict,

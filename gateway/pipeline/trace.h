@@ -53,6 +53,10 @@ struct span *trace_child(const struct gantry_message *m, const char *name,
 struct span_context trace_below(const struct gantry_message *m,
 				const uint8_t id[static 8]);
 
+/* What the sender said beside its traceparent (W3C), several lines as one; NULL:
+   nothing, or the trace is another one now. */
+const char *trace_state(struct gantry_message *m);
+
 /* What m's answer says of it: verdict, code, and whether it failed. */
 void trace_verdict(struct span *span, const struct gantry_message *m,
 		   bool rejected_is_failed);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/clock.h"
@@ -17,6 +18,7 @@ struct guard {
 					   taken alone */
 	enum gantry_breaker_state said;	/* by the last line of the log */
 	bool held;
+	char refusal[128];		/* what those hear whom it stops */
 };
 
 struct breakers {
@@ -35,6 +37,8 @@ static struct guard *guard_new(const struct gantry_instance *instance)
 
 	guard->instance = instance;
 	guard->said = GANTRY_BREAKER_CLOSED;
+	snprintf(guard->refusal, sizeof(guard->refusal),
+		 "calls are stopped for now by the breaker %s", instance->name);
 	pthread_mutex_init(&guard->lock, NULL);
 	return guard;
 }
@@ -107,6 +111,11 @@ struct guard *breakers_find(struct breakers *breakers, const char *name)
 const char *guard_name(const struct guard *guard)
 {
 	return guard->instance->name;
+}
+
+const char *guard_refusal(const struct guard *guard)
+{
+	return guard->refusal;
 }
 
 const char *guard_state_name(enum gantry_breaker_state state)

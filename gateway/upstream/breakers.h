@@ -26,6 +26,8 @@ struct guard *breakers_at(struct breakers *breakers, unsigned i);
 struct guard *breakers_find(struct breakers *breakers, const char *name);
 
 const char *guard_name(const struct guard *guard);
+/* What those hear whom it stops. */
+const char *guard_refusal(const struct guard *guard);
 
 /* gantry/breaker.h, by the steady clock. */
 bool guard_permit(struct guard *guard, struct gantry_permit *permit_out,

@@ -25,10 +25,12 @@ struct upstream {
 	unsigned users;			/* graphs; the main thread's, and */
 	bool served;			/* the caller's list has it */
 	struct guard *guard;		/* NULL: none */
+	const char *refusal;		/* what it says when it is open */
 	struct token *token;		/* NULL: none is shown */
 	struct job *first, **end;	/* that wait for a connection */
 	int64_t n_queued, running;
 	struct caller *caller;
+	CURLU *url;			/* for its handles; NULL: it is none */
 	CURL **spare;			/* handles that nobody uses now; the thread's */
 	unsigned n_spare;
 	_Atomic uint64_t outcomes[UPSTREAM_OUTCOMES];

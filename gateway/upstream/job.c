@@ -103,14 +103,10 @@ void job_too_late(struct job *job)
 /* Whatever stops a try that is not to be begun: the last one's reason counts. */
 void job_refuse(struct job *job, int64_t wait_ms)
 {
-	char text[160];
-
 	if (job->tries > 0) {
 		job_give_up(job);
 		return;
 	}
-	snprintf(text, sizeof(text), "calls are stopped for now by the breaker %s",
-		 guard_name(job->up->guard));
 	job->call->error.wait_ms = wait_ms;
-	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", text);
+	job_fail(job, UPSTREAM_REFUSED, "CIRCUIT_OPEN", guard_refusal(job->up->guard));
 }

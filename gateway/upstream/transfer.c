@@ -134,6 +134,8 @@ static void transfer_headers(struct transfer *t, const char *authorization)
 		transfer_pair(t, "X-Correlation-ID: ", call->correlation_id);
 	if (t->traceparent != NULL)
 		transfer_pair(t, "traceparent: ", t->traceparent);
+	if (t->traceparent != NULL && call->tracestate != NULL)
+		transfer_pair(t, "tracestate: ", call->tracestate);
 	if (authorization != NULL)
 		transfer_header(t, authorization);
 	/* libcurl has values of its own for what is not said */
@@ -197,16 +199,34 @@ static void transfer_set_tls(CURL *curl, const struct config_upstream *u)
 	}
 }
 
-CURL *transfer_handle(const struct config_upstream *u)
+CURLU *transfer_url(const struct config_upstream *u)
+{
+	CURLU *url = curl_url();
+
+	if (url == NULL)
+		abort();
+	/* what is wrong with it is said by each call */
+	if (curl_url_set(url, CURLUPART_URL, u->url, CURLU_PATH_AS_IS) == CURLUE_OK)
+		return url;
+	curl_url_cleanup(url);
+	return NULL;
+}
+
+CURL *transfer_handle(const struct config_upstream *u, CURLU *url)
 {
 	CURL *curl = curl_easy_init();
 
 	if (curl == NULL)
 		abort();
+	if (url != NULL)
+		curl_easy_setopt(curl, CURLOPT_CURLU, url);
+	else
+		curl_easy_setopt(curl, CURLOPT_URL, u->url);
 	curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(curl, CURLOPT_PROXY, "");
+	curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 	/* or a name that nobody resolves would hold up all other calls */
@@ -222,18 +242,32 @@ CURL *transfer_handle(const struct config_upstream *u)
 	return curl;
 }
 
-static void transfer_set(struct transfer *t)
+/*
+ * The path of the URL, and that of the call behind it. The handle's URL stays as
+ * it is: libcurl takes one that is new to pieces and puts it together again.
+ */
+static const char *transfer_target(struct transfer *t)
 {
-	const char *base = t->upstream->url, *path = t->call->request.path;
-	size_t len = strlen(base), path_len = strlen(path);
-	char *url = arena_alloc(&t->call->arena, len + path_len + 1);
-	CURL *curl = t->curl;
+	const char *base = strchr(strstr(t->upstream->url, "://") + 3, '/');
+	const char *path = t->call->request.path;
+	size_t len = base != NULL ? strlen(base) : 0, path_len = strlen(path);
+	char *target;
 
 	while (len > 0 && base[len - 1] == '/')
 		len--;
-	memcpy(url, base, len);
-	memcpy(url + len, path, path_len + 1);
-	curl_easy_setopt(curl, CURLOPT_URL, url);
+	if (len == 0)
+		return path;
+	target = arena_alloc(&t->call->arena, len + path_len + 1);
+	memcpy(target, base, len);
+	memcpy(target + len, path, path_len + 1);
+	return target;
+}
+
+static void transfer_set(struct transfer *t)
+{
+	CURL *curl = t->curl;
+
+	curl_easy_setopt(curl, CURLOPT_REQUEST_TARGET, transfer_target(t));
 	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)t->timeout_ms);
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->reason);
 	curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);

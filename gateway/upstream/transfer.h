@@ -39,8 +39,12 @@ struct transfer_end {
 	const char *word;		/* and the same as one word */
 };
 
-/* A handle with all that is the same for each try; the caller's, to be used again. */
-CURL *transfer_handle(const struct config_upstream *upstream);
+/* Taken to pieces once, to be freed by curl_url_cleanup(); NULL: it is none. */
+CURLU *transfer_url(const struct config_upstream *upstream);
+
+/* A handle with all that is the same for each try; the caller's, to be used again.
+   url is that of transfer_url(), and lives longer. */
+CURL *transfer_handle(const struct config_upstream *upstream, CURLU *url);
 
 /*
  * Tell the handle what this try is; authorization is a whole header that lives

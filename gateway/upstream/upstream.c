@@ -105,7 +105,7 @@ static CURL *upstream_handle(struct caller *u, struct upstream *up)
 
 	if (up->n_spare > 0)
 		return up->spare[--up->n_spare];
-	curl = transfer_handle(&up->config);
+	curl = transfer_handle(&up->config, up->url);
 	events_prepare(u->events, curl);
 	return curl;
 }
@@ -438,6 +438,7 @@ void caller_forget(struct upstream *up)
 	while (up->n_spare > 0)
 		curl_easy_cleanup(up->spare[--up->n_spare]);
 	free(up->spare);
+	curl_url_cleanup(up->url);
 }
 
 void caller_push(struct caller *u, struct call *call)

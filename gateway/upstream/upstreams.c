@@ -5,7 +5,6 @@
  * numbers. All graphs share one thread.
  */
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/base/arena.h"
@@ -14,6 +13,7 @@
 #include "gateway/upstream/caller.h"
 #include "gateway/upstream/token.h"
 #include "gateway/upstream/traced.h"
+#include "gateway/upstream/transfer.h"
 
 /* What all graphs share; the main thread's. */
 struct upstreams_shared {
@@ -55,10 +55,14 @@ static struct upstream *upstream_new(const struct config_upstream *config,
 	up->end = &up->first;
 	up->config.name = arena_text(&up->arena, config->name);
 	values_copy(upstreams_options, &up->arena, config, &up->config);
+	up->url = transfer_url(&up->config);
 	up->spare = memory_new_array((size_t)up->config.pool, sizeof(*up->spare));
 	up->files = values_look(upstreams_options, config, &up->arena);
 	if (config->breaker != NULL)
 		up->guard = breakers_find(breakers, config->breaker);
+	if (up->guard != NULL)
+		up->refusal = arena_format(&up->arena, "%s: %s", up->config.name,
+					   guard_refusal(up->guard));
 	up->auth = auth;
 	if (auth != NULL)
 		up->token = token_new(&up->config, auth,
@@ -186,20 +190,16 @@ static bool upstreams_refuse(struct upstreams *u, struct call *call)
 {
 	struct upstream *up = upstreams_find(u, call->request.upstream);
 	struct traced traced = { .call_ns = 0 };
-	char why[128];
 	int64_t wait;
 
 	if (up == NULL || up->guard == NULL || !guard_refuses(up->guard, &wait))
 		return false;
 	atomic_fetch_add(&up->outcomes[UPSTREAM_REFUSED], 1);
 	call->error.wait_ms = wait;
-	snprintf(why, sizeof(why), "calls are stopped for now by the breaker %s",
-		 guard_name(up->guard));
 	traced_call_begin(&traced, call);
 	traced_call_end(&traced, call, &(struct traced_call){ 0, up->guard, "CIRCUIT_OPEN",
-							      why });
-	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s: %s",
-		  up->config.name, why);
+		guard_refusal(up->guard) });
+	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s", up->refusal);
 	return true;
 }
 

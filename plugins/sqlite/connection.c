@@ -97,8 +97,9 @@ int connection_open(struct sqlite *s, struct connection *c, bool writer)
 	const char *vfs = s->vfs != NULL && s->vfs[0] != '\0' ? s->vfs : NULL;
 	int rc;
 
-	/* what no commit syncs would be seen too late by others */
-	if (writer && s->synchronous == SYNCHRONOUS_FULL)
+	/* what no commit syncs would be seen too late by others; readers write nothing */
+	if ((writer || c == s->checkpoint.connection) &&
+	    s->synchronous == SYNCHRONOUS_FULL)
 		vfs = join_over(&s->join, vfs);
 	rc = sqlite3_open_v2(s->path, &c->db,
 			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);

@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * join - a VFS around another one, whose log files gather what is written
- * piece after piece and hand it on in one call.
+ * join - a VFS around another one. Its log files gather what is written piece
+ * after piece and hand it on in one call; its database files are synced as they
+ * are written.
  *
  * SQLite writes a page to its log in two calls, its head and itself: for a unit
  * of 40 allocations that is near 200 calls, a tenth of what the unit costs. With
  * synchronous=FULL nobody looks at what a commit wrote before it was synced, and
  * a sync hands on first; so only the writer's log is opened through this, and
- * only then. Files that are not a log are opened by the other VFS itself.
+ * only then.
+ *
+ * The database file is written when the log is carried over: thousands of pages
+ * anywhere in it. Synced all at once they keep the disk busy for tens of
+ * milliseconds, and each commit of that time waits behind them; synced every
+ * so many pages, one waits for these at most.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -18,12 +24,16 @@
 /* SQLite's own VFS takes no more in one call. */
 #define JOIN_ROOM 0x1ffff
 
+/* Of the database file, between two syncs. */
+#define JOIN_UNSYNCED (64 * 4096)
+
 struct join_file {
 	sqlite3_file base;
 	sqlite3_file *real;		/* behind this struct */
-	char *bytes;			/* JOIN_ROOM; not handed on yet: */
+	char *bytes;			/* JOIN_ROOM, of a log; not handed on yet: */
 	sqlite3_int64 at;		/* they belong there */
 	int n;
+	int unsynced;			/* bytes, of a database file */
 };
 
 static int join_flush(struct join_file *f)
@@ -64,11 +74,27 @@ static int join_write(sqlite3_file *file, const void *bytes, int n, sqlite3_int6
 		return rc;
 	if (n > JOIN_ROOM)
 		return f->real->pMethods->xWrite(f->real, bytes, n, at);
+	if (f->bytes == NULL)
+		f->bytes = connection_memory(JOIN_ROOM);
 	if (f->n == 0)
 		f->at = at;
 	memcpy(f->bytes + f->n, bytes, (size_t)n);
 	f->n += n;
 	return SQLITE_OK;
+}
+
+static int join_write_synced(sqlite3_file *file, const void *bytes, int n,
+			     sqlite3_int64 at)
+{
+	struct join_file *f = (struct join_file *)file;
+	int rc = f->real->pMethods->xWrite(f->real, bytes, n, at);
+
+	f->unsynced += n;
+	if (rc != SQLITE_OK || f->unsynced < JOIN_UNSYNCED)
+		return rc;
+	f->unsynced = 0;
+	return f->real->pMethods->xSync(f->real,
+					SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
 static int join_truncate(sqlite3_file *file, sqlite3_int64 size)
@@ -137,21 +163,52 @@ static int join_traits(sqlite3_file *file)
 	return f->real->pMethods->xDeviceCharacteristics(f->real);
 }
 
-/* A log needs no shared memory and no mapping: version 1. */
-static const sqlite3_io_methods join_methods = {
-	.iVersion = 1,
-	.xClose = join_close,
-	.xRead = join_read,
-	.xWrite = join_write,
-	.xTruncate = join_truncate,
-	.xSync = join_sync,
-	.xFileSize = join_size,
-	.xLock = join_lock,
-	.xUnlock = join_unlock,
-	.xCheckReservedLock = join_is_reserved,
-	.xFileControl = join_control,
-	.xSectorSize = join_sector,
-	.xDeviceCharacteristics = join_traits,
+static int join_shm_map(sqlite3_file *file, int region, int size, int extend,
+			void volatile **out)
+{
+	struct join_file *f = (struct join_file *)file;
+
+	return f->real->pMethods->xShmMap(f->real, region, size, extend, out);
+}
+
+static int join_shm_lock(sqlite3_file *file, int offset, int n, int flags)
+{
+	struct join_file *f = (struct join_file *)file;
+
+	return f->real->pMethods->xShmLock(f->real, offset, n, flags);
+}
+
+static void join_shm_barrier(sqlite3_file *file)
+{
+	struct join_file *f = (struct join_file *)file;
+
+	f->real->pMethods->xShmBarrier(f->real);
+}
+
+static int join_shm_unmap(sqlite3_file *file, int remove)
+{
+	struct join_file *f = (struct join_file *)file;
+
+	return f->real->pMethods->xShmUnmap(f->real, remove);
+}
+
+#define JOIN_METHODS							\
+	.xClose = join_close, .xRead = join_read, .xTruncate = join_truncate, \
+	.xSync = join_sync, .xFileSize = join_size, .xLock = join_lock,	\
+	.xUnlock = join_unlock, .xCheckReservedLock = join_is_reserved,	\
+	.xFileControl = join_control, .xSectorSize = join_sector,	\
+	.xDeviceCharacteristics = join_traits
+
+/* A log needs no shared memory: version 1. */
+static const sqlite3_io_methods join_log = {
+	JOIN_METHODS, .iVersion = 1, .xWrite = join_write,
+};
+
+/* Never mapped (mmap_size=0): not version 3. */
+static const sqlite3_io_methods join_database = {
+	JOIN_METHODS, .iVersion = 2, .xWrite = join_write_synced,
+	.xShmMap = join_shm_map, .xShmLock = join_shm_lock,
+	.xShmBarrier = join_shm_barrier, .xShmUnmap = join_shm_unmap,
 };
 
 static int join_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags,
@@ -161,14 +218,13 @@ static int join_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	sqlite3_vfs *real = vfs->pAppData;
 	int rc;
 
-	if ((flags & SQLITE_OPEN_WAL) == 0)
+	if ((flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)) == 0)
 		return real->xOpen(real, name, file, flags, flags_out);
 	*f = (struct join_file){ .real = (sqlite3_file *)(f + 1) };
 	rc = real->xOpen(real, name, f->real, flags, flags_out);
 	if (rc != SQLITE_OK)
 		return rc;	/* pMethods is NULL: it will not be closed */
-	f->bytes = connection_memory(JOIN_ROOM);
-	f->base.pMethods = &join_methods;
+	f->base.pMethods = (flags & SQLITE_OPEN_WAL) != 0 ? &join_log : &join_database;
 	return SQLITE_OK;
 }
 

@@ -36,8 +36,8 @@ bool gantry_is_tls(const struct gantry_message *m);
 /*
  * The headers of the request that may be passed on, as gantry_request.headers
  * has them, NULL at the end; those that the core sets in each call are left
- * out, too (Authorization, X-Correlation-ID, traceparent). Lives as long as
- * the message; the same list in each run. Level 1.
+ * out, too (Authorization, X-Correlation-ID, traceparent, tracestate). Lives
+ * as long as the message; the same list in each run. Level 1.
  */
 const char *const *gantry_headers_to_pass(struct gantry_message *m);
 

@@ -179,6 +179,27 @@ static void test_writer_escapes(void **state)
 	arena_fini(&a);
 }
 
+/* What was said elsewhere is taken as it is, as much as there is room for. */
+static void test_error_copies(void **state)
+{
+	struct gantry_error err = ERROR_INIT;
+	char text[2 * sizeof(err.message)];
+
+	(void)state;
+	memset(text, '%', sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	gantry_fail(&err, "%s", text);
+	assert_int_equal(strlen(err.message), sizeof(err.message) - 1);
+	assert_memory_equal(err.message, text, sizeof(err.message) - 1);
+	gantry_fail(&err, "%s", err.message + 500);
+	assert_string_equal(err.message, "%%%%%%%%%%%");
+	assert_int_equal(gantry_retry(&err, text), GANTRY_FAILED);
+	assert_int_equal(strlen(err.code), sizeof(err.code_text) - 1);
+	error_depends(&err, GANTRY_DEPENDS_ON_UPSTREAM, "%s: %d", "web", 7);
+	assert_string_equal(err.message, "web: 7");
+	assert_int_equal(err.dependency, GANTRY_DEPENDS_ON_UPSTREAM);
+}
+
 static void test_error_lists_problems(void **state)
 {
 	struct gantry_error err = ERROR_INIT;
@@ -222,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_utf8_clean),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_writer_escapes),
+		cmocka_unit_test(test_error_copies),
 		cmocka_unit_test(test_error_lists_problems),
 	};
 

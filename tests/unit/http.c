@@ -91,6 +91,31 @@ static void test_guard_refuses(void **state)
 	assert_int_equal(n, 7);
 }
 
+/* It is looked at in eights: each byte at each place, in values of any length. */
+static void test_guard_values(void **state)
+{
+	char value[32];
+
+	(void)state;
+	for (size_t at = 0; at < 27; at++) {
+		for (int c = 1; c < 256; c++) {
+			bool fine = c == '\t' || (c >= ' ' && c != 0x7f);
+			struct guard g;
+
+			memset(value, at % 2 == 0 ? 'a' : '\xff', sizeof(value));
+			value[at] = (char)c;
+			guard_begin(&g, "GET", "HTTP/1.0");
+			guard_header(&g, "X", 1, value, 27);
+			if (fine != (g.message == NULL))
+				fail_msg("%#x at %zu", (unsigned)c, at);
+			/* what comes behind it is another header's */
+			guard_begin(&g, "GET", "HTTP/1.0");
+			guard_header(&g, "X", 1, value, at);
+			assert_null(g.message);
+		}
+	}
+}
+
 static void test_json_types(void **state)
 {
 	static const char *const good[] = {
@@ -327,6 +352,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guard_accepts),
 		cmocka_unit_test(test_guard_refuses),
+		cmocka_unit_test(test_guard_values),
 		cmocka_unit_test(test_json_types),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_query),

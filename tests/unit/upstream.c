@@ -28,7 +28,7 @@ struct world {
 
 static struct world w;
 
-static void start(const char *options)
+static void start_at(const char *base, const char *options)
 {
 	struct problems problems = { 0 };
 	struct gantry_error err = ERROR_INIT;
@@ -48,8 +48,8 @@ static void start(const char *options)
 		"algorithm: HS256, issuer: shop, audience: me}}\n"
 		"breakers: {b: {plugin: " PLUGINS_BUILT "/breaker/.libs/breaker.so, "
 		"reset_timeout: 300ms}}\n"
-		"upstreams: {web: {url: \"http://127.0.0.1:%u\"%s%s%s%s}}\n",
-		w.web.port, strstr(options, ", timeout") ? "" : ", timeout: 400ms",
+		"upstreams: {web: {url: \"http://127.0.0.1:%u%s\"%s%s%s%s}}\n",
+		w.web.port, base, strstr(options, ", timeout") ? "" : ", timeout: 400ms",
 		strstr(options, ", deadline") ? "" : ", deadline: 2s",
 		strstr(options, ", backoff") ? "" : ", backoff: 10ms", options);
 	files_put(&w.files, "gantry.yaml", yaml);
@@ -64,6 +64,11 @@ static void start(const char *options)
 	assert_int_equal(graph_open(w.graph, &err), 0);
 	w.breakers = breakers_new(w.graph);
 	w.upstreams = upstreams_start(w.config, w.graph, w.breakers);
+}
+
+static void start(const char *options)
+{
+	start_at("", options);
 }
 
 static void stop(void)
@@ -177,6 +182,29 @@ static void test_answers(void **state)
 	/* one connection did for all but the HEAD, whose body still comes */
 	assert_true(w.web.n <= 2);
 	stop();
+}
+
+static void sent_to(const char *base, const char *path, const char *line)
+{
+	start_at(base, "");
+	answers(path, 200);
+	/* by a handle that was used before, too */
+	web_reset(&w.web);
+	answers(path, 200);
+	assert_memory_equal(w.web.head, line, strlen(line));
+	assert_non_null(strstr(w.web.head, "\r\nHost: 127.0.0.1:"));
+	stop();
+}
+
+/* The path goes out as it was given, behind that of the URL. */
+static void test_paths(void **state)
+{
+	(void)state;
+	sent_to("", "/ok/../%2e/./b?c=//d&e=%", "GET /ok/../%2e/./b?c=//d&e=% HTTP/1.1\r\n");
+	sent_to("/", "/ok?", "GET /ok? HTTP/1.1\r\n");
+	sent_to("//", "//ok", "GET //ok HTTP/1.1\r\n");
+	sent_to("/ok", "/", "GET /ok/ HTTP/1.1\r\n");
+	sent_to("/ok/v%201/", "/a/http://b/c?d", "GET /ok/v%201/a/http://b/c?d HTTP/1.1\r\n");
 }
 
 static void test_bodies(void **state)
@@ -649,6 +677,7 @@ int main(void)
 		cmocka_unit_test(test_retry_wait),
 		cmocka_unit_test(test_retry_is_safe),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test(test_verbatim),

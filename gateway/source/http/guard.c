@@ -47,7 +47,7 @@ static bool guard_is_token(const char *text, size_t len)
 	return len > 0;
 }
 
-static bool guard_is_value(const char *text, size_t len)
+static bool guard_are_printed(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
@@ -56,6 +56,27 @@ static bool guard_is_value(const char *text, size_t len)
 			return false;
 	}
 	return true;
+}
+
+/*
+ * Tokens are long and on each request, so eight bytes at a time: a borrow into
+ * the highest bit of one says that it may be below a space, or 0x7f.
+ */
+static bool guard_is_value(const char *text, size_t len)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), high = ones << 7;
+	size_t i = 0;
+
+	for (; i + sizeof(uint64_t) <= len; i += sizeof(uint64_t)) {
+		uint64_t eight, delete;
+
+		memcpy(&eight, text + i, sizeof(eight));
+		delete = eight ^ ones * 0x7f;
+		if ((((eight - ones * ' ') & ~eight) | ((delete - ones) & ~delete)) & high &&
+		    !guard_are_printed(text + i, sizeof(eight)))
+			return false;
+	}
+	return guard_are_printed(text + i, len - i);
 }
 
 /* host[:port]; what else could stand there belongs to another request. */

@@ -104,10 +104,11 @@ def test_correlation(g):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     body = g.request(item, orderId=order)
     got = g.orders.post("/allocations", body, headers={
-        "X-Correlation-ID": "cor-77", "traceparent": trace})
+        "X-Correlation-ID": "cor-77", "traceparent": trace, "tracestate": "a=1"})
     assert got.status == 201, got
     headers = SERVICE.requests[-1][1]
     assert headers["X-Correlation-ID"] == "cor-77" and headers["traceparent"] == trace
+    assert headers["tracestate"] == "a=1"
     got = g.orders.post("/allocations", body)
     headers = SERVICE.requests[-1][1]
     assert headers["X-Correlation-ID"] == order == got.header("X-Correlation-ID")

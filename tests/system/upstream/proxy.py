@@ -120,6 +120,7 @@ def test_passes_both_ways(g):
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     got = client.post("/orders/o%20%C3%A4?full=true&x=%26", sent, headers={
         "Content-Type": "image/png", "X-Correlation-ID": "cor-1", "traceparent": trace,
+        "tracestate": "shop=1,b=t:\\2",
         "Accept": "text/*", "X-Forwarded-For": "10.0.0.1", "Proxy-Authorization": "Basic x"})
     assert got.status == 201 and got.body == back, got.status
     assert got.header("Content-Type") == "application/octet-stream"
@@ -134,6 +135,7 @@ def test_passes_both_ways(g):
     assert seen.header("Host") == ["127.0.0.1:%d" % PORT]
     assert seen.header("X-Correlation-ID") == ["cor-1"]
     assert len(seen.header("traceparent")) == 1 and trace[3:35] in seen.header("traceparent")[0]
+    assert seen.header("tracestate") == ["shop=1,b=t:\\2"]
     assert seen.header("Accept") == ["text/*"]
     assert seen.header("X-Forwarded-For") == ["127.0.0.1"]
     assert seen.header("X-Forwarded-Proto") == ["http"]
@@ -144,6 +146,23 @@ def test_passes_both_ways(g):
     assert len(seen.header("Authorization")) == 1
     assert seen.header("Authorization") != ["Bearer " + client.token]
     assert seen.claims["roles"] == [ROLE] and seen.claims["aud"] == "order-service"
+
+
+def test_state_of_a_trace(g):
+    """As one line, beside the trace that it belongs to, and else not at all."""
+    ready(g)
+    trace = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-%s\r\n"
+    for more, state in (
+            (trace % "00" + "tracestate: a=1\r\nTraceState: b=2\r\n", ["a=1,b=2"]),
+            (trace % "01" + "tracestate: \r\n", []),
+            (trace % "01" + "tracestate: a=\tb\r\n", []),
+            ("tracestate: a=1\r\n", []),
+            (trace % "zz" + "tracestate: a=1\r\n", []),
+            (trace % "01" + trace % "00" + "tracestate: a=1\r\n", [])):
+        seen = Seen(200, [], b"?")
+        SERVICE.faults = [seen]
+        assert raw(g, head(g, more=more)).startswith(b"HTTP/1.1 200 "), more
+        assert seen.header("tracestate") == state, (more, seen.asked)
 
 
 def test_nothing_is_made_up(g):
