@@ -120,6 +120,20 @@ static uint64_t affinity_hash(const char *name)
 	return hash_bytes(name, strlen(name)) | 1;
 }
 
+/*
+ * What a lane is chosen by: FNV-1a, which has no key, so that it is the same
+ * lane in every replica. Units of different lanes then have no item in common,
+ * whosever they are. Not 0.
+ */
+static uint64_t affinity_target(const char *name)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (; *name != '\0'; name++)
+		hash = (hash ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+	return (hash ^ hash >> 32) | 1;
+}
+
 static void affinity_add(struct message_claim *claim, uint64_t name)
 {
 	for (unsigned i = 0; i < claim->n; i++)
@@ -151,7 +165,7 @@ static uint64_t affinity_names(const struct gantry_message *m,
 		if (c->order_id != NULL)
 			affinity_add(claim, affinity_hash(c->order_id));
 	}
-	return target != NULL ? affinity_hash(target) : 0;
+	return target != NULL ? affinity_target(target) : 0;
 }
 
 static uint64_t affinity_record_put(struct gantry_message *m)
@@ -161,7 +175,7 @@ static uint64_t affinity_record_put(struct gantry_message *m)
 
 	while (effects_next(&m->effects, &cursor, &e))
 		if (e.kind == EFFECT_RECORD)
-			return affinity_hash(ask_record_key(&m->arena,
+			return affinity_target(ask_record_key(&m->arena,
 				e.as.record.instance, e.as.record.space,
 				e.as.record.key));
 	return 0;
@@ -172,11 +186,11 @@ static uint64_t affinity_other(struct gantry_message *m)
 {
 	for (struct message_ask *ask = m->asks; ask != NULL; ask = ask->next)
 		if (ask->kind == ASK_RECORD)
-			return affinity_hash(ask->record);
+			return affinity_target(ask->record);
 	if (m->effects.n_records > 0)
 		return affinity_record_put(m);
-	return affinity_hash(m->kept_key != NULL ? m->kept_key :
-			     m->lease != NULL ? m->lease->name : m->id);
+	return affinity_target(m->kept_key != NULL ? m->kept_key :
+			       m->lease != NULL ? m->lease->name : m->id);
 }
 
 unsigned affinity_claim(struct affinity *a, struct gantry_message *m)

@@ -178,20 +178,30 @@ static void lane_refuse_old(struct lane *lane, unsigned ticks)
 		unit_refuse(&lane->committer->world, m);
 }
 
+/* Something waits: what comes while the storage is not ready goes with it. */
+static void committer_open(struct lane *lane)
+{
+	pthread_mutex_unlock(&lane->lock);
+	unit_open(&lane->unit);
+	pthread_mutex_lock(&lane->lock);
+}
+
 static void committer_work(struct lane *lane)
 {
 	struct unit_world *w = &lane->committer->world;
 
 	pthread_mutex_lock(&lane->lock);
 	for (;;) {
-		struct queue batch = committer_take(lane), back = { 0 };
+		struct queue batch, back = { 0 };
 
-		if (queue_is_empty(&batch)) {
+		if (queue_is_empty(&lane->queue)) {
 			if (lane->stopping)
 				break;
 			committer_wait(lane);
 			continue;
 		}
+		committer_open(lane);
+		batch = committer_take(lane);
 		pthread_mutex_unlock(&lane->lock);
 		unit_run(&lane->unit, &batch, &back);
 		/* who waited while that failed does not wait for the next to fail */

@@ -6,6 +6,7 @@
 #include "gateway/commit/unit.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -118,6 +119,17 @@ static enum gantry_stored unit_write(struct unit *u, struct gantry_error *err)
 	return stored;
 }
 
+static enum gantry_stored unit_begin(struct unit *u, struct gantry_error *err)
+{
+	if (!u->opened)
+		return u->world->storage->begin(u->world->storage_self, u->lane,
+						&u->handle, err);
+	u->opened = false;
+	if (u->opening != GANTRY_STORED)
+		gantry_fail(err, "%s", u->why);
+	return u->opening;
+}
+
 /* Once through; anything but STORED: nothing happened. */
 static enum gantry_stored unit_pass(struct unit *u, struct queue *back,
 				    struct gantry_error *err)
@@ -125,7 +137,7 @@ static enum gantry_stored unit_pass(struct unit *u, struct queue *back,
 	const struct gantry_storage *storage = u->world->storage;
 	enum gantry_stored stored;
 
-	stored = storage->begin(u->world->storage_self, u->lane, &u->handle, err);
+	stored = unit_begin(u, err);
 	if (stored != GANTRY_STORED)
 		return stored;
 	stored = unit_load(u, err);
@@ -158,6 +170,18 @@ static void unit_enter(struct unit *u)
 static void unit_leave(struct unit *u)
 {
 	atomic_store_explicit(&u->busy, 0, memory_order_relaxed);
+}
+
+void unit_open(struct unit *u)
+{
+	struct gantry_error err = ERROR_INIT;
+
+	unit_enter(u);
+	u->opening = unit_begin(u, &err);
+	u->opened = true;
+	unit_leave(u);
+	snprintf(u->why, sizeof(u->why), "%s", err.message);
+	error_fini(&err);
 }
 
 static enum gantry_stored unit_try(struct unit *u, struct queue *back,

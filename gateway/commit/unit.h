@@ -73,6 +73,9 @@ struct unit {
 	struct unit_world *world;
 	unsigned lane;
 	void *handle;			/* the storage's, while it is open */
+	bool opened;			/* by unit_open(), for the next pass */
+	enum gantry_stored opening;	/* what came of that; why, if not STORED */
+	char why[512];
 	struct rowset rows;
 	struct needs needs;
 	struct arena arena;		/* outcomes, payloads, changes */
@@ -91,6 +94,13 @@ struct unit {
 
 void unit_init(struct unit *u, struct unit_world *world, unsigned lane);
 void unit_fini(struct unit *u);
+
+/*
+ * Begin the storage's unit before the batch is taken: what comes while that
+ * waits for other replicas is in it. unit_run() must follow, and hears of a
+ * failure.
+ */
+void unit_open(struct unit *u);
 
 /*
  * Apply a batch of at most max_batch messages and finish each of them, or

@@ -9,6 +9,7 @@ plugins_postgres_postgres_la_SOURCES = plugins/postgres/postgres.c \
 	plugins/postgres/params.c plugins/postgres/reading.c \
 	plugins/postgres/schema.c plugins/postgres/statement.c \
 	plugins/postgres/text.c plugins/postgres/trip.c \
+	plugins/postgres/turn.c \
 	plugins/postgres/unit.c
 plugins_postgres_postgres_la_CFLAGS = $(CFLAGS_PLUGIN) $(LIBPQ_CFLAGS)
 plugins_postgres_postgres_la_LDFLAGS = $(LDFLAGS_PLUGIN)

@@ -48,8 +48,10 @@ static void postgres_close(void *self)
 		connection_fini(c);
 		free(c);
 	}
-	for (int64_t i = 0; i < s->lanes; i++)
+	for (int64_t i = 0; i < s->lanes; i++) {
 		connection_fini(&s->units[i].connection);
+		turn_fini(&s->units[i].turn);
+	}
 	free(s->units);
 	conninfo_free(s);
 	pthread_cond_destroy(&s->returned);

@@ -11,6 +11,7 @@
  *	reading.c	many keys by few statements; rows from binary results
  *	schema.c	makes the tables
  *	unit.c		one transaction of a lane
+ *	turn.c		lanes of several gateways, one after the other
  *	doubt.c		what became of a COMMIT that was not answered
  *	postgres.c	the descriptor, the readers' side
  */
@@ -31,6 +32,7 @@ enum verb {
 	VERB_READ = 1, VERB_LOCK, VERB_SCAN, VERB_GONE, VERB_CHANGED, VERB_NEW,
 	VERB_BEGIN,	/* a unit */
 	VERB_START,	/* its transaction's number and time */
+	VERB_TURN,	/* the same, behind those who work on the same rows */
 	VERB_SNAPSHOT,	/* begin a read of several statements */
 	VERB_COMMIT, VERB_ROLLBACK,
 };
@@ -110,6 +112,17 @@ struct marker {
 
 struct postgres;
 
+/* Whether a lane takes turns with those of its number in other gateways. */
+struct turn {
+	bool met;			/* not alone, within the last units */
+	unsigned alone;			/* units in a row since */
+	int64_t rest_ms;		/* until then without */
+	int64_t common;			/* rows that a unit shares with the one
+					   before it, on average; in 1/1024 */
+	int64_t *rows;			/* of the one before, ascending */
+	size_t n_rows;
+};
+
 /* One lane: its connection and its unit. */
 struct unit {
 	struct postgres *s;
@@ -120,6 +133,7 @@ struct unit {
 	int64_t xid;			/* 0: not known yet */
 	int64_t now_ms;
 	int pid;			/* of the backend that works on it */
+	struct turn turn;
 	struct marker new[MARKERS], changed[MARKERS];
 	unsigned n_new, n_changed;
 };
@@ -307,6 +321,20 @@ enum gantry_stored schema_look(struct postgres *s, struct connection *c,
 
 /* Whether the unit whose COMMIT was sent is stored; returns when it is known. */
 enum gantry_stored doubt_ask(struct unit *u, struct gantry_error *err);
+
+/* turn.c */
+
+/* Is it worth while to wait for a turn before the next unit is filled? */
+bool turn_is_due(const struct unit *u);
+/* A unit has begun, and there was one of this lane elsewhere, or none. */
+void turn_note(struct unit *u, bool was_free);
+/* It did not come in time. */
+void turn_missed(struct unit *u);
+/* A unit has locked its rows. */
+void turn_learn(struct unit *u, const struct reading *r);
+void turn_fini(struct turn *t);
+/* By what the server knows the turns of a schema. */
+int32_t turn_class(const char *schema);
 
 /* unit.c */
 

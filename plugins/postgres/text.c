@@ -369,14 +369,34 @@ static void text_new(FILE *f, const struct postgres *s, const struct gantry_tabl
 	}
 }
 
+/* So long a lane waits for its turn, at most. */
+#define TEXT_TURN_MS 100
+
+/*
+ * Is there no unit of this lane elsewhere, the number and time of the
+ * transaction, its backend. VERB_TURN: wait until there is none; what a row is
+ * waited for is as before then.
+ */
+static void text_start(FILE *f, const struct postgres *s, bool waits)
+{
+	int turn = turn_class(s->schema);
+
+	fprintf(f, "SELECT %spg_try_advisory_xact_lock(%d,$1::int8::int4)",
+		waits ? "CASE WHEN " : "", turn);
+	if (waits)
+		fprintf(f, " THEN true WHEN set_config('lock_timeout','%d',true) <> ''"
+			" AND pg_advisory_xact_lock(%d,$1::int8::int4) IS NOT NULL"
+			" AND set_config('lock_timeout','%lld',true) <> ''"
+			" THEN false END", TEXT_TURN_MS, turn,
+			(long long)s->lock_timeout);
+	fputs(", pg_current_xact_id(), clock_timestamp(), pg_backend_pid()::int8", f);
+}
+
 static const char *text_fixed(enum verb verb)
 {
 	switch (verb) {
 	case VERB_BEGIN:
 		return "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-	case VERB_START:
-		return "SELECT pg_current_xact_id(), clock_timestamp(), "
-		       "pg_backend_pid()::int8";
 	case VERB_SNAPSHOT:
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 	case VERB_COMMIT:
@@ -398,6 +418,8 @@ char *text_of(const struct postgres *s, const struct shape *shape)
 	assert(f != NULL);
 	if (fixed != NULL)
 		fputs(fixed, f);
+	else if (shape->verb == VERB_START || shape->verb == VERB_TURN)
+		text_start(f, s, shape->verb == VERB_TURN);
 	else if (shape->verb == VERB_READ)
 		text_read(f, s, shape);
 	else if (shape->verb == VERB_LOCK)

@@ -21,33 +21,14 @@
 
 static const struct taker nobody;
 
-enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
-			      struct gantry_error *err)
-{
-	struct postgres *s = self;
-	struct unit *u = &s->units[lane];
-	enum gantry_stored stored;
-
-	assert((int64_t)lane < s->lanes && !u->open);
-	stored = connection_mend(s, &u->connection, ROLE_UNIT, err);
-	if (stored != GANTRY_STORED)
-		return stored;
-	u->failed = GANTRY_STORED;
-	u->begun = false;
-	u->xid = u->now_ms = 0;
-	u->n_new = u->n_changed = 0;
-	u->open = true;
-	*unit_out = u;
-	return GANTRY_STORED;
-}
-
 static void unit_take_start(void *context, const PGresult *result)
 {
 	struct unit *u = context;
 
-	u->xid = params_decode(PQgetvalue(result, 0, 0));
-	u->now_ms = params_decode(PQgetvalue(result, 0, 1)) / 1000 + UNIT_EPOCH_MS;
-	u->pid = (int)params_decode(PQgetvalue(result, 0, 2));
+	turn_note(u, PQgetvalue(result, 0, 0)[0] != 0);
+	u->xid = params_decode(PQgetvalue(result, 0, 1));
+	u->now_ms = params_decode(PQgetvalue(result, 0, 2)) / 1000 + UNIT_EPOCH_MS;
+	u->pid = (int)params_decode(PQgetvalue(result, 0, 3));
 }
 
 static void unit_verb(struct unit *u, enum verb verb, struct taker taker)
@@ -57,14 +38,19 @@ static void unit_verb(struct unit *u, enum verb verb, struct taker taker)
 	trip_send(u->s, &u->connection, &shape, taker);
 }
 
+static void unit_start_by(struct unit *u, enum verb verb)
+{
+	u->begun = true;
+	unit_verb(u, VERB_BEGIN, nobody);
+	params_number(&u->connection.params, u - u->s->units);
+	unit_verb(u, verb, (struct taker){ unit_take_start, u });
+}
+
 /* Sent with whatever comes first. */
 static void unit_start(struct unit *u)
 {
-	if (u->begun)
-		return;
-	u->begun = true;
-	unit_verb(u, VERB_BEGIN, nobody);
-	unit_verb(u, VERB_START, (struct taker){ unit_take_start, u });
+	if (!u->begun)
+		unit_start_by(u, VERB_START);
 }
 
 static int unit_lock(struct reading *r, struct connection *c,
@@ -132,8 +118,10 @@ enum gantry_stored unit_load(void *unit, const struct gantry_key_set *const *loc
 		reading_send(&r, c);
 		u->failed = trip_collect(u->s, c, err);
 	}
-	if (u->failed == GANTRY_STORED)
+	if (u->failed == GANTRY_STORED) {
+		turn_learn(u, &r);
 		u->failed = unit_loaded(u, &r, err);
+	}
 	reading_end(&r);
 	*now_ms_out = u->now_ms;
 	return u->failed;
@@ -328,6 +316,54 @@ static void unit_end(struct unit *u)
 	}
 	if (c->pg != NULL && PQtransactionStatus(c->pg) != PQTRANS_IDLE)
 		connection_close(c);
+}
+
+static void unit_reset(struct unit *u)
+{
+	u->failed = GANTRY_STORED;
+	u->begun = false;
+	u->xid = u->now_ms = 0;
+	u->n_new = u->n_changed = 0;
+	u->open = true;
+}
+
+/* A trip of its own; if the turn does not come in time, all is as before. */
+static enum gantry_stored unit_take_turn(struct unit *u, struct gantry_error *err)
+{
+	struct connection *c = &u->connection;
+	enum gantry_stored stored;
+	bool missed;
+
+	unit_start_by(u, VERB_TURN);
+	stored = trip_collect(u->s, c, NULL);
+	if (stored == GANTRY_STORED)
+		return stored;
+	missed = strcmp(c->sqlstate, "55P03") == 0;
+	unit_end(u);
+	if (missed)
+		turn_missed(u);
+	if (missed && c->pg != NULL) {
+		unit_reset(u);
+		return GANTRY_STORED;
+	}
+	gantry_fail(err, "%s: %s", u->s->where, c->message);
+	return missed ? GANTRY_AWAY : stored;
+}
+
+enum gantry_stored unit_begin(void *self, unsigned lane, void **unit_out,
+			      struct gantry_error *err)
+{
+	struct postgres *s = self;
+	struct unit *u = &s->units[lane];
+	enum gantry_stored stored;
+
+	assert((int64_t)lane < s->lanes && !u->open);
+	stored = connection_mend(s, &u->connection, ROLE_UNIT, err);
+	if (stored != GANTRY_STORED)
+		return stored;
+	unit_reset(u);
+	*unit_out = u;
+	return turn_is_due(u) ? unit_take_turn(u, err) : GANTRY_STORED;
 }
 
 /* Everything before the COMMIT, where load has not brought its number. */

@@ -210,7 +210,11 @@ struct gantry_storage {
 				   const struct gantry_sink *sink,
 				   struct gantry_error *err);
 
-	/* Open the unit of a lane (0 .. lanes-1). One thread per lane. */
+	/*
+	 * Open the unit of a lane (0 .. lanes-1). One thread per lane. May wait
+	 * for the units of other processes: the core decides behind it what
+	 * goes into the unit.
+	 */
 	enum gantry_stored (*begin)(void *self, unsigned lane, void **unit_out,
 				    struct gantry_error *err);
 

@@ -102,17 +102,21 @@ class PostgresBench(Bench):
     # --- two on one database ---
 
     def run_two(self):
-        """One alone, then with a second one beside it, half the connections each."""
+        """One alone, and with a second one beside it, half the connections each;
+        now one of them first, now the other, as the tables grow all the time."""
         self.items = SPREAD
         first = self.gateway(SPREAD)
         try:
             self.wrk(first, 64, False, 1)
             for repeat in range(self.given.repeats):
-                self.measure("one replica", first, 256)
+                if repeat % 2 == 0:
+                    self.measure("one replica", first, 256)
                 second = self.gateway(SPREAD, beside=first)
                 self.wrk(second, 64, False, 1)
                 self.measure_two(first, second)
                 second.remove()
+                if repeat % 2 == 1:
+                    self.measure("one replica", first, 256)
         finally:
             first.remove()
 

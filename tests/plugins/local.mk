@@ -16,6 +16,8 @@ if PLUGIN_POSTGRES
 check_PROGRAMS += tests/plugins/postgres
 SERVER_RUN = tests/plugins/postgres
 TESTS += $(SERVER_RUN)
+check_PROGRAMS += tests/plugins/postgres tests/plugins/turns
+TESTS += tests/plugins/postgres tests/plugins/turns
 endif
 endif
 
@@ -52,6 +54,14 @@ tests_plugins_postgres_SOURCES = tests/plugins/postgres.c \
 tests_plugins_postgres_CFLAGS = $(CFLAGS_STORAGE) $(CFLAGS_SERVER)
 tests_plugins_postgres_LDADD = $(LDADD_UNIT)
 tests_plugins_postgres_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_plugins_turns_SOURCES = tests/plugins/turns.c \
+	tests/plugins/pg.c tests/plugins/pg.h \
+	tests/plugins/server.c tests/plugins/server.h \
+	tests/plugins/store.c tests/plugins/store.h
+tests_plugins_turns_CFLAGS = $(CFLAGS_STORAGE) $(CFLAGS_SERVER)
+tests_plugins_turns_LDADD = $(LDADD_UNIT)
+tests_plugins_turns_LDFLAGS = $(LDFLAGS_UNIT)
 
 # SQLite shall call this program's fsync().
 tests_plugins_sqlite_disk_SOURCES = tests/plugins/sqlite-disk.c $(BENCH_SOURCES)

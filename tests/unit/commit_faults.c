@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -62,6 +63,23 @@ static void drop(int n)
 {
 	for (int i = 0; i < n; i++)
 		shot_fini(&shots[i]);
+}
+
+/* Another replica's unit is open: what comes meanwhile goes with the first. */
+static void test_a_unit_grows_while_it_waits(void **state)
+{
+	(void)state;
+	pthread_mutex_lock(&world.open_unit);
+	fire(0, shot_publish, 0);
+	usleep(50000);		/* the lane is in begin now */
+	for (int i = 1; i < 5; i++)
+		fire(i, shot_publish, 0);
+	pthread_mutex_unlock(&world.open_unit);
+	for (int i = 0; i < 5; i++)
+		check(i, 200);
+	assert_int_equal(committer_counts(world.committer).units, 1);
+	assert_int_equal(committer_counts(world.committer).messages, 5);
+	drop(5);
 }
 
 static void test_conflict(void **state)
@@ -420,6 +438,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_a_unit_grows_while_it_waits),
 		TEST(test_conflict),
 		TEST(test_conflict_forever),
 		TEST(test_one_by_one),

@@ -103,6 +103,21 @@ static void test_an_order_keeps_its_lane(void **state)
 	affinity_free(&a);
 }
 
+/* In every process: lanes of two replicas meet by their numbers. */
+static void test_an_item_has_one_lane_everywhere(void **state)
+{
+	static const unsigned wanted[] = { 0, 1, 1, 2, 2, 3, 3, 0, 0, 1, 0, 1 };
+	struct affinity *a = affinity_new(4);
+	char name[24];
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		snprintf(name, sizeof(name), "inv_%u", i);
+		assert_int_equal(lane_of(a, name), wanted[i]);
+	}
+	affinity_free(&a);
+}
+
 static void test_the_key_wins(void **state)
 {
 	struct affinity *a = affinity_new(LANES);
@@ -417,6 +432,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_an_order_keeps_its_lane),
+		cmocka_unit_test(test_an_item_has_one_lane_everywhere),
 		cmocka_unit_test(test_the_key_wins),
 		cmocka_unit_test(test_names_come_and_go),
 		cmocka_unit_test(test_the_table_is_bounded),
