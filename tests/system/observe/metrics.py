@@ -300,8 +300,10 @@ def test_storage_that_is_away(g):
         # that the page is there depends on nothing
         page = scrape(g)
         assert page.of("gantry_storage_up") == 0
-        assert page.of("gantry_unit_failures_total", cause="away") >= 1
         assert page.of("gantry_messages_total", source="http", verdict="failed") >= 1
+        # who waits is refused before that
+        wait_for("a unit has failed", 20, lambda: scrape(g).of(
+            "gantry_unit_failures_total", cause="away") >= 1)
     finally:
         over.set()
         outage.join()
