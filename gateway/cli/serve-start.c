@@ -159,6 +159,11 @@ static void serve_answered(void *status, const struct gantry_message *m,
 	meters_request(((struct status *)status)->metrics, m, nanoseconds);
 }
 
+static bool serve_in_doubt(void *status, const struct gantry_message *m)
+{
+	return committer_in_doubt(((struct status *)status)->committer, m);
+}
+
 static const struct http_page serve_health = { ADMIN_HEALTH, NULL, admin_health };
 
 static int serve_start_api(struct serve *s, struct gantry_error *err)
@@ -177,8 +182,8 @@ static int serve_start_api(struct serve *s, struct gantry_error *err)
 		.body_timeout_ms = http->body_timeout,
 		.idle_timeout_ms = http->idle_timeout,
 		.tls = { http->cert_file, http->key_file, http->client_ca_file },
-		.ops = { .answered = serve_answered, .ctx = &s->status,
-			 .pages = &serve_health, .n_pages = 1 },
+		.ops = { .answered = serve_answered, .in_doubt = serve_in_doubt,
+			 .ctx = &s->status, .pages = &serve_health, .n_pages = 1 },
 		.spans = traces_spans(s->traces),
 	};
 

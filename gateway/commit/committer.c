@@ -473,6 +473,17 @@ struct committer_counts committer_counts(const struct committer *committer)
 	};
 }
 
+bool committer_in_doubt(const struct committer *committer,
+			const struct gantry_message *m)
+{
+	const struct unit_world *w = &committer->world;
+	unsigned lane = atomic_load_explicit(&((struct gantry_message *)m)->in_unit,
+					     memory_order_relaxed);
+
+	return lane > 0 && w->storage->in_doubt != NULL &&
+	       w->storage->in_doubt(w->storage_self, lane - 1);
+}
+
 size_t committer_waiting(const struct committer *committer)
 {
 	size_t n = 0;

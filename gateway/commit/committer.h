@@ -72,6 +72,13 @@ struct committer_counts {
 };
 struct committer_counts committer_counts(const struct committer *committer);
 
+/*
+ * Whether the message is in a unit whose outcome the storage cannot learn now.
+ * Any thread that keeps the message from being freed.
+ */
+bool committer_in_doubt(const struct committer *committer,
+			const struct gantry_message *m);
+
 /* Other bounds than those it began with, from now on. Any thread. */
 struct committer_bounds {
 	unsigned queue;

@@ -246,6 +246,7 @@ static void unit_hand_over(struct unit *u)
 
 static void unit_release(struct unit_world *world, struct gantry_message *m)
 {
+	atomic_store_explicit(&m->in_unit, 0, memory_order_relaxed);
 	if (world->affinity != NULL)
 		affinity_release(world->affinity, m);
 }
@@ -390,6 +391,7 @@ static void unit_gather(struct unit *u, struct queue *batch, struct queue *later
 		}
 		assert(u->n_members < u->world->options.max_batch);
 		trace_unit_begins(m);
+		atomic_store_explicit(&m->in_unit, u->lane + 1, memory_order_relaxed);
 		u->members[u->n_members++] =
 			(struct unit_member){ .m = m, .before = m->effects,
 					      .moved = m->moved };

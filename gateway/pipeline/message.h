@@ -171,6 +171,8 @@ struct gantry_message {
 	const char *kept_key, *fingerprint;	/* what its answer is kept by (D6) */
 	struct message_claim *claim;	/* names that keep it to its lane, or NULL */
 	unsigned queued;		/* the committer's tick when it was */
+	_Atomic unsigned in_unit;	/* of that lane, counted from 1; 0: in none.
+					   Any thread */
 	struct trace trace;
 };
 

@@ -91,7 +91,7 @@ static void readers_add(struct readers *r, struct readers_records *records,
 	records->asks[records->n++] = ask;
 }
 
-static void readers_fetch_records(struct readers *r, struct queue *batch)
+static void readers_fetch_records(struct readers *r, struct queue *batch, bool *away)
 {
 	const struct engine_reads *reads = &r->engine->reads;
 	struct readers_records records = { 0 };
@@ -109,9 +109,12 @@ static void readers_fetch_records(struct readers *r, struct queue *batch)
 		for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
 			if (ask->kind == ASK_RECORD)
 				readers_add(r, &records, ask);
-	if (records.n > 0)
+	if (*away)
+		stored = GANTRY_AWAY;
+	else if (records.n > 0)
 		stored = reads->storage->read(reads->self, records.keys, records.n,
 					      &sink, &err);
+	*away = stored == GANTRY_AWAY;
 	if (records.n > 0)
 		readers_count(r, METERS_RECORD, records.n, stored, began_ns);
 	if (stored != GANTRY_STORED)
@@ -128,21 +131,30 @@ static void readers_fetch_records(struct readers *r, struct queue *batch)
 	arena_fini(&records.arena);
 }
 
-static void readers_fetch_query(struct readers *r, struct gantry_message *m,
-				struct message_ask *ask)
+static enum gantry_stored readers_run_query(struct readers *r, struct gantry_message *m,
+					    struct message_ask *ask,
+					    struct gantry_error *err)
 {
 	const struct engine_reads *reads = &r->engine->reads;
 	struct query_store store = { reads->storage, reads->self, reads->schema };
-	struct gantry_error err = ERROR_INIT;
-	int64_t began_ns = clock_steady_ns();
-	enum gantry_stored stored;
 
 	if (ask->record != NULL)
-		stored = records_find(reads, ask, &m->arena, &ask->rows,
-				      &ask->page.after, &err);
-	else
-		stored = stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
-					 &ask->rows, &ask->page.after, &err);
+		return records_find(reads, ask, &m->arena, &ask->rows, &ask->page.after,
+				    err);
+	return stock_query_run(&store, &ask->query, m->received_ms, &m->arena,
+			       &ask->rows, &ask->page.after, err);
+}
+
+static void readers_fetch_query(struct readers *r, struct gantry_message *m,
+				struct message_ask *ask, bool *away)
+{
+	struct gantry_error err = ERROR_INIT;
+	int64_t began_ns = clock_steady_ns();
+	enum gantry_stored stored = GANTRY_AWAY;
+
+	if (!*away)
+		stored = readers_run_query(r, m, ask, &err);
+	*away = stored == GANTRY_AWAY;
 	readers_count(r, METERS_QUERY, 1, stored, began_ns);
 	ask->answered = true;
 	if (stored == GANTRY_STORED) {
@@ -155,20 +167,25 @@ static void readers_fetch_query(struct readers *r, struct gantry_message *m,
 	error_fini(&err);
 }
 
-static void readers_serve(struct readers *r, struct queue batch)
+/*
+ * Whether the storage was away; then, or if it was before, who is behind the
+ * one that found out does not wait for the same once more.
+ */
+static bool readers_serve(struct readers *r, struct queue batch, bool away)
 {
 	struct gantry_message *m;
 
-	readers_fetch_records(r, &batch);
+	readers_fetch_records(r, &batch, &away);
 	while ((m = queue_pop(&batch)) != NULL) {
 		struct message_ask *ask = ask_open(m->asks);
 
 		for (; ask != NULL; ask = ask_open(ask->next))
 			if (ask->kind == ASK_QUERY)
-				readers_fetch_query(r, m, ask);
+				readers_fetch_query(r, m, ask, &away);
 		if (calls_start(r->engine, m) == CALLS_DONE)
 			engine_run(r->engine, m);
 	}
+	return away;
 }
 
 /* At most a batch, so that the other readers have work too. */
@@ -181,9 +198,25 @@ static struct queue readers_take(struct readers *r)
 	return batch;
 }
 
+/* Lock held: those who wait now, and none that comes meanwhile. */
+static void readers_refuse_waiting(struct readers *r)
+{
+	size_t n = r->queue.n;
+
+	while (n > 0 && !queue_is_empty(&r->queue)) {
+		struct queue batch = readers_take(r);
+
+		n -= batch.n < n ? batch.n : n;
+		pthread_mutex_unlock(&r->lock);
+		readers_serve(r, batch, true);
+		pthread_mutex_lock(&r->lock);
+	}
+}
+
 static void *readers_main(void *arg)
 {
 	struct readers *r = arg;
+	bool away;
 
 	pthread_setname_np(pthread_self(), "reader");
 	pthread_mutex_lock(&r->lock);
@@ -197,8 +230,10 @@ static void *readers_main(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&r->lock);
-		readers_serve(r, batch);
+		away = readers_serve(r, batch, false);
 		pthread_mutex_lock(&r->lock);
+		if (away)
+			readers_refuse_waiting(r);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;

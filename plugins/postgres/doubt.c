@@ -189,11 +189,13 @@ enum gantry_stored doubt_ask(struct unit *u, struct gantry_error *err)
 	unsigned pause_ms = FIRST_PAUSE_MS;
 
 	memcpy(d.timeline, u->connection.timeline, sizeof(d.timeline));
+	atomic_store(&u->in_doubt, true);
 	for (doubt_try(&d); d.fate == FATE_UNKNOWN; doubt_try(&d)) {
 		doubt_pause(pause_ms);
 		if (pause_ms < LONGEST_PAUSE_MS)
 			pause_ms *= 2;
 	}
+	atomic_store(&u->in_doubt, false);
 	connection_fini(&d.connection);
 	if (d.fate == FATE_COMMITTED)
 		return GANTRY_STORED;

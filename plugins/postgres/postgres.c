@@ -293,6 +293,7 @@ static const struct gantry_storage postgres_storage = {
 	.store = unit_store,
 	.commit = unit_commit,
 	.rollback = unit_rollback,
+	.in_doubt = unit_is_in_doubt,
 };
 
 GANTRY_PLUGIN(.name = "postgres", .version = VERSION_TEXT,

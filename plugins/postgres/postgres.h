@@ -20,6 +20,7 @@
 
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <gantry/plugin.h>
 
@@ -134,6 +135,7 @@ struct unit {
 	int64_t now_ms;
 	int pid;			/* of the backend that works on it */
 	struct turn turn;
+	atomic_bool in_doubt;		/* doubt_ask() is at work */
 	struct marker new[MARKERS], changed[MARKERS];
 	unsigned n_new, n_changed;
 };
@@ -348,5 +350,6 @@ enum gantry_stored unit_store(void *unit, const struct gantry_change *const *cha
 			      size_t n, struct gantry_error *err);
 enum gantry_stored unit_commit(void *unit, struct gantry_error *err);
 void unit_rollback(void *unit);
+bool unit_is_in_doubt(const void *self, unsigned lane);
 
 #endif

@@ -403,3 +403,10 @@ void unit_rollback(void *unit)
 	assert(u->open);
 	unit_end(u);
 }
+
+bool unit_is_in_doubt(const void *self, unsigned lane)
+{
+	const struct postgres *s = self;
+
+	return atomic_load(&s->units[lane].in_doubt);
+}

@@ -263,6 +263,14 @@ struct gantry_storage {
 
 	/* GANTRY_STORAGE_...; 0 for one that a gateway is to run on. */
 	unsigned flags;
+
+	/*
+	 * Whether the unit of this lane is in a commit() that cannot learn what
+	 * became of it, as the store went away in the middle: it goes on asking,
+	 * and meanwhile callers hear that their outcome is not known. NULL:
+	 * never. Any thread.
+	 */
+	bool (*in_doubt)(const void *self, unsigned lane);
 };
 
 #ifdef __cplusplus

@@ -88,6 +88,7 @@ static const struct envelope_code fake_codes[] = {
 	{ "UNSUPPORTED_MEDIA_TYPE", 415, false, "The body is not JSON" },
 	{ "HEADERS_TOO_LARGE", 431, false, "The head is too large" },
 	{ "OVERLOADED", 503, true, "Too busy" },
+	{ "STORAGE_UNAVAILABLE", 503, true, "Not now" },
 };
 
 const struct envelope_code *envelope_code(const char *code)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -60,6 +61,21 @@ static void handle_held(void *ctx, struct gantry_message *m)
 		usleep(1000);
 	}
 	handle(ctx, m);
+}
+
+static struct gantry_message *_Atomic kept;
+static _Atomic bool doubtful;
+
+static void handle_kept(void *ctx, struct gantry_message *m)
+{
+	(void)ctx;
+	kept = m;
+}
+
+static bool in_doubt(void *ctx, const struct gantry_message *m)
+{
+	(void)ctx;
+	return doubtful && m == kept;
 }
 
 static void answered(void *ctx, const struct gantry_message *m, int64_t ns)
@@ -170,6 +186,74 @@ static void test_a_loop_that_stands_still(void **state)
 	assert_true(moves_soon(http));
 	pthread_join(client, NULL);
 	finish(&http, &seen, 1);
+}
+
+/* Ask, and read to the end of the connection into data, which has room. */
+static void ask_for(unsigned port, char *data, size_t room)
+{
+	static const char request[] = "POST /x HTTP/1.1\r\nHost: a\r\n"
+				      "Content-Length: 2\r\n\r\nhi";
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	size_t len = 0;
+	ssize_t n;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	assert_int_equal(write(fd, request, sizeof(request) - 1), sizeof(request) - 1);
+	while ((n = read(fd, data + len, room - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fd);
+	data[len] = '\0';
+}
+
+static void expect_doubt(unsigned port)
+{
+	int64_t began_ns = clock_steady_ns();
+	char data[2048];
+
+	doubtful = true;
+	ask_for(port, data, sizeof(data));
+	assert_in_range(clock_steady_ns() - began_ns, INT64_C(1500000000),
+			INT64_C(30000000000));
+	assert_memory_equal(data, "HTTP/1.1 503 ", 13);
+	assert_non_null(strstr(data, "\r\nRetry-After: 1\r\n"));
+	assert_non_null(strstr(data, "\r\nConnection: close\r\n"));
+	assert_non_null(strstr(data, "\"code\":\"STORAGE_UNAVAILABLE\""));
+	assert_non_null(strstr(data, "whether it was done is not known yet"));
+	doubtful = false;
+}
+
+static void answer_kept(void)
+{
+	struct gantry_message *m = kept;
+
+	m->answer = (struct message_answer){ .status = 201, .text = "late", .len = 4 };
+	m->home->answer(m);
+}
+
+/* Its answer is for nobody, and the listener goes on; also behind its end. */
+static void test_what_is_in_doubt(void **state)
+{
+	const char *const listen[] = { "127.0.0.1:0", NULL };
+	struct http_options options = {
+		.listen = listen, .loops = 1,
+		.ops = { .handle = handle_kept, .in_doubt = in_doubt,
+			 .any_content_type = true },
+	};
+	struct gantry_error err = ERROR_INIT;
+	struct http *http = NULL;
+
+	(void)state;
+	assert_int_equal(http_start(&options, NULL, NULL, &http, &err), 0);
+	expect_doubt(http_port(http));
+	answer_kept();
+	expect_doubt(http_port(http));
+	assert_int_equal(http_counts(http).cut, 2);
+	http_stop_accepting(http);
+	assert_int_equal(http_drain(http, clock_steady_ns() + INT64_C(5000000000)), 0);
+	http_free(&http);
+	answer_kept();
 }
 
 static void test_unix_socket_names_its_peer(void **state)
@@ -316,6 +400,7 @@ static void test_free_without_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_in_doubt),
 		cmocka_unit_test(test_unix_socket_names_its_peer),
 		cmocka_unit_test(test_a_socket_that_is_in_use_stays),
 		cmocka_unit_test(test_sockets_from_outside),

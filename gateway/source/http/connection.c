@@ -14,6 +14,12 @@
 #include "gateway/source/http/tls.h"
 
 #define CONNECTION_GRACE_NS INT64_C(250000000)
+/* What is in doubt for so long is answered: two seconds after the storage went
+   nobody waits for it any more. */
+#define CONNECTION_DOUBT_NS INT64_C(1500000000)
+#define CONNECTION_DOUBT						\
+	"The storage went away while it stored this. Ask again with the same " \
+	"Idempotency-Key: whether it was done is not known yet"
 
 struct http_connection *connection_of(struct MHD_Connection *mhd)
 {
@@ -123,20 +129,43 @@ static void connection_idle_due(struct http_connection *c)
 		watch_move(watch, &c->watched, WATCH_IDLE);
 }
 
+/* A request is at the engine, and is looked at now and then. */
+static void connection_wait_due(struct http_connection *c)
+{
+	const struct http_options *o = &c->loop->http->options;
+	struct watch *watch = &c->loop->watch;
+	struct http_request *r = c->request;
+	int64_t waited_ns = watch->now_ns - r->began_ns;
+	bool late = c->watched.phase == WATCH_LATE;
+
+	if (r->state == REQUEST_WAITING && waited_ns >= CONNECTION_DOUBT_NS &&
+	    o->ops.in_doubt != NULL &&
+	    o->ops.in_doubt(o->ops.ctx, &r->m)) {
+		c->loop->given_up++;
+		request_detach(r, "STORAGE_UNAVAILABLE", CONNECTION_DOUBT);
+		return;
+	}
+	if (!late && waited_ns >= o->request_timeout_ms * 1000000) {
+		log_warning("http: a request has waited %lld ms for its answer",
+			    (long long)o->request_timeout_ms);
+		late = true;
+	}
+	watch_move(watch, &c->watched, late ? WATCH_LATE : WATCH_WAIT);
+}
+
 void connection_due(struct http_connection *c)
 {
 	switch (c->watched.phase) {
 	case WATCH_HEAD:
 	case WATCH_BODY:
 		if (c->request != NULL)
-			reply_cut(c, "REQUEST_TIMEOUT");
+			reply_cut(c, "REQUEST_TIMEOUT", NULL);
 		else
 			connection_shutdown(c);
 		break;
 	case WATCH_WAIT:
-		log_warning("http: a request has waited %lld ms for its answer",
-			    (long long)c->loop->http->options.request_timeout_ms);
-		watch_move(&c->loop->watch, &c->watched, WATCH_LATE);
+	case WATCH_LATE:
+		connection_wait_due(c);
 		break;
 	case WATCH_IDLE:
 		connection_idle_due(c);

@@ -60,6 +60,14 @@ struct http_ops {
 	void (*answered)(void *ctx, const struct gantry_message *m,
 			 int64_t nanoseconds);
 	void *ctx;
+	/*
+	 * On the loop thread, of a message that has waited for a second and a
+	 * half, and then twice a second: whether its outcome will not be known
+	 * soon. Then the request gets 503 and its connection is closed; what
+	 * becomes of the message nobody is told. Of m it may look at in_unit
+	 * alone. NULL: never.
+	 */
+	bool (*in_doubt)(void *ctx, const struct gantry_message *m);
 	const struct http_page *pages;
 	unsigned n_pages;
 	bool any_content_type;		/* no 415: the handler looks itself */

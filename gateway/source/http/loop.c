@@ -22,6 +22,8 @@
 
 /* Above 32 KiB the library maps a connection's memory, and gives it back. */
 #define LOOP_MIN_POOL 36864u
+/* Between two looks at a request that is at the engine. */
+#define LOOP_LOOK_NS INT64_C(400000000)
 #define LOOP_LAST_TURNS 100
 
 static void loop_set_limits(struct http_loop *loop)
@@ -35,7 +37,7 @@ static void loop_set_limits(struct http_loop *loop)
 		look_ms = o->idle_timeout_ms;
 	limit[WATCH_HEAD] = o->head_timeout_ms * 1000000;
 	limit[WATCH_BODY] = o->body_timeout_ms * 1000000;
-	limit[WATCH_WAIT] = loop->http->options.request_timeout_ms * 1000000;
+	limit[WATCH_WAIT] = limit[WATCH_LATE] = LOOP_LOOK_NS;
 	limit[WATCH_SEND] = o->body_timeout_ms * 1000000;
 	limit[WATCH_IDLE] = (look_ms > 0 ? look_ms : 1) * 1000000;
 }
@@ -255,7 +257,7 @@ static void loop_detach_phase(struct http_loop *loop, enum watch_phase phase)
 		if (c->request->state != REQUEST_WAITING)
 			continue;	/* its answer has just come */
 		loop->submitted++;
-		request_detach(c->request);
+		request_detach(c->request, "OVERLOADED", NULL);
 	}
 }
 
@@ -267,6 +269,7 @@ static void loop_end(struct http_loop *loop)
 	loop_resume_list(loop_take_list(loop));
 	loop_detach_phase(loop, WATCH_WAIT);
 	loop_detach_phase(loop, WATCH_LATE);
+	loop->submitted += loop->given_up;
 	pthread_mutex_unlock(&loop->lock);
 	for (int i = 0; i < LOOP_LAST_TURNS; i++) {
 		MHD_UNSIGNED_LONG_LONG wait = 1;

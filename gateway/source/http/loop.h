@@ -38,6 +38,7 @@ struct http_loop {
 	bool quiesced;
 	int64_t quiesced_ns;
 	_Atomic uint64_t open, cut;	/* connections: http_counts() */
+	unsigned given_up;		/* requests whose message is still out */
 	_Atomic uint64_t turns;		/* 1 and more: http_moves() */
 	uint64_t turns_seen;		/* by the one who asks */
 

@@ -146,7 +146,7 @@ enum MHD_Result reply_send(struct http_request *r)
 	return sent;
 }
 
-void reply_cut(struct http_connection *c, const char *code)
+void reply_cut(struct http_connection *c, const char *code, const char *message)
 {
 	const struct envelope_code *row = envelope_code(code);
 	struct arena arena = { 0 };
@@ -155,7 +155,8 @@ void reply_cut(struct http_connection *c, const char *code)
 	size_t len;
 
 	ids_ulid(clock_now_ms(), id);
-	text = envelope_text(&arena, code, row->text, NULL, id, &len);
+	text = envelope_text(&arena, code, message != NULL ? message : row->text, NULL,
+			     id, &len);
 	whole = arena_format(&arena,
 			     "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
 			     "X-Correlation-ID: %s\r\nContent-Length: %zu\r\n"

@@ -132,17 +132,22 @@ static void request_answered(struct gantry_message *m)
 
 void request_resume(struct http_request *r)
 {
+	if (r->state == REQUEST_DETACHED) {
+		r->loop->given_up--;
+		request_unref(r);
+		return;
+	}
 	assert(r->state == REQUEST_WAITING);
 	r->state = REQUEST_ANSWERED;
 	r->refs--;
 	MHD_resume_connection(r->mhd);
 }
 
-void request_detach(struct http_request *r)
+void request_detach(struct http_request *r, const char *code, const char *message)
 {
 	assert(r->state == REQUEST_WAITING);
 	r->state = REQUEST_DETACHED;
-	reply_cut(r->connection, "OVERLOADED");
+	reply_cut(r->connection, code, message);
 	MHD_resume_connection(r->mhd);
 }
 
@@ -171,9 +176,9 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
 	if (c->watched.phase != WATCH_HEAD && !c->cut)
 		watch_move(&c->loop->watch, &c->watched, WATCH_HEAD);
 	if (c->tls != NULL && !tls_is_let_in(c->tls, c->session) && !c->cut)
-		reply_cut(c, "UNAUTHENTICATED");
+		reply_cut(c, "UNAUTHENTICATED", NULL);
 	if (request_count_arguments(uri) > REQUEST_MAX_ARGUMENTS && !c->cut)
-		reply_cut(c, "HEADERS_TOO_LARGE");
+		reply_cut(c, "HEADERS_TOO_LARGE", NULL);
 	return r;
 }
 
@@ -228,7 +233,7 @@ static enum MHD_Result request_upload(struct http_request *r, const char *bytes,
 	r->drained += len;
 	if (r->drained <= max)
 		return MHD_YES;
-	reply_cut(r->connection, "PAYLOAD_TOO_LARGE");
+	reply_cut(r->connection, "PAYLOAD_TOO_LARGE", NULL);
 	return MHD_NO;
 }
 

@@ -64,8 +64,8 @@ void request_unref(struct http_request *r);
 void request_pool_free(struct http_loop *loop);
 /* Back from the engine; the answer goes out when libmicrohttpd asks. */
 void request_resume(struct http_request *r);
-/* Give a connection up whose message is at the engine. */
-void request_detach(struct http_request *r);
+/* Give a connection up whose message is at the engine, with this last word. */
+void request_detach(struct http_request *r, const char *code, const char *message);
 
 /* submit.c: what is asked for, and by whom it is answered */
 void request_dispatch(struct http_request *r);
@@ -80,8 +80,9 @@ enum MHD_Result reply_send(struct http_request *r);
 void reply_fail(struct http_request *r, const char *code, const char *message);
 /* One header more; the name and value must live as long as the message. */
 void reply_header(struct http_request *r, const char *name, const char *value);
-/* A last word on a socket that has no answer in flight, and its end. */
-void reply_cut(struct http_connection *c, const char *code);
+/* A last word on a socket that has no answer in flight, and its end. message
+   NULL: the code's own. */
+void reply_cut(struct http_connection *c, const char *code, const char *message);
 
 /* connection.c */
 void connection_notify(void *loop, struct MHD_Connection *mhd, void **context,

@@ -17,7 +17,7 @@ enum watch_phase {
 	WATCH_HEAD,	/* accepted, or bytes of a next request are here */
 	WATCH_BODY,
 	WATCH_WAIT,	/* at the engine */
-	WATCH_LATE,	/* at the engine for too long: no limit, logged once */
+	WATCH_LATE,	/* at the engine for too long: logged once */
 	WATCH_SEND,	/* the answer is on its way */
 	WATCH_IDLE,	/* between requests, looked at again and again */
 	WATCH_CUT,	/* shut down by us: libmicrohttpd will notice */

@@ -8,12 +8,14 @@ within 2 s, work again within 3 s of its return, nothing acknowledged lost.
 import os
 import random
 import sys
+import threading
 import time
 
 import _path    # noqa: F401
 import postgres
 import tap
-from load import BACK_SECONDS, Crowd, check_kept, gateway
+from load import BACK_SECONDS, REFUSE_SECONDS, Crowd, check_kept, gateway
+from rabbit import wait_for
 
 TORTURE = int(os.environ.get("GANTRY_TORTURE", "1"))
 AWAY_SECONDS = 2.5
@@ -58,6 +60,60 @@ def test_frozen(g):
     """All connections stay, and no answer comes."""
     p = g.store.server
     outage(g, p.freeze, p.thaw, 6)
+
+
+def test_reads_of_a_frozen_server(g):
+    """More of them at once than there are connections to wait on."""
+    id = g.orders.post("/allocations", {
+        "orderId": g.fresh("ord"), "orderItemId": "i", "quantity": 1,
+        "inventoryItemId": g.item(10)}).data["id"]
+    p, answers = g.store.server, []
+
+    def read():
+        client = g.client("order-service")
+        began = time.monotonic()
+        got = client.get("/allocations/" + id)
+        answers.append((time.monotonic() - began, got.status))
+        client.close()
+
+    p.freeze()
+    try:
+        readers = [threading.Thread(target=read) for _ in range(24)]
+        for r in readers:
+            r.start()
+        for r in readers:
+            r.join()
+    finally:
+        p.thaw()
+    assert len(answers) == 24 and {status for _, status in answers} == {503}, answers
+    assert max(took for took, _ in answers) < REFUSE_SECONDS, max(answers)
+    wait_for("it reads again", 20,
+             lambda: g.orders.get("/allocations/" + id).status == 200)
+
+
+def test_in_the_middle_of_a_commit(g):
+    """Nobody waits for the server's return to hear that it went."""
+    p = g.store.server
+    with Crowd(g, n=16) as crowd:
+        crowd.wait_for_sales()
+        p.freeze()
+        frozen = time.monotonic()
+        time.sleep(0.1)
+        p.kill()
+        time.sleep(4)
+        waiting = [w for w in crowd.workers
+                   if not w.asked or w.asked[-1].end < frozen]
+        p.start()
+        crowd.wait_until_back(time.monotonic())
+        crowd.wait_for_sales()
+    assert not waiting, "%d had no answer" % len(waiting)
+    late = [a for a in crowd.asked if a.begin < frozen < a.end and
+            a.end - frozen > 1.5 + REFUSE_SECONDS]
+    assert not late, late
+    cut = [a for a in crowd.asked if a.begin < frozen < a.end and a.status == 503 and
+           a.seconds > 1]
+    print("# %d were in a unit: %s" % (len(cut), cut[:3]))
+    check_kept(g, crowd.bought)
 
 
 def test_takes_no_connections(g):
