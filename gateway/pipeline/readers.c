@@ -32,6 +32,12 @@ struct readers {
 	unsigned n_threads;
 };
 
+/* The storage was away when a batch was read: who had come by then. */
+struct readers_outage {
+	bool away;
+	size_t waiting;
+};
+
 /* The records of a batch: one key each, and whose it is. */
 struct readers_records {
 	struct arena arena;
@@ -91,7 +97,20 @@ static void readers_add(struct readers *r, struct readers_records *records,
 	records->asks[records->n++] = ask;
 }
 
-static void readers_fetch_records(struct readers *r, struct queue *batch, bool *away)
+/* Before any of the batch is answered: who asks then has not waited. */
+static void readers_note(struct readers *r, struct readers_outage *o,
+			 enum gantry_stored stored)
+{
+	if (o->away || stored != GANTRY_AWAY)
+		return;
+	o->away = true;
+	pthread_mutex_lock(&r->lock);
+	o->waiting = r->queue.n;
+	pthread_mutex_unlock(&r->lock);
+}
+
+static void readers_fetch_records(struct readers *r, struct queue *batch,
+				  struct readers_outage *outage)
 {
 	const struct engine_reads *reads = &r->engine->reads;
 	struct readers_records records = { 0 };
@@ -109,12 +128,12 @@ static void readers_fetch_records(struct readers *r, struct queue *batch, bool *
 		for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
 			if (ask->kind == ASK_RECORD)
 				readers_add(r, &records, ask);
-	if (*away)
+	if (outage->away)
 		stored = GANTRY_AWAY;
 	else if (records.n > 0)
 		stored = reads->storage->read(reads->self, records.keys, records.n,
 					      &sink, &err);
-	*away = stored == GANTRY_AWAY;
+	readers_note(r, outage, stored);
 	if (records.n > 0)
 		readers_count(r, METERS_RECORD, records.n, stored, began_ns);
 	if (stored != GANTRY_STORED)
@@ -146,15 +165,16 @@ static enum gantry_stored readers_run_query(struct readers *r, struct gantry_mes
 }
 
 static void readers_fetch_query(struct readers *r, struct gantry_message *m,
-				struct message_ask *ask, bool *away)
+				struct message_ask *ask,
+				struct readers_outage *outage)
 {
 	struct gantry_error err = ERROR_INIT;
 	int64_t began_ns = clock_steady_ns();
 	enum gantry_stored stored = GANTRY_AWAY;
 
-	if (!*away)
+	if (!outage->away)
 		stored = readers_run_query(r, m, ask, &err);
-	*away = stored == GANTRY_AWAY;
+	readers_note(r, outage, stored);
 	readers_count(r, METERS_QUERY, 1, stored, began_ns);
 	ask->answered = true;
 	if (stored == GANTRY_STORED) {
@@ -167,25 +187,23 @@ static void readers_fetch_query(struct readers *r, struct gantry_message *m,
 	error_fini(&err);
 }
 
-/*
- * Whether the storage was away; then, or if it was before, who is behind the
- * one that found out does not wait for the same once more.
- */
-static bool readers_serve(struct readers *r, struct queue batch, bool away)
+/* Once one found that the storage is away, those behind it do not wait for the
+   same once more. */
+static void readers_serve(struct readers *r, struct queue batch,
+			  struct readers_outage *outage)
 {
 	struct gantry_message *m;
 
-	readers_fetch_records(r, &batch, &away);
+	readers_fetch_records(r, &batch, outage);
 	while ((m = queue_pop(&batch)) != NULL) {
 		struct message_ask *ask = ask_open(m->asks);
 
 		for (; ask != NULL; ask = ask_open(ask->next))
 			if (ask->kind == ASK_QUERY)
-				readers_fetch_query(r, m, ask, &away);
+				readers_fetch_query(r, m, ask, outage);
 		if (calls_start(r->engine, m) == CALLS_DONE)
 			engine_run(r->engine, m);
 	}
-	return away;
 }
 
 /* At most a batch, so that the other readers have work too. */
@@ -198,17 +216,16 @@ static struct queue readers_take(struct readers *r)
 	return batch;
 }
 
-/* Lock held: those who wait now, and none that comes meanwhile. */
-static void readers_refuse_waiting(struct readers *r)
+/* Lock held: those who waited, and none that came meanwhile. */
+static void readers_refuse_waiting(struct readers *r, struct readers_outage *outage)
 {
-	size_t n = r->queue.n;
+	while (outage->waiting > 0 && !queue_is_empty(&r->queue)) {
+		struct queue batch = { 0 };
 
-	while (n > 0 && !queue_is_empty(&r->queue)) {
-		struct queue batch = readers_take(r);
-
-		n -= batch.n < n ? batch.n : n;
+		queue_push(&batch, queue_pop(&r->queue));
+		outage->waiting--;
 		pthread_mutex_unlock(&r->lock);
-		readers_serve(r, batch, true);
+		readers_serve(r, batch, outage);
 		pthread_mutex_lock(&r->lock);
 	}
 }
@@ -216,12 +233,12 @@ static void readers_refuse_waiting(struct readers *r)
 static void *readers_main(void *arg)
 {
 	struct readers *r = arg;
-	bool away;
 
 	pthread_setname_np(pthread_self(), "reader");
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
 		struct queue batch = readers_take(r);
+		struct readers_outage outage = { 0 };
 
 		if (queue_is_empty(&batch)) {
 			if (r->stopping)
@@ -230,10 +247,9 @@ static void *readers_main(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&r->lock);
-		away = readers_serve(r, batch, false);
+		readers_serve(r, batch, &outage);
 		pthread_mutex_lock(&r->lock);
-		if (away)
-			readers_refuse_waiting(r);
+		readers_refuse_waiting(r, &outage);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return NULL;
