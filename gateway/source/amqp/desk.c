@@ -55,7 +55,7 @@ int desk_init(struct desk *h, struct engine *engine, const struct graph *graph,
 	if (h->wake_fd < 0)
 		return gantry_fail(err, "amqp: no eventfd: %s", strerror(errno));
 	h->end = &h->waiting;
-	h->suspects = suspects_new(engine, graph, &desk_note_home);
+	h->suspects = suspects_new(engine, graph, &desk_note_home, h->wake_fd);
 	pthread_mutex_init(&h->lock, NULL);
 	return 0;
 }
@@ -372,7 +372,9 @@ bool desk_pump(struct desk *h, int64_t now_ms)
 			desk_recycle(h, desk_pop(h));
 			continue;
 		}
-		if (desk_is_suspect(h->waiting) && h->at_engine > 0)
+		/* should it end the process, nothing else is half done */
+		if (desk_is_suspect(h->waiting) &&
+		    (h->at_engine > 0 || !suspects_are_forgotten(h->suspects)))
 			break;
 		desk_hand_over(h, desk_pop(h));
 		any = true;

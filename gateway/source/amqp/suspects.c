@@ -7,7 +7,10 @@
 #include "gateway/source/amqp/suspects.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
@@ -26,6 +29,8 @@ struct suspects {
 	struct route note, forget;
 	struct gantry_message m;	/* the note, one at a time */
 	bool noting;
+	_Atomic unsigned forgetting;	/* messages at the engine */
+	int wake_fd;
 };
 
 int64_t suspects_next(int64_t alone)
@@ -80,11 +85,12 @@ static struct route suspects_route(const char *address, struct route_step *step)
 }
 
 struct suspects *suspects_new(struct engine *engine, const struct graph *graph,
-			      const struct message_home *home)
+			      const struct message_home *home, int wake_fd)
 {
 	struct suspects *s = memory_new(sizeof(*s));
 
 	s->engine = engine;
+	s->wake_fd = wake_fd;
 	s->service = memory_text(graph->service);
 	s->graph = (struct graph){ .service = s->service };
 	s->home = home;
@@ -152,8 +158,16 @@ void suspects_noted(struct suspects *s)
    it is given up sooner, should it ever be a suspect again. */
 static void suspects_forgotten(struct gantry_message *m)
 {
+	struct suspects *s = m->home_data;
+	const uint64_t one = 1;
+	int wake_fd = s->wake_fd;
+
 	message_fini(m);
 	free(m);
+	/* full is readable as well */
+	if (atomic_fetch_sub(&s->forgetting, 1) == 1 &&
+	    write(wake_fd, &one, sizeof(one)) < 0)
+		assert(errno == EAGAIN);
 }
 
 static const struct message_home suspects_forget_home = { suspects_forgotten };
@@ -162,7 +176,14 @@ void suspects_forget(struct suspects *s, const char *key)
 {
 	struct gantry_message *m = memory_new(sizeof(*m));
 
+	atomic_fetch_add(&s->forgetting, 1);
 	message_init(m, GANTRY_SOURCE_SCHEDULE, &suspects_forget_home);
+	m->home_data = s;
 	suspects_fill(s, m, &s->forget, key);
 	engine_submit(s->engine, m);
+}
+
+bool suspects_are_forgotten(const struct suspects *s)
+{
+	return atomic_load(&((struct suspects *)s)->forgetting) == 0;
 }

@@ -22,10 +22,11 @@ struct suspects;
 
 /*
  * home: who is told that a note is stored; home_data is given to it. Both must
- * outlive what is at the engine.
+ * outlive what is at the engine. wake_fd, an eventfd: written to when all that
+ * was to be forgotten is.
  */
 struct suspects *suspects_new(struct engine *engine, const struct graph *graph,
-			      const struct message_home *home);
+			      const struct message_home *home, int wake_fd);
 /* Nothing of it may be at the engine. */
 void suspects_free(struct suspects **suspects);
 
@@ -38,8 +39,10 @@ void suspects_note(struct suspects *s, const char *key, void *home_data);
 bool suspects_is_given_up(const struct gantry_message *m);
 /* For home->answer: the note is dealt with. */
 void suspects_noted(struct suspects *s);
-/* It was answered: forget it. Nobody is told. */
+/* It was answered: forget it. */
 void suspects_forget(struct suspects *s, const char *key);
+/* Whether nothing of that is at the engine. Any thread. */
+bool suspects_are_forgotten(const struct suspects *s);
 
 /* The next count for one that was alone so often; 0: give it up. Pure. */
 int64_t suspects_next(int64_t alone);
