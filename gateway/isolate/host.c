@@ -21,6 +21,9 @@
 #include "gateway/isolate/sandbox.h"
 #include "gateway/plugin/plugins.h"
 
+/* Below the gateway, and not so far that a busy machine starves it. */
+#define HOST_NICE 10
+
 struct host {
 	struct arena arena;
 	struct gantry_instance *instance;
@@ -179,6 +182,10 @@ int host_main(void)
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* what it may burn until its end, it burns behind everybody else; copies
+	   have that from here */
+	if (nice(HOST_NICE) < 0)
+		errno = 0;
 	mould_serve();
 	/* a copy does not have it, and is the gateway's child, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
