@@ -141,7 +141,6 @@ static void connection_wait_due(struct http_connection *c)
 	if (r->state == REQUEST_WAITING && waited_ns >= CONNECTION_DOUBT_NS &&
 	    o->ops.in_doubt != NULL &&
 	    o->ops.in_doubt(o->ops.ctx, &r->m)) {
-		c->loop->given_up++;
 		request_detach(r, "STORAGE_UNAVAILABLE", CONNECTION_DOUBT);
 		return;
 	}

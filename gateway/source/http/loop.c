@@ -256,7 +256,6 @@ static void loop_detach_phase(struct http_loop *loop, enum watch_phase phase)
 		next = w->next;
 		if (c->request->state != REQUEST_WAITING)
 			continue;	/* its answer has just come */
-		loop->submitted++;
 		request_detach(c->request, "OVERLOADED", NULL);
 	}
 }
@@ -264,22 +263,26 @@ static void loop_detach_phase(struct http_loop *loop, enum watch_phase phase)
 /* Nothing may be suspended when the daemon stops, or it aborts. */
 static void loop_end(struct http_loop *loop)
 {
-	pthread_mutex_lock(&loop->lock);
-	loop->gone = true;
-	loop_resume_list(loop_take_list(loop));
-	loop_detach_phase(loop, WATCH_WAIT);
-	loop_detach_phase(loop, WATCH_LATE);
-	loop->submitted += loop->given_up;
-	pthread_mutex_unlock(&loop->lock);
 	for (int i = 0; i < LOOP_LAST_TURNS; i++) {
 		MHD_UNSIGNED_LONG_LONG wait = 1;
 
+		/* a turn may bring one more */
+		loop_take_answers(loop);
+		loop_detach_phase(loop, WATCH_WAIT);
+		loop_detach_phase(loop, WATCH_LATE);
 		MHD_run(loop->daemon);
-		if (MHD_get_timeout(loop->daemon, &wait) != MHD_YES || wait > 0)
+		if (loop->watch.count[WATCH_WAIT] == 0 &&
+		    (MHD_get_timeout(loop->daemon, &wait) != MHD_YES || wait > 0))
 			break;
 	}
 	MHD_stop_daemon(loop->daemon);
 	loop->daemon = NULL;
+	/* from here on whoever answers a request buries it */
+	pthread_mutex_lock(&loop->lock);
+	loop->gone = true;
+	loop_resume_list(loop_take_list(loop));
+	loop->submitted = loop->given_up;
+	pthread_mutex_unlock(&loop->lock);
 }
 
 /* What others said since the last turn. */

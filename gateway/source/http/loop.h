@@ -45,7 +45,7 @@ struct http_loop {
 	/* guards what follows; taken alone */
 	pthread_mutex_t lock;
 	struct gantry_message *answered, **answered_end;
-	unsigned submitted;		/* at the engine */
+	unsigned submitted;		/* still at the engine when it was gone */
 	bool stop, quit, gone;
 	bool bounded;			/* next_limits are to be taken */
 	struct http_limits next_limits;

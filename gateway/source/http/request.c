@@ -147,6 +147,7 @@ void request_detach(struct http_request *r, const char *code, const char *messag
 {
 	assert(r->state == REQUEST_WAITING);
 	r->state = REQUEST_DETACHED;
+	r->loop->given_up++;
 	reply_cut(r->connection, code, message);
 	MHD_resume_connection(r->mhd);
 }
