@@ -35,9 +35,11 @@ STOP_SECONDS = 20
 HTTP_SECONDS = 20
 
 
-# In place of the preset's hourly reconciliation, for tests that count what an
-# Order Service is asked.
-NOBODY_ELSE_ASKS = "  - {every: 1h, pipeline: [allocate.expire]}\n"
+# In place of the preset's schedules, of which one asks for orders, for tests that
+# count what an Order Service is asked. A route is known by its handlers; its first
+# turn comes anywhere within its time.
+NOBODY_ELSE_ASKS = ("  - {every: 1h, pipeline: [allocate.expire]}\n"
+                    "  - {every: 30d, pipeline: [reconcile.run]}\n")
 
 
 def free_port():
