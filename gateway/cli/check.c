@@ -51,6 +51,7 @@ struct check {
 	struct config *config;
 	struct plugins *plugins;
 	struct graph *graph;
+	const char *usage;
 	bool quiet;
 };
 
@@ -376,19 +377,48 @@ void check_listeners(const struct config *config, struct problems *problems)
 		admin->cert_file, admin->key_file, admin->client_ca_file }, problems);
 }
 
+/* --quiet is the check's own. */
+static int check_take(int key, void *own)
+{
+	struct check *c = own;
+
+	(void)key;
+	if (c->usage != check_usage)
+		return common_usage(c->usage);
+	c->quiet = true;
+	return -1;
+}
+
+static int check_parse(int argc, char **argv, struct check *c,
+		       struct common_options *options)
+{
+	static const struct option known[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
+		{ "presets", required_argument, NULL, 'p' },
+		{ "plugins", required_argument, NULL, 'd' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	return common_parse_own(argc, argv, &(struct common_command){
+		.usage = c->usage, .known = known, .take = check_take, .own = c }, options);
+}
+
 /* Build everything and let tell say what came of it. */
 static int check_run(int argc, char **argv, const char *usage,
 		     int (*tell)(struct check *c, bool json))
 {
 	struct common_options options;
-	struct check c = { 0 };
-	int result = common_parse(argc, argv, usage, &options);
+	struct check c = { .usage = usage };
+	int result = check_parse(argc, argv, &c, &options);
 
 	if (result >= 0)
 		return result;
 	if (optind < argc)
 		return common_usage(usage);
-	c.quiet = options.quiet;
 	c.config = config_load_with(options.config, options.with, options.presets,
 				    &c.problems);
 	c.plugins = plugins_new(options.plugins);

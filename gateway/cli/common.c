@@ -23,9 +23,6 @@ static bool common_take(int key, struct common_options *out)
 	case 'w':
 		out->with = optarg;
 		return true;
-	case 'q':
-		out->quiet = true;
-		return true;
 	case 'j':
 		out->json = true;
 		return true;
@@ -46,7 +43,7 @@ int common_parse_own(int argc, char **argv, const struct common_command *command
 	int key, status = -1;
 
 	*out = (struct common_options){ SYSCONFDIR "/gantry.yaml", PRESETDIR,
-					PLUGINDIR, false, NULL, false };
+					PLUGINDIR, false, NULL };
 	optind = 0;	/* a command may run more than once in a process */
 	while (status < 0 && (key = getopt_long(argc, argv, "c:h", command->known,
 						NULL)) != -1) {
@@ -71,7 +68,6 @@ int common_parse(int argc, char **argv, const char *usage,
 		{ "presets", required_argument, NULL, 'p' },
 		{ "plugins", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
-		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};

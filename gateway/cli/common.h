@@ -21,7 +21,6 @@ struct common_options {
 	const char *plugins;	/* --plugins DIR */
 	bool json;		/* --json */
 	const char *with;	/* --with FILE, or NULL */
-	bool quiet;		/* --quiet */
 };
 
 /*
