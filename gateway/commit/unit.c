@@ -95,8 +95,12 @@ static void unit_fit(struct unit *u, struct queue *back)
 			break;
 	}
 	/* in front of what an earlier try has given back */
-	for (unsigned i = u->n_members; i > n; i--)
-		queue_push_front(back, u->members[i - 1].m);
+	for (unsigned i = u->n_members; i > n; i--) {
+		struct gantry_message *m = u->members[i - 1].m;
+
+		atomic_store_explicit(&m->in_unit, 0, memory_order_relaxed);
+		queue_push_front(back, m);
+	}
 	u->n_members = n;
 }
 
