@@ -304,6 +304,7 @@ def measured(n):
 
 
 def test_what_waits_is_measured(g):
+    configure()
     ready(g)
     page = measured(0)
     assert page.of("gantry_backlog_age_seconds") == 0
@@ -328,8 +329,8 @@ def test_what_waits_is_measured(g):
     EDGE.write("gantry.yaml", EDGE.configuration(
         QUICK.replace(PAUSES, PAUSES + ", isolation: process")).encode())
     assert run(EDGE, "reload").returncode == 0
-    time.sleep(6)
-    assert measured(4).of("gantry_backlog_age_seconds") >= later
+    kept(g.request(item, 1, orderId="ord_measure_2", orderItemId="apart"))
+    assert measured(5).of("gantry_backlog_age_seconds") >= later
     configure()
     g.start()
     ready(g)
