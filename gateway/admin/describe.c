@@ -454,6 +454,7 @@ const char describe_schemas[] = GANTRY_JSON({
 		"exchange": {"type": ["string", "null"]},
 		"routingKey": {"type": ["string", "null"]},
 		"traceparent": {"type": ["string", "null"]},
+		"tracestate": {"type": ["string", "null"]},
 		"owner": {"type": ["string", "null"]},
 		"createdAt": {"type": "string", "format": "date-time"},
 		"cause": {"type": ["string", "null"], "description": "Why it waits"}}},
