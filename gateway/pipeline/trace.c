@@ -111,7 +111,7 @@ static bool trace_is_of_sender(const struct gantry_message *m)
 {
 	const char *sent = gantry_header(m, "traceparent");
 
-	return sent != NULL && m->traceparent != NULL &&
+	return sent != NULL &&
 	       strlen(sent) >= TRACE_ID_AT + TRACE_ID_LEN &&
 	       strncmp(sent + TRACE_ID_AT, m->traceparent + TRACE_ID_AT, TRACE_ID_LEN) == 0;
 }
@@ -140,7 +140,7 @@ const char *trace_state(struct gantry_message *m)
 {
 	struct trace *t = &m->trace;
 
-	if (t->state_known)
+	if (t->state_known || m->traceparent == NULL)
 		return t->state;
 	t->state_known = true;
 	t->state = trace_state_lines(m);
