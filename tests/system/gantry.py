@@ -146,6 +146,9 @@ class Client:
         self.connection = None
         self.used = 0
 
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=HTTP_SECONDS)
+
     def close(self):
         if self.connection is not None:
             self.connection.close()
@@ -168,8 +171,7 @@ class Client:
         if time.monotonic() > self.used + KEEP_SECONDS:
             self.close()
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=HTTP_SECONDS)
+            self.connection = self.connect()
         try:
             self.connection.request(method, path, body, sent)
             got = self.connection.getresponse()
