@@ -8,6 +8,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/base/log.c gateway/base/log.h \
 	gateway/base/memory.c gateway/base/memory.h \
 	gateway/base/parse.c gateway/base/parse.h \
+	gateway/base/thread.c gateway/base/thread.h \
 	gateway/base/utf8.c gateway/base/utf8.h \
 	gateway/base/writer.c gateway/base/writer.h
 gateway_libcore_a_SOURCES += gateway/base/member.c

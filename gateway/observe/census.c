@@ -9,6 +9,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/base/utf8.h"
 #include "gateway/commit/letters.h"
 #include "gateway/pipeline/current.h"
@@ -106,7 +107,7 @@ static void *census_main(void *arg)
 	struct census *c = arg;
 	int64_t began_ns, ended_ns, pause_ns;
 
-	pthread_setname_np(pthread_self(), "census");
+	thread_begin("census", THREAD_LONG);
 	do {
 		began_ns = clock_steady_ns();
 		census_letters(c);
