@@ -319,6 +319,8 @@ def test_what_waits_is_measured(g):
     page = measured(4)
     age = page.of("gantry_backlog_age_seconds", handlers="edge", backlog="requests")
     assert seen - began - 1 <= age <= time.time() - began + 1, age
+    said = run(EDGE, "admin", "status").stdout
+    assert re.search(r"^edge +4 +requests, the oldest since 20\S+Z$", said, re.M), said
     time.sleep(1)
     # it goes on between two looks at the store
     later = scrape(EDGE).of("gantry_backlog_age_seconds")
@@ -335,6 +337,8 @@ def test_what_waits_is_measured(g):
     g.start()
     ready(g)
     assert measured(0).of("gantry_backlog_age_seconds") == 0
+    said = run(EDGE, "admin", "status").stdout
+    assert re.search(r"^edge +0 +requests$", said, re.M), said
 
 
 def test_in_a_process_of_its_own(g):
