@@ -33,6 +33,7 @@ void helper_put_spec(struct wire_pen *pen, const struct helper_spec *spec)
 		wire_put_text(pen, text);
 	}
 	wire_put(pen, spec->memory);
+	wire_put(pen, spec->behind);
 }
 
 void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
@@ -43,6 +44,7 @@ void helper_take_spec(struct wire_eye *eye, struct helper_spec *spec)
 		memcpy((char *)spec + helper_texts[i], &text, sizeof(text));
 	}
 	spec->memory = wire_get(eye);
+	spec->behind = wire_get_in(eye, 0, 1) == 1;
 }
 
 /* Kill it, if it is there, and free what is ours. */

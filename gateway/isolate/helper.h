@@ -7,6 +7,7 @@
 #ifndef ISOLATE_HELPER_H
 #define ISOLATE_HELPER_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include <gantry/error.h>
@@ -25,6 +26,7 @@ struct helper_spec {
 	const char *absent;		/* ",a,b,": options that name an upstream by
 					   default, which is not there */
 	int64_t memory;			/* bytes beside what it has at its start */
+	bool behind;			/* everybody else, where the processor is scarce */
 };
 
 struct helper {

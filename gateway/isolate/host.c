@@ -114,6 +114,8 @@ static void host_begin(struct host *h)
 	host_receive(&bytes, &len);
 	eye = (struct wire_eye){ bytes, bytes + len, false };
 	helper_take_spec(&eye, &spec);
+	if (spec.behind && nice(HOST_NICE) < 0)
+		errno = 0;
 	opened = eye.bad ? gantry_fail(&err, "the gateway is of another version") :
 			   host_open(h, &spec, &err);
 	wire_begin(&h->pen);
@@ -182,10 +184,6 @@ int host_main(void)
 		return 2;
 	}
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* what it may burn until its end, it burns behind everybody else; copies
-	   have that from here */
-	if (nice(HOST_NICE) < 0)
-		errno = 0;
 	mould_serve();
 	/* a copy does not have it, and is the gateway's child, too */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -90,13 +90,23 @@ static enum gantry_verdict isolate_refuse(struct isolate *x, int64_t left_ms,
 	return gantry_retry(err, "OVERLOADED");
 }
 
+/* A unit waits for what settles, and for that the processor must not be scarce. */
+static int isolate_cast(struct isolate *x, struct isolate_seat *seat,
+			struct gantry_error *err)
+{
+	struct helper_spec spec = x->spec;
+
+	spec.behind = seat == &x->handling;
+	return helper_start(&seat->helper, x->mould, &spec, err);
+}
+
 /* With the seat's lock. */
 static int isolate_start(struct isolate *x, struct isolate_seat *seat,
 			 struct gantry_error *err)
 {
 	if (seat->helper.pid != 0)
 		return 0;
-	if (helper_start(&seat->helper, x->mould, &x->spec, err) == 0)
+	if (isolate_cast(x, seat, err) == 0)
 		return 0;
 	isolate_count(x);
 	return -1;
@@ -181,9 +191,9 @@ static int isolate_open(void *self, const struct gantry_instance *instance,
 	struct isolate *x = self;
 
 	(void)instance;
-	if (helper_start(&x->handling.helper, x->mould, &x->spec, err) < 0)
+	if (isolate_cast(x, &x->handling, err) < 0)
 		return -1;
-	if (x->settles && helper_start(&x->settling.helper, x->mould, &x->spec, err) < 0) {
+	if (x->settles && isolate_cast(x, &x->settling, err) < 0) {
 		helper_stop(&x->handling.helper);
 		return -1;
 	}

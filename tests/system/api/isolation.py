@@ -64,22 +64,38 @@ def test_it_is_as_good_as_within(g):
     rows = g.rows("select count(*) n from outbox where routing_key = 'wild'")
     assert rows == [{"n": 2}], rows
     assert seen(g, "good for me")
-    # three instances, one more each to settle, and what all are copies of
-    assert len(helpers(g)) == 7, helpers(g)
+    # three instances, one more each to settle, and what all are copies of: those
+    # that a unit waits for step back behind nobody
+    own = os.getpriority(os.PRIO_PROCESS, g.process.pid)
+    nicer = sorted(os.getpriority(os.PRIO_PROCESS, pid) - own for pid in helpers(g))
+    assert nicer == [0] * 4 + [min(10, 19 - own)] * 3, nicer
+
+
+def patient(ask, *words):
+    """A machine that is busy elsewhere gives a process no turn in 100 ms now and
+    then; whoever hears so asks again, as it is told."""
+    for _ in range(20):
+        got = ask(*words)
+        if got.status != 503 or got.header("Retry-After") is None:
+            break
+    return got
 
 
 def test_the_shop_works_as_before(g):
     """The handlers of the integration, each in its process, through the same
     stories as in this one."""
     item = g.item(10)
-    made = g.allocate(item, 3)
-    assert g.orders.put("/allocations/%s/confirm" % made["id"]).status == 200
-    got = g.orders.post("/allocations/bulk", {"orderId": g.fresh("ord"), "mode": "partial",
-                                             "items": [
-        {"orderItemId": "1", "inventoryItemId": item, "quantity": 5},
-        {"orderItemId": "2", "inventoryItemId": item, "quantity": 50}]})
+    got = patient(g.orders.post, "/allocations", g.request(item, 3))
+    assert got.status == 201, got
+    made = got.data
+    got = patient(g.orders.put, "/allocations/%s/confirm" % made["id"])
+    assert got.status == 200, got
+    got = patient(g.orders.post, "/allocations/bulk", {
+        "orderId": g.fresh("ord"), "mode": "partial", "items": [
+            {"orderItemId": "1", "inventoryItemId": item, "quantity": 5},
+            {"orderItemId": "2", "inventoryItemId": item, "quantity": 50}]})
     assert got.status in (200, 201, 207), got
-    got = g.orders.post("/allocations", g.request(item, 1000))
+    got = patient(g.orders.post, "/allocations", g.request(item, 1000))
     assert (got.status, got.code) == (409, "INSUFFICIENT_STOCK"), got
     got = g.orders.get("/allocations/" + made["id"])
     assert got.status == 200 and got.data["status"] == "CONFIRMED", got
