@@ -238,14 +238,6 @@ class Broker:
                 %s, [source_name, destination_name, routing_key])]""", self.vhost)
             if b[0]}
 
-    def add_user(self, name, password, rights=(".*", ".*", ".*")):
-        """rights: to configure, to write, to read."""
-        self.ask("""U = %s,
-            ok = rabbit_auth_backend_internal:add_user(U, %s, <<"test">>),
-            [C, W, R] = %s,
-            rabbit_auth_backend_internal:set_permissions(U, %s, C, W, R, <<"test">>)
-            """, name, password, rights, self.vhost)
-
 
 class Rabbit(Broker):
     """One node. extra: lines for rabbitmq.conf. tls: a folder with ca.pem,
@@ -457,19 +449,30 @@ class Lodging(Broker):
         self.port, self.distribution_port = self.node.port, self.node.distribution_port
         self.home = self.node.home
         self.vhost = self.user = "%s-%d" % (name, os.getpid())
+        self.users = []
 
     def __enter__(self):
-        self.ask("ok = rabbit_vhost:add(%s, <<\"test\">>), ok", self.vhost)
-        self.add_user(self.user, PASSWORD)
+        self.ask('ok = rabbit_vhost:add(%s, <<"test">>), ok', self.vhost)
+        self.add_user()
         return self
 
     def __exit__(self, kind, value, trace):
         if kind not in (None, SystemExit):
             self.node.show_log()
         # its connections end with it
-        self.ask("rabbit_vhost:delete(%s, <<\"test\">>), "
-                 "rabbit_auth_backend_internal:delete_user(%s, <<\"test\">>), ok",
-                 self.vhost, self.user)
+        self.ask('rabbit_vhost:delete(%s, <<"test">>), '
+                 '[rabbit_auth_backend_internal:delete_user(U, <<"test">>) || U <- %s], '
+                 'ok', self.vhost, self.users)
+
+    def add_user(self, name="", password=PASSWORD, rights=(".*", ".*", ".*")):
+        """What he is called there. rights: to configure, to write, to read."""
+        self.users.append(self.user + name)
+        self.ask("""
+            [H, U, P, C, W, R] = %s,
+            ok = rabbit_auth_backend_internal:add_user(U, P, <<"test">>),
+            ok = rabbit_auth_backend_internal:set_permissions(U, H, C, W, R, <<"test">>),
+            ok""", [self.vhost, self.users[-1], password, *rights])
+        return self.users[-1]
 
 
 class Cluster(Broker):
@@ -678,6 +681,7 @@ class Proxy:
         self.release()
         self.refusing = False
         self.cuts = 0
+        self.heard = 0      # when the broker's last byte went through
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -720,6 +724,8 @@ class Proxy:
                 gate.wait()
                 if not data:
                     break
+                if gate is self.back:
+                    self.heard = time.monotonic()
                 b.sendall(data)
         except OSError:
             pass

@@ -11,7 +11,7 @@ import time
 import _path
 import tap
 from gantry import PROGRAM
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from world import QUEUE, World, confirmed, created
 
 KEY = "order.ordercreated.order"
@@ -216,7 +216,7 @@ def main():
     tests = tap.tests_of(sys.modules["__main__"])
     print("1..%d" % len(tests), flush=True)
     failed = 0
-    with Rabbit("letters") as r, Dying(r) as w:
+    with Lodging("letters") as r, Dying(r) as w:
         for number, test in enumerate(tests, 1):
             failed += tap.run_one(number, test, w)
             if w.g.process is None and number < len(tests):

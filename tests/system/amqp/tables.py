@@ -11,7 +11,7 @@ import time
 import _path
 import tap
 from gantry import rfc3339
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from world import (EVENTS, NOTES, QUEUE, World, cancelled, confirmed, created,
                    order_event, returned)
 
@@ -317,7 +317,7 @@ def main():
         sys.exit(77)
     tests = tap.tests_of(sys.modules["__main__"])
     print("1..%d" % len(tests), flush=True)
-    with Rabbit("tables") as r, World(r, amqp=", retry: [300ms, 600ms]") as w, \
+    with Lodging("tables") as r, World(r, amqp=", retry: [300ms, 600ms]") as w, \
             r.client() as c:
         c.queue("tables", (EVENTS, "#"), (NOTES, "#"))
         w.tap_client, w.kept = c, []

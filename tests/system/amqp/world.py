@@ -132,19 +132,19 @@ class Feeder(threading.Thread):
 
 
 class World:
-    """A broker or cluster, and a gateway on it. url: the way there, such as a
-    proxy's."""
+    """A broker, cluster or lodging, and a gateway on it. url: the way there, such
+    as a proxy's."""
 
     make_seen = Seen
 
     def __init__(self, rabbit, url=None, extra="", amqp="", name="world",
-                 gantry=None, **client):
-        self.r, self.client_options = rabbit, client
+                 gantry=None):
+        self.r = rabbit
         self.g = gantry or Gantry("", name)
-        url = (url or rabbit.url) + ("/" + client["vhost"] if client else "")
         self.g.write("gantry.yaml", self.g.configuration(
-            'amqp: {url: "%s", user: gantry, password_file: %s%s}\n%s' % (
-                url, rabbit.password_file(self.g.folder), amqp, extra)).encode())
+            'amqp: {url: "%s", user: %s, password_file: %s%s}\n%s' % (
+                url or rabbit.url, rabbit.user, rabbit.password_file(self.g.folder),
+                amqp, extra)).encode())
         self.seen = None
 
     def __enter__(self):
@@ -163,26 +163,20 @@ class World:
         self.g.__exit__(None if kind is SystemExit else kind, value, trace)
 
     def client(self, **more):
-        return self.r.client(**dict(self.client_options, **more))
+        return self.r.client(**more)
 
     def listen(self):
         """All that the gateway publishes is kept from here on."""
         with self.client() as c:
             c.exchange("order.events")
             c.queue("seen", (EVENTS, "#"), (NOTES, "#"))
-        self.seen = self.make_seen(self.r, **self.client_options)
+        self.seen = self.make_seen(self.r)
         self.seen.start()
 
     def wait_until_bound(self, queue=QUEUE):
         """What is published before the binding is there goes nowhere."""
-        node = getattr(self.r, "nodes", [self.r])[0]
-        vhost = self.client_options.get("vhost", "/")
-
-        def bound():
-            rows = node.control("list_bindings", "-p", vhost, "source_name",
-                                "destination_name", "--no-table-headers")
-            return "order.events\t" + queue in rows
-        wait_for(queue + " is bound", 60, bound, 0.3)
+        wait_for(queue + " is bound", 60, lambda: ("order.events", queue) in [
+            binding[:2] for binding in self.r.bindings()])
 
     def feed(self, events, rate=2000):
         """All of them, confirmed."""
@@ -214,9 +208,7 @@ class World:
 
     def names(self):
         """The gateway's queue and those behind it."""
-        node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
-        names = [q for q in node.queues(self.client_options.get("vhost", "/"))
-                 if q.startswith(QUEUE)]
+        names = [q for q in self.r.queues() if q.startswith(QUEUE)]
         assert QUEUE in names and QUEUE + ".dead" in names, names
         return names
 

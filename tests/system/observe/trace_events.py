@@ -7,7 +7,7 @@ import sys
 import _path  # noqa: F401
 import tap
 from gantry import Client
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from receiver import CONSUMER, INTERNAL, PRODUCER, SERVER, Receiver
 from scrape import scrape
 from world import QUEUE, Seen, World, created
@@ -224,8 +224,8 @@ def main():
     RECEIVER.start()
     more = ", retry: [200ms, 400ms], exchanges: [order.events, inventory.events, " \
         "inventory.notifications]"
-    with Rabbit("traces") as r, TracedWorld(r, amqp=more, name="traces",
-                                            extra=TRACES % (RECEIVER.port, "1")) as w:
+    with Lodging("traces") as r, TracedWorld(r, amqp=more, name="traces",
+                                             extra=TRACES % (RECEIVER.port, "1")) as w:
         failed = sum([tap.run_one(n, t, w) for n, t in enumerate(tests, 1)])
         if failed:
             w.g.show_log()

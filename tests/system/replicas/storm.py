@@ -161,7 +161,7 @@ def main():
         print("1..0 # SKIP " + reason)
         sys.exit(77)
     print("1..1", flush=True)
-    with postgres.Postgres() as p, rabbit.Rabbit("replicas") as r, \
+    with postgres.Postgres() as p, rabbit.Lodging("replicas") as r, \
             Replicas(p, r) as all:
         failed = tap.run_one(1, test_storm, (p, all))
         if failed:
