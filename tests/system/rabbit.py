@@ -557,15 +557,22 @@ class Client:
             self.exchange(exchange)
             self.channel.queue_bind(name, exchange, key)
 
-    def count(self, queue):
-        """What is ready in it; -1: there is no such queue."""
+    def looked_at(self, queue):
+        """(messages that are ready, consumers) as they are now, which those that
+        Broker.queues() gives were a few seconds ago; -1: there is no such queue."""
         try:
-            return self.channel.queue_declare(queue, passive=True) \
-                .method.message_count
+            found = self.channel.queue_declare(queue, passive=True).method
+            return found.message_count, found.consumer_count
         except pika.exceptions.ChannelClosedByBroker:
             self.channel = self.connection.channel()
             self.confirms, self.waiting = False, {}
-            return -1
+            return -1, -1
+
+    def count(self, queue):
+        return self.looked_at(queue)[0]
+
+    def consumers(self, queue):
+        return self.looked_at(queue)[1]
 
     def publish(self, exchange, key, body, window=1, on_confirm=None, **properties):
         """body: bytes as they are, anything else as JSON. Returns when no more

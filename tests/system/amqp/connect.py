@@ -32,6 +32,10 @@ class House(commands.House):
         assert ran.status == 0, ran
         return self
 
+    def consumers(self):
+        with self.rabbit.client() as c:
+            return c.consumers(QUEUE)
+
     def __exit__(self, kind, value, trace):
         self.rabbit.__exit__(kind, value, trace)
         super().__exit__(kind, value, trace)
@@ -146,7 +150,7 @@ def test_a_silent_host_is_left_for_the_next(h):
                                              h.password))
         with Gantry(extra, "connect") as daemon:
             wait_for("both connections are there", 30, lambda: len(p.open()) >= 2 and
-                     h.rabbit.queues()[QUEUE]["consumers"] == 1)
+                     h.consumers() == 1)
             # both sides know of the two seconds
             equal(set(h.rabbit.ask("[T || [{_, T}] <- "
                                    "rabbit_networking:connection_info_all([timeout])]")),
