@@ -431,7 +431,6 @@ def shared():
         if given:
             _shared["node"] = Given(given)
             return _shared["node"]
-        end_by_signal()
         node = _shared["node"] = Rabbit("shared")
         # a process that forks off ends by _exit: it leaves the node alone
         atexit.register(node.close)
@@ -452,6 +451,7 @@ class Lodging(Broker):
         self.users = []
 
     def __enter__(self):
+        end_by_signal()
         self.ask('ok = rabbit_vhost:add(%s, <<"test">>), ok', self.vhost)
         self.add_user()
         return self
