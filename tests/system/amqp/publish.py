@@ -4,6 +4,7 @@
 in the order of its allocation's states (I5), at least once, whatever happens to
 broker, connection or gateway; and what the broker does not take stays and is
 shown. GANTRY_ROUNDS sets how often the rough ones are done (default 3)."""
+import glob
 import json
 import os
 import random
@@ -314,8 +315,9 @@ class Load(threading.Thread):
             self.states[made] = state
 
 
-def under_load(w, disturb, pause=0.003):
-    """pause: of each of four clients behind each order, in seconds."""
+def under_load(w, disturb, pause=0.01):
+    """pause: of each of four clients behind each order, in seconds. A blow falls
+    among events at that, and more would but keep the machine busy."""
     item = w.g.item(1000000)
     loads = [Load(w, i, item, pause) for i in range(4)]
     for load in loads:
@@ -376,16 +378,57 @@ def last_of(types):
             FULFILLED: "FULFILLED", None: None}[types[-1] if types else None]
 
 
-def test_connections_cut_in_the_middle_of_confirms(w):
-    before = w.metrics()["gantry_publisher_connects_total"]
+def connects(w):
+    return w.metrics()["gantry_publisher_connects_total"]
 
+
+def cut(w):
+    """And it is connected again, which was not to be had before."""
+    w.connected(60)
+    before = connects(w)
+    assert w.p.cut() > 0
+    w.p.release()
+    wait_for("it is connected again", 60, lambda: connects(w) > before)
+
+
+def test_connections_cut_in_the_middle_of_confirms(w):
     def disturb():
-        for _ in range(4 * ROUNDS):
-            time.sleep(0.4 + random.random() / 3)
-            w.p.cut()
-            w.connected()
-    under_load(w, disturb)
-    assert w.metrics()["gantry_publisher_connects_total"] >= before + 3 * ROUNDS
+        for n in range(4):
+            time.sleep(random.random() / 3)
+            if n % 2:
+                # events go out, and their confirms do not come back
+                w.p.hold(there=False)
+                wait_for("confirms are under way", 60,
+                         lambda: w.metrics()["gantry_publisher_in_flight"] > 0)
+            cut(w)
+
+    for _ in range(ROUNDS):
+        under_load(w, disturb)
+        # each pause before another attempt is longer; now they begin small again
+        assert w.g.stop() == 0
+        w.g.start()
+        w.connected()
+
+
+def publisher_seconds(g):
+    """What its thread had of the CPU."""
+    for task in glob.glob("/proc/%d/task/*" % g.process.pid):
+        with open(task + "/comm") as f:
+            if f.read() == "publisher\n":
+                with open(task + "/schedstat") as f:
+                    return int(f.read().split()[0]) / 1e9
+    raise AssertionError("no publisher")
+
+
+def test_nobody_works_until_the_next_attempt(w):
+    before, waited = publisher_seconds(w.g), 0
+    while waited < 3:
+        began = time.monotonic()
+        cut(w)
+        waited += time.monotonic() - began
+    used = publisher_seconds(w.g) - before
+    print("# %.2f s of the CPU in %.1f s" % (used, waited))
+    assert used < waited / 4, (used, waited)
 
 
 def test_a_broker_that_says_nothing(w):
