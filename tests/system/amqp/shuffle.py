@@ -19,7 +19,7 @@ from world import World, cancelled, confirmed, created, returned
 ORDERS = int(os.environ.get("GANTRY_ORDERS", "150"))
 SEED = int(os.environ.get("GANTRY_SEED", str(random.randrange(1 << 30))))
 # what comes too early finds its way on one of these
-RETRY = ", retry: [200ms, 500ms, 1s, 2s, 4s, 8s]"
+RETRY = ", retry: [200ms, 500ms, 1s, 2s, 4s, 8s, 30s, 1m]"
 OTHERS = """
 handlers:
   journal: {plugin: journal, exchange: audit.events}

@@ -36,7 +36,7 @@ WATCHDOG = 2.0
 class Wild(World):
     def __init__(self, rabbit, isolated):
         self.sent = 0
-        how = ", isolation: process, isolation_timeout: 300ms, isolation_memory: 64M"
+        how = ", isolation: process, isolation_timeout: 2s, isolation_memory: 64M"
         super().__init__(rabbit, amqp=", retry: [100ms, 200ms]", name="wild", extra=(
             "handlers:\n  wild: {plugin: %s%s}\n"
             "routes:\n"

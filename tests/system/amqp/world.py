@@ -3,6 +3,7 @@
 out, and compare both with the store. Reads the store by other means and uses
 none of Gantry's own code, so that a mistake on one side does not hide another.
 """
+import contextlib
 import json
 import os
 import subprocess
@@ -10,7 +11,7 @@ import threading
 import time
 import traceback
 
-from gantry import Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
+from gantry import Client, Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
 from rabbit import Consumer, wait_for
 
 QUEUE = "inventory.order-events"
@@ -189,6 +190,16 @@ class World:
         (row,) = self.g.rows(sql, *values)
         return next(iter(row.values()))
 
+    def metrics(self):
+        client = Client(self.g.admin_port)
+        text = client.get("/metrics").body.decode()
+        client.close()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if not line.startswith("#")}
+
+    def metric(self, name):
+        return self.metrics().get(name, 0)
+
     def taken(self):
         """How many events are through."""
         return self.one("select count(*) from inbox")
@@ -222,6 +233,21 @@ class World:
             calm[0] = 0 if busy else calm[0] + 1
             return calm[0] >= 3
         wait_for("the queues are empty", seconds, look, 0.3)
+
+    @contextlib.contextmanager
+    def kept_from_retry(self, tier):
+        """The one event that goes into that tier of retries stays there until the
+        block ends, however short its pause is. Gives what waits until it is there."""
+        came = []
+        with self.client() as c:
+            c.channel.basic_consume("%s.retry.%s" % (QUEUE, tier),
+                                    lambda channel, *message: came.append(message))
+
+            def wait():
+                wait_for("it is to be tried again", 60, lambda: (
+                    c.connection.process_data_events(0.05), came)[1])
+            yield wait
+            # it goes back with this connection, and its time is over
 
     # --- what must hold afterwards; the gateway may be stopped ---
 
