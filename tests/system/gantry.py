@@ -33,6 +33,7 @@ PROGRAM = os.environ.get("GANTRY", "gantry")
 START_SECONDS = 20
 STOP_SECONDS = 20
 HTTP_SECONDS = 20
+KEEP_SECONDS = 30       # half of what a connection may rest before it is closed
 
 
 # In place of the preset's schedules, of which one asks for orders, for tests that
@@ -143,6 +144,10 @@ class Client:
         self.port = port
         self.token = token
         self.connection = None
+        self.used = 0
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=HTTP_SECONDS)
 
     def close(self):
         if self.connection is not None:
@@ -163,9 +168,10 @@ class Client:
             sent.pop(name, None)
             if value is not None:
                 sent[name] = value
+        if time.monotonic() > self.used + KEEP_SECONDS:
+            self.close()
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(
-                "127.0.0.1", self.port, timeout=HTTP_SECONDS)
+            self.connection = self.connect()
         try:
             self.connection.request(method, path, body, sent)
             got = self.connection.getresponse()
@@ -173,6 +179,7 @@ class Client:
         except (OSError, http.client.HTTPException):
             self.close()
             raise
+        self.used = time.monotonic()
         if got.will_close:
             self.close()
         contract.check(self.port, method, path, body, answer)
