@@ -9,6 +9,7 @@ dist_gantryinclude_HEADERS = sdk/gantry/abi.h sdk/gantry/ask.h \
 dist_gantryinclude_HEADERS += sdk/gantry/breaker.h sdk/gantry/document.h
 dist_gantryinclude_HEADERS += sdk/gantry/pass.h
 dist_gantryinclude_HEADERS += sdk/gantry/describe.h
+dist_gantryinclude_HEADERS += sdk/gantry/backlog.h
 pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = sdk/gantry.pc
 

@@ -14,6 +14,7 @@
 #include "gateway/admin/private.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/current.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/source/http/http.h"
@@ -221,7 +222,7 @@ static void *admin_main(void *arg)
 	struct admin *admin = arg;
 	struct admin_job *job;
 
-	pthread_setname_np(pthread_self(), "admin");
+	thread_begin("admin", THREAD_LONG);
 	pthread_mutex_lock(&admin->lock);
 	for (;;) {
 		job = admin->first;

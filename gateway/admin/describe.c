@@ -179,7 +179,7 @@ static const char describe_overview[] = GANTRY_JSON({
 			"success": {"const": true},
 			"data": {"type": "object", "required": ["status", "checks", "service",
 				"replica", "version", "now", "waiting", "outbox",
-				"deadLetters"],
+				"deadLetters", "backlogs"],
 				"properties": {
 				"status": {"enum": ["pass", "warn", "fail"]},
 				"checks": {"$ref": "#/components/schemas/Checks"},
@@ -198,7 +198,17 @@ static const char describe_overview[] = GANTRY_JSON({
 						"format": "date-time"}}},
 				"deadLetters": {"type": ["object", "null"],
 					"description": "By cause; null: not counted yet",
-					"additionalProperties": {"type": "integer"}}}}}}}}}}
+					"additionalProperties": {"type": "integer"}},
+				"backlogs": {"type": "array",
+					"description": "What waits in the records of handlers",
+					"items": {"type": "object",
+					"required": ["handlers", "backlog", "waiting"],
+					"properties": {
+					"handlers": {"type": "string"},
+					"backlog": {"type": "string"},
+					"waiting": {"type": "integer", "minimum": 0},
+					"oldestAt": {"type": "string",
+						"format": "date-time"}}}}}}}}}}}}
 });
 
 static const char describe_routes[] = GANTRY_JSON({
@@ -454,6 +464,7 @@ const char describe_schemas[] = GANTRY_JSON({
 		"exchange": {"type": ["string", "null"]},
 		"routingKey": {"type": ["string", "null"]},
 		"traceparent": {"type": ["string", "null"]},
+		"tracestate": {"type": ["string", "null"]},
 		"owner": {"type": ["string", "null"]},
 		"createdAt": {"type": "string", "format": "date-time"},
 		"cause": {"type": ["string", "null"], "description": "Why it waits"}}},

@@ -29,13 +29,14 @@ static int outbox_row(void *context, size_t key, const struct gantry_value *v)
 	snprintf(ref, sizeof(ref), "%" PRId64, page->last);
 	clock_format(v[OUTBOX_CREATED_AT].is.number, at);
 	json_array_append_new(page->events, json_pack(
-		"{ss so so so so so so so ss so}", "ref", ref,
+		"{ss so so so so so so so so ss so}", "ref", ref,
 		"eventId", outbox_text(&v[OUTBOX_EVENT_ID]),
 		"type", outbox_text(&v[OUTBOX_TYPE]),
 		"aggregateId", outbox_text(&v[OUTBOX_AGGREGATE_ID]),
 		"exchange", outbox_text(&v[OUTBOX_EXCHANGE]),
 		"routingKey", outbox_text(&v[OUTBOX_ROUTING_KEY]),
 		"traceparent", outbox_text(&v[OUTBOX_TRACEPARENT]),
+		"tracestate", outbox_text(&v[OUTBOX_TRACESTATE]),
 		"owner", outbox_text(&v[OUTBOX_OWNER]), "createdAt", at,
 		"cause", outbox_text(&v[OUTBOX_CAUSE])));
 	return 0;

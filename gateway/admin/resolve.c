@@ -70,13 +70,13 @@ static void resolve_failed(struct gantry_message *request, const struct gantry_m
 }
 
 /* Below the request, and it goes back to where the event died. */
-static void resolve_trace(struct gantry_message *m, const struct gantry_message *request)
+static void resolve_trace(struct gantry_message *m, struct gantry_message *request)
 {
 	const char *died = m->traceparent;
 
 	if (request->trace.spans == NULL)
 		return;
-	m->traceparent = request->traceparent;
+	trace_goes_on(m, request);
 	trace_begin_linked(m, request->trace.spans, died);
 }
 

@@ -36,6 +36,30 @@ static json_t *running_letters(const struct status *status)
 	return tree;
 }
 
+/* What waits in the records of handlers, as it was seen last. */
+static json_t *running_backlogs(const struct status *status)
+{
+	AUTO_FREE struct backlogs *backlogs = memory_new(sizeof(*backlogs));
+	json_t *list = json_array();
+
+	if (status->census != NULL)
+		census_backlogs(status->census, backlogs);
+	for (unsigned i = 0; i < backlogs->n; i++) {
+		json_t *tree = json_pack("{ss ss sI}", "handlers",
+					 backlogs->list[i].handlers, "backlog",
+					 backlogs->list[i].name, "waiting",
+					 (json_int_t)backlogs->list[i].waiting);
+		char at[CLOCK_TEXT];
+
+		if (backlogs->list[i].oldest_ms > 0) {
+			clock_format(backlogs->list[i].oldest_ms, at);
+			json_object_set_new(tree, "oldestAt", json_string(at));
+		}
+		json_array_append_new(list, tree);
+	}
+	return list;
+}
+
 static json_t *running_outbox(const struct status *status)
 {
 	struct committer_outbox o = committer_outbox(status->committer);
@@ -58,12 +82,13 @@ void look_overview(struct admin *admin, struct admin_job *job)
 	char now[CLOCK_TEXT];
 
 	clock_format_ms(clock_now_ms(), now);
-	tree = json_pack("{ss so ss ss ss ss sI so so}", "status", health_name(health),
+	tree = json_pack("{ss so ss ss ss ss sI so so so}", "status", health_name(health),
 			 "checks", checks, "service", o->service, "replica", o->replica,
 			 "version", VERSION_TEXT, "now", now, "waiting",
 			 (json_int_t)engine_waiting(o->engine), "outbox",
 			 running_outbox(o->status), "deadLetters",
-			 running_letters(o->status));
+			 running_letters(o->status), "backlogs",
+			 running_backlogs(o->status));
 	running_answer(job->m, tree);
 }
 

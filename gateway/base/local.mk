@@ -8,6 +8,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/base/log.c gateway/base/log.h \
 	gateway/base/memory.c gateway/base/memory.h \
 	gateway/base/parse.c gateway/base/parse.h \
+	gateway/base/thread.c gateway/base/thread.h \
 	gateway/base/utf8.c gateway/base/utf8.h \
 	gateway/base/writer.c gateway/base/writer.h
 gateway_libcore_a_SOURCES += gateway/base/member.c
@@ -15,3 +16,4 @@ gateway_libcore_a_SOURCES += gateway/base/exposition.c gateway/base/exposition.h
 gateway_libcore_a_SOURCES += gateway/base/metrics.c gateway/base/metrics.h
 gateway_libcore_a_SOURCES += gateway/base/digest.c gateway/base/digest.h
 gateway_libcore_a_SOURCES += gateway/base/span.c gateway/base/span.h
+gateway_libcore_a_SOURCES += gateway/base/tracestate.c gateway/base/tracestate.h

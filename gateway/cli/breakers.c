@@ -34,6 +34,7 @@ static const char breakers_usage[] =
 	"  --for DURATION   open and close: then reset, 1s to 30d (default: until the\n"
 	"                   next order, or a restart)\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE      one more file, read last (one of several on a host)\n"
 	"  --presets DIR    presets that \"use:\" names\n"
 	"  --json           print JSON\n"
 	"  --help           this text\n"
@@ -151,7 +152,8 @@ static int breakers_run(const struct breakers_options *o, const char *name,
 			const char *verb)
 {
 	struct problems problems = { 0 };
-	struct config *config = config_load(o->common.config, o->common.presets, &problems);
+	struct config *config = config_load_with(o->common.config, o->common.with,
+						 o->common.presets, &problems);
 	int status = COMMON_USAGE;
 
 	if (problems.n > 0)
@@ -185,6 +187,7 @@ static int breakers_parse(int argc, char **argv, struct breakers_options *o)
 	static const struct option known[] = {
 		{ "for", required_argument, NULL, 'f' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },

@@ -90,11 +90,23 @@ static void operate_check(struct common_table *t, const char *name, const json_t
 	common_cell(t, text);
 }
 
+static void operate_backlog(struct common_table *t, const json_t *backlog)
+{
+	const char *since = operate_text(backlog, "oldestAt");
+
+	common_cell(t, operate_text(backlog, "handlers"));
+	common_cell(t, arena_format(&t->arena, "%" JSON_INTEGER_FORMAT,
+			json_integer_value(json_object_get(backlog, "waiting"))));
+	common_cell(t, arena_format(&t->arena, "%s%s%s", operate_text(backlog, "backlog"),
+				    *since != '\0' ? ", the oldest since " : "", since));
+}
+
 static void operate_status(const struct operate *o, const json_t *data)
 {
 	struct common_table t = { .columns = 3 };
 	const json_t *value;
 	const char *key;
+	size_t i;
 
 	(void)o;
 	printf("%s %s, replica %s: %s\n", operate_text(data, "service"),
@@ -108,6 +120,8 @@ static void operate_status(const struct operate *o, const json_t *data)
 					     json_integer_value(value)));
 		common_cell(&t, key);
 	}
+	json_array_foreach(json_object_get(data, "backlogs"), i, value)
+		operate_backlog(&t, value);
 	common_print(&t, stdout);
 	common_table_fini(&t);
 }

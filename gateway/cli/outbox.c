@@ -132,7 +132,7 @@ static json_t *outbox_tree(struct outbox *o, const struct gantry_value *v)
 	json_t *tree;
 
 	clock_format(v[OUTBOX_CREATED_AT].is.number, time);
-	tree = json_pack("{sI ss ss ss ss ss ss ss ss? ss ss ss ss? ss?}",
+	tree = json_pack("{sI ss ss ss ss ss ss ss ss? ss? ss ss ss ss? ss?}",
 			 "ref", (json_int_t)v[OUTBOX_REF].is.number,
 			 "eventId", outbox_text(o, &v[OUTBOX_EVENT_ID]),
 			 "type", outbox_text(o, &v[OUTBOX_TYPE]),
@@ -142,6 +142,7 @@ static json_t *outbox_tree(struct outbox *o, const struct gantry_value *v)
 			 "routingKey", outbox_text(o, &v[OUTBOX_ROUTING_KEY]),
 			 "correlationId", outbox_text(o, &v[OUTBOX_CORRELATION_ID]),
 			 "traceparent", outbox_text(o, &v[OUTBOX_TRACEPARENT]),
+			 "tracestate", outbox_text(o, &v[OUTBOX_TRACESTATE]),
 			 "owner", outbox_text(o, &v[OUTBOX_OWNER]),
 			 "createdAt", time,
 			 "state", outbox_state(o, v),

@@ -166,6 +166,31 @@ static void plugins_print_handlers(const struct gantry_plugin *p)
 	common_table_fini(&t);
 }
 
+static void plugins_print_backlogs(const struct gantry_plugin *p)
+{
+	struct common_table t = { .columns = 2 };
+
+	for (size_t i = 0; p->backlogs[i] != NULL; i++) {
+		common_cell(&t, arena_format(&t.arena, "  %s", p->backlogs[i]->name));
+		common_cell(&t, p->backlogs[i]->summary);
+	}
+	if (t.n > 0)
+		puts("backlogs:");
+	common_print(&t, stdout);
+	common_table_fini(&t);
+}
+
+static json_t *plugins_json_backlogs(const struct gantry_plugin *p)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; p->backlogs[i] != NULL; i++)
+		json_array_append_new(list, json_pack("{ss, ss}", "name",
+						      p->backlogs[i]->name, "summary",
+						      p->backlogs[i]->summary));
+	return list;
+}
+
 static json_t *plugins_json_option(const struct gantry_option *o)
 {
 	struct arena arena = { 0 };
@@ -210,11 +235,11 @@ static json_t *plugins_json(const struct gantry_plugin *p, const char *path)
 				      plugins_json_option(p->options[i]));
 	for (size_t i = 0; p->handlers != NULL && p->handlers[i] != NULL; i++)
 		json_array_append_new(handlers, plugins_json_handler(p->handlers[i]));
-	one = json_pack("{ss, ss, ss, ss, ss, ss, so, so}", "name", p->name,
+	one = json_pack("{ss, ss, ss, ss, ss, ss, so, so, so}", "name", p->name,
 			"version", p->version, "kind", descriptor_kind(p),
 			"threads", plugins_threads(p), "summary", p->summary,
 			"path", path, "options", options, "handlers",
-			handlers);
+			handlers, "backlogs", plugins_json_backlogs(p));
 	plugins_json_said(one, "schemas", p->schemas);
 	plugins_json_said(one, "scheme", p->auth != NULL ? p->auth->scheme : NULL);
 	return one;
@@ -239,6 +264,7 @@ static int plugins_describe(struct plugins *plugins, const char *name,
 	       plugins_path(plugins, p));
 	plugins_print_options(p);
 	plugins_print_handlers(p);
+	plugins_print_backlogs(p);
 	return COMMON_OK;
 }
 

@@ -20,7 +20,8 @@ struct reconcile_daemon *reconcile_open(const struct reconcile_options *o,
 					int *status_out)
 {
 	struct problems problems = { 0 };
-	struct config *config = config_load(o->common.config, o->common.presets, &problems);
+	struct config *config = config_load_with(o->common.config, o->common.with,
+						 o->common.presets, &problems);
 	struct reconcile_daemon *daemon = NULL;
 	struct gantry_error err = ERROR_INIT;
 

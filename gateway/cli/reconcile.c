@@ -28,6 +28,7 @@ static const char reconcile_usage[] =
 	"  --html FILE      report: write it as one page to FILE\n"
 	"  --progress       plan, apply: say how far it is, also without a terminal\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE      one more file, read last (one of several on a host)\n"
 	"  --presets DIR    presets that \"use:\" names\n"
 	"  --text           print text\n"
 	"  --json           print JSON\n"
@@ -65,6 +66,7 @@ static int reconcile_parse(int argc, char **argv, struct reconcile_options *o)
 		{ "output", required_argument, NULL, 'O' },
 		{ "html", required_argument, NULL, 'H' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
 		{ "progress", no_argument, NULL, 'P' },
 		{ "text", no_argument, NULL, 't' },

@@ -34,9 +34,14 @@ static long long reload_number(const json_t *data, const char *name)
 
 static void reload_print(const json_t *data)
 {
+	long long replaced = reload_number(data, "replacedPlugins");
+
 	printf("reloaded: %lld routes; %lld instances kept, %lld opened, %lld closed\n",
 	       reload_number(data, "routes"), reload_number(data, "kept"),
 	       reload_number(data, "opened"), reload_number(data, "closed"));
+	if (replaced > 0)
+		printf("files of plugins that were replaced, and whose code stays until a restart: %lld\n",
+		       replaced);
 }
 
 static void reload_print_problems(const json_t *list)

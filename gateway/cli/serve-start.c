@@ -282,7 +282,7 @@ static int serve_start_admin(struct serve *s, struct gantry_error *err)
 	});
 	s->status.census = census_new(&(struct query_store){
 		s->graph->storage->plugin->storage, s->graph->storage->self,
-		&commit_schema });
+		&commit_schema }, s->graphs);
 	if (http_start(&options, NULL, NULL, &s->admin, err) < 0)
 		return -1;
 	admin_listens(s->operator, http_port(s->admin));

@@ -11,6 +11,7 @@
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
+#include "gateway/base/thread.h"
 #include "gateway/cli/notify.h"
 
 /* One look that comes late, on a busy machine, is not the end. */
@@ -92,7 +93,7 @@ static void *watchdog_main(void *arg)
 {
 	struct watchdog *w = arg;
 
-	pthread_setname_np(pthread_self(), "watchdog");
+	thread_begin("watchdog", THREAD_LONG);
 	do {
 		if (watchdog_look(w))
 			notify_send("WATCHDOG=1");

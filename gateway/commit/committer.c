@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/commit/affinity.h"
 #include "gateway/commit/handover.h"
 #include "gateway/commit/unit.h"
@@ -217,7 +218,7 @@ static void *committer_main(void *arg)
 {
 	struct lane *lane = arg;
 
-	pthread_setname_np(pthread_self(), "committer");
+	thread_begin("committer", THREAD_LONG);
 	committer_work(lane);
 	unit_last(&lane->unit);
 	pthread_mutex_lock(&lane->lock);
@@ -309,7 +310,7 @@ static void *committer_watch(void *arg)
 	struct committer *c = arg;
 	int64_t step_ns = c->world.options.patience_ms * 1000000 / COMMITTER_TICKS;
 
-	pthread_setname_np(pthread_self(), "commit watch");
+	thread_begin("commit watch", THREAD_LONG);
 	pthread_mutex_lock(&c->lock);
 	while (!c->closing) {
 		struct timespec until = committer_timespec(clock_steady_ns() + step_ns);

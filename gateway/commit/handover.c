@@ -36,6 +36,7 @@ static const struct {
 	{ OUTBOX_EVENT_ID, offsetof(struct handover_event, event_id) },
 	{ OUTBOX_CORRELATION_ID, offsetof(struct handover_event, correlation_id) },
 	{ OUTBOX_TRACEPARENT, offsetof(struct handover_event, traceparent) },
+	{ OUTBOX_TRACESTATE, offsetof(struct handover_event, tracestate) },
 	{ OUTBOX_BODY, offsetof(struct handover_event, body) },
 };
 

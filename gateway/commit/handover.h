@@ -20,7 +20,7 @@ struct handover_event {
 	int64_t created_ms;
 	const char *owner, *aggregate_id, *exchange, *routing_key, *type;
 	const char *event_id, *correlation_id;
-	const char *traceparent;	/* or NULL */
+	const char *traceparent, *tracestate;	/* or NULL */
 	const char *body;
 	size_t body_len;
 	size_t size;			/* of the piece */

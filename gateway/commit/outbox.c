@@ -94,6 +94,7 @@ static void outbox_add(struct unit *u, struct gantry_message *m,
 	outbox_set(u, row, OUTBOX_EVENT_ID, event_id);
 	outbox_set(u, row, OUTBOX_CORRELATION_ID, e->correlation_id);
 	outbox_set(u, row, OUTBOX_TRACEPARENT, trace_unit_parent(m));
+	outbox_set(u, row, OUTBOX_TRACESTATE, trace_unit_state(m));
 	row_set_text_kept(&u->rows, row, OUTBOX_BODY, body, len);
 	row_set_number(&u->rows, row, OUTBOX_CREATED_AT, u->now_ms);
 	u->events++;

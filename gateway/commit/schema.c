@@ -53,7 +53,7 @@ static const struct gantry_column *const outbox_columns[] = {
 	TEXT("correlation_id"), TEXT("traceparent", MAYBE),
 	TEXT("body"),
 	NUMBER("created_at"),
-	TEXT("cause", SINCE(1)),
+	TEXT("cause", SINCE(1)), TEXT("tracestate", SINCE(3)),
 };
 TABLE(outbox, .n_indexes = 0);
 
@@ -140,7 +140,7 @@ const struct gantry_schema commit_schema = {
 	.size = sizeof(struct gantry_schema),
 	.name = "gantry",
 	.major = 1,
-	.minor = 2,
+	.minor = 3,
 	.tables = commit_tables,
 	.n_tables = COMMIT_TABLES,
 };

@@ -29,6 +29,7 @@ enum commit_outbox_column {
 	OUTBOX_BODY,			/* the envelope, as it goes out */
 	OUTBOX_CREATED_AT,
 	OUTBOX_CAUSE,			/* why the broker did not take it, or NULL */
+	OUTBOX_TRACESTATE,		/* at most 512 bytes, or NULL */
 	OUTBOX_COLUMNS,
 };
 

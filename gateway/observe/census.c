@@ -9,8 +9,10 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/base/utf8.h"
 #include "gateway/commit/letters.h"
+#include "gateway/pipeline/current.h"
 
 #define CENSUS_SECOND_NS INT64_C(1000000000)
 #define CENSUS_PAUSE_NS (5 * CENSUS_SECOND_NS)
@@ -19,11 +21,13 @@
 
 struct census {
 	struct query_store store;
+	struct current *graphs;
 	pthread_t thread;
 	pthread_mutex_t lock;		/* of what follows; taken alone */
 	pthread_cond_t end;
 	bool stopping, counted;
 	struct census_counts counts;
+	struct backlogs backlogs;
 };
 
 static void census_add(struct census_counts *counts, const char *cause, uint64_t n)
@@ -47,7 +51,7 @@ static void census_add(struct census_counts *counts, const char *cause, uint64_t
 }
 
 /* A storage that is away says nothing: what it said before stands. */
-static void census_count(struct census *c)
+static void census_letters(struct census *c)
 {
 	struct census_counts counts = { 0 };
 	struct gantry_error err = ERROR_INIT;
@@ -65,6 +69,22 @@ static void census_count(struct census *c)
 	pthread_mutex_unlock(&c->lock);
 	json_decref(groups);
 	error_fini(&err);
+}
+
+static void census_waiting(struct census *c)
+{
+	const struct graph *graph = current_take(c->graphs);
+	struct gantry_error err = ERROR_INIT;
+	struct backlogs *found = memory_new(sizeof(*found));
+
+	if (graph != NULL && backlogs_read(&c->store, graph, found, &err) == GANTRY_STORED) {
+		pthread_mutex_lock(&c->lock);
+		c->backlogs = *found;
+		pthread_mutex_unlock(&c->lock);
+	}
+	current_release(graph);
+	error_fini(&err);
+	free(found);
 }
 
 /* False: it ends. */
@@ -87,10 +107,11 @@ static void *census_main(void *arg)
 	struct census *c = arg;
 	int64_t began_ns, ended_ns, pause_ns;
 
-	pthread_setname_np(pthread_self(), "census");
+	thread_begin("census", THREAD_LONG);
 	do {
 		began_ns = clock_steady_ns();
-		census_count(c);
+		census_letters(c);
+		census_waiting(c);
 		ended_ns = clock_steady_ns();
 		pause_ns = (ended_ns - began_ns) * CENSUS_SHARE;
 		if (pause_ns < CENSUS_PAUSE_NS)
@@ -99,12 +120,13 @@ static void *census_main(void *arg)
 	return NULL;
 }
 
-struct census *census_new(const struct query_store *store)
+struct census *census_new(const struct query_store *store, struct current *graphs)
 {
 	struct census *c = memory_new(sizeof(*c));
 	pthread_condattr_t steady;
 
 	c->store = *store;
+	c->graphs = graphs;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&steady);
 	pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
@@ -141,4 +163,11 @@ bool census_read(struct census *c, struct census_counts *out)
 	counted = c->counted;
 	pthread_mutex_unlock(&c->lock);
 	return counted;
+}
+
+void census_backlogs(struct census *c, struct backlogs *out)
+{
+	pthread_mutex_lock(&c->lock);
+	*out = c->backlogs;
+	pthread_mutex_unlock(&c->lock);
 }

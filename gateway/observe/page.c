@@ -10,6 +10,7 @@
 #include "gateway/base/exposition.h"
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
+#include "gateway/observe/backlogs.h"
 #include "gateway/observe/called.h"
 #include "gateway/observe/census.h"
 #include "gateway/observe/process.h"
@@ -142,6 +143,17 @@ static void page_letters(const struct status *s, struct exposition *x)
 	page_by(x, "cause", "other", counts.others);
 }
 
+static void page_backlogs(const struct status *s, struct arena *arena,
+			  struct exposition *x)
+{
+	struct backlogs *backlogs = arena_alloc(arena, sizeof(*backlogs));
+
+	if (s->census == NULL)
+		return;
+	census_backlogs(s->census, backlogs);
+	backlogs_write(backlogs, clock_now_ms(), x);
+}
+
 static void page_reloads(const struct status *status, struct exposition *x)
 {
 	struct status_reloads *r = &((struct status *)status)->reloads;
@@ -183,6 +195,7 @@ void page_render(void *ctx, struct arena *arena, int *status, const char **type,
 	page_publisher(s, &x);
 	page_consumer(s, &x);
 	page_letters(s, &x);
+	page_backlogs(s, arena, &x);
 	page_reloads(s, &x);
 	page_called(s, &x);
 	traces_write(s->traces, &x);

@@ -17,6 +17,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/observe/otlp.h"
 #include "gateway/upstream/export.h"
 
@@ -229,7 +230,7 @@ static void *traces_main(void *arg)
 {
 	struct traces *t = arg;
 
-	pthread_setname_np(pthread_self(), "traces");
+	thread_begin("traces", THREAD_LONG);
 	while (!atomic_load(&t->stopping)) {
 		traces_rest(t);
 		traces_turn(t);

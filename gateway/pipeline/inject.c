@@ -134,6 +134,7 @@ static void inject_event(struct inject *in, unsigned n, const struct route *rout
 	m->graph = current_hold(request->graph);
 	event_fill(m, route, event_id, gantry_param(request, "routingKey"));
 	m->correlation_id = arena_text(&m->arena, inject_correlation(request));
+	trace_state(request);	/* known before it is copied */
 	m->traceparent = request->traceparent;
 	m->trace = request->trace;
 	m->body = request->body;

@@ -13,6 +13,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/ask.h"
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/meters.h"
@@ -234,7 +235,7 @@ static void *readers_main(void *arg)
 {
 	struct readers *r = arg;
 
-	pthread_setname_np(pthread_self(), "reader");
+	thread_begin("reader", THREAD_BRIEF);
 	pthread_mutex_lock(&r->lock);
 	for (;;) {
 		struct queue batch = readers_take(r);

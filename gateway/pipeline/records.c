@@ -64,6 +64,19 @@ static int records_row(void *context, size_t key, const struct gantry_value *val
  * Keys hold no control character, so the prefix ends with one that no key has:
  * all keys of the space lie before the same text with a space at its end.
  */
+void records_ends(struct arena *arena, const char *prefix,
+		  struct gantry_value ends[static 2])
+{
+	uint32_t len = (uint32_t)strlen(prefix);
+	char *end = arena_text(arena, prefix);
+
+	end[len - 1] = ' ';
+	ends[0] = (struct gantry_value){ .kind = GANTRY_STRING, .is.text = prefix,
+					 .len = len };
+	ends[1] = (struct gantry_value){ .kind = GANTRY_STRING, .is.text = end,
+					 .len = len };
+}
+
 enum gantry_stored records_find(const struct engine_reads *reads,
 				const struct message_ask *ask, struct arena *arena,
 				json_t **rows_out, const char **after_out,
@@ -71,25 +84,22 @@ enum gantry_stored records_find(const struct engine_reads *reads,
 {
 	const struct gantry_table *table = reads->schema->tables[reads->records_table];
 	const struct gantry_query *query = &ask->query;
-	size_t prefix = strlen(ask->record);
-	char *end = arena_text(arena, ask->record);
-	const char *begin = query->after == NULL ? ask->record :
-			    arena_format(arena, "%s%s", ask->record, query->after);
-	struct gantry_value from = { .kind = GANTRY_STRING, .is.text = begin,
-				     .len = (uint32_t)strlen(begin) };
-	struct gantry_value to = { .kind = GANTRY_STRING, .is.text = end,
-				   .len = (uint32_t)prefix };
-	struct records_page page = { .arena = arena, .prefix = prefix,
+	struct gantry_value ends[2];
+	struct records_page page = { .arena = arena, .prefix = strlen(ask->record),
 				     .key_column = table->indexes[0]->columns[0],
 				     .value_column = reads->records_value };
 	struct gantry_sink sink = { records_row, &page };
 	struct gantry_range range = { .size = sizeof(range), .index = 0,
 				      .table = reads->records_table,
-				      .from = &from, .n_from = 1, .from_after = true,
-				      .to = &to, .n_to = 1 };
+				      .from = &ends[0], .n_from = 1,
+				      .from_after = true, .to = &ends[1], .n_to = 1 };
 	enum gantry_stored stored;
 
-	end[prefix - 1] = ' ';
+	records_ends(arena, ask->record, ends);
+	if (query->after != NULL) {
+		ends[0].is.text = arena_format(arena, "%s%s", ask->record, query->after);
+		ends[0].len = (uint32_t)strlen(ends[0].is.text);
+	}
 	page.limit = query->limit == 0 ? RECORDS_LIMIT : (size_t)query->limit;
 	range.limit = page.limit + 1;
 	page.rows = json_array();

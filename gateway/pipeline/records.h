@@ -13,6 +13,13 @@
 
 #define RECORDS_QUERY "records"
 
+/*
+ * Where the keys of a space begin, which all have this prefix, and where they end:
+ * for a range behind the first of index 0 up to the second. In arena.
+ */
+void records_ends(struct arena *arena, const char *prefix,
+		  struct gantry_value ends[static 2]);
+
 /* What all keys of the space begin with; NULL with err if it is no such query. */
 const char *records_prefix(struct arena *arena, const char *instance,
 			   const struct gantry_query *query,

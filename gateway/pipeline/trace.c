@@ -7,7 +7,7 @@
 #include <strings.h>
 
 #include "gateway/base/clock.h"
-#include "gateway/base/utf8.h"
+#include "gateway/base/tracestate.h"
 #include "gateway/pipeline/envelope.h"
 #include "gateway/pipeline/message.h"
 
@@ -111,28 +111,57 @@ static bool trace_is_of_sender(const struct gantry_message *m)
 {
 	const char *sent = gantry_header(m, "traceparent");
 
-	return sent != NULL && m->traceparent != NULL &&
+	return sent != NULL &&
 	       strlen(sent) >= TRACE_ID_AT + TRACE_ID_LEN &&
 	       strncmp(sent + TRACE_ID_AT, m->traceparent + TRACE_ID_AT, TRACE_ID_LEN) == 0;
 }
 
-const char *trace_state(struct gantry_message *m)
+/* All lines as one; NULL: there is none, or more than anybody may send. */
+static const char *trace_state_lines(struct gantry_message *m)
 {
 	const char *state = NULL;
+	size_t len = 0;
 
-	if (!trace_is_of_sender(m))
-		return NULL;
 	for (unsigned i = 0; i < m->n_headers; i++) {
 		const char *value = m->headers[i].value;
 
-		/* over AMQP anything could stand there */
-		if (strcasecmp(m->headers[i].name, "tracestate") != 0 ||
-		    !utf8_is_printable_ascii(value, strlen(value), TRACE_MAX_STATE))
+		if (strcasecmp(m->headers[i].name, "tracestate") != 0)
 			continue;
+		len += strlen(value) + 1;
+		if (len > TRACE_MAX_STATE)
+			return NULL;
 		state = state == NULL ? value :
 				arena_format(&m->arena, "%s,%s", state, value);
 	}
 	return state;
+}
+
+const char *trace_state(struct gantry_message *m)
+{
+	struct trace *t = &m->trace;
+
+	if (t->state_known || m->traceparent == NULL)
+		return t->state;
+	t->state_known = true;
+	t->state = trace_state_lines(m);
+	if (t->state != NULL &&
+	    (!trace_is_of_sender(m) || !tracestate_is_valid(t->state)))
+		t->state = NULL;
+	return t->state;
+}
+
+void trace_goes_on(struct gantry_message *m, struct gantry_message *from)
+{
+	m->traceparent = from->traceparent;
+	m->trace.state = trace_state(from);
+	m->trace.state_known = true;
+}
+
+const char *trace_unit_state(struct gantry_message *m)
+{
+	const char *state = trace_state(m);
+
+	return state != NULL ? tracestate_cut(&m->arena, state) : NULL;
 }
 
 static void trace_said(struct span *span, enum gantry_verdict verdict,

@@ -28,6 +28,8 @@ struct trace {
 	uint8_t step[8];		/* the span of the handler that runs, */
 	int64_t step_ns;		/* since then; 0: none does */
 	uint8_t unit[8];		/* of the unit that has it */
+	const char *state;		/* of the sender, once it is known; or NULL */
+	bool state_known;
 };
 
 /*
@@ -54,8 +56,11 @@ struct span_context trace_below(const struct gantry_message *m,
 				const uint8_t id[static 8]);
 
 /* What the sender said beside its traceparent (W3C), several lines as one; NULL:
-   nothing, or the trace is another one now. */
+   nothing, it is malformed, or the trace is another one now. */
 const char *trace_state(struct gantry_message *m);
+/* m is of the same trace as another message, which lives as long: traceparent and
+   state are those of that one. Before trace_begin(). */
+void trace_goes_on(struct gantry_message *m, struct gantry_message *from);
 
 /* What m's answer says of it: verdict, code, and whether it failed. */
 void trace_verdict(struct span *span, const struct gantry_message *m,
@@ -69,6 +74,8 @@ void trace_run_ended(struct gantry_message *m);
    traceparent in the message's arena or its own; and what became of the unit. */
 void trace_unit_begins(struct gantry_message *m);
 const char *trace_unit_parent(struct gantry_message *m);
+/* The state that goes with it, within what everybody hands on; or NULL. */
+const char *trace_unit_state(struct gantry_message *m);
 struct trace_unit {
 	int64_t began_ns;
 	unsigned messages, lane;

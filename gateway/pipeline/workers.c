@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/queue.h"
 
@@ -85,7 +86,7 @@ static void *workers_main(void *arg)
 {
 	struct workers *w = arg;
 
-	pthread_setname_np(pthread_self(), "worker");
+	thread_begin("worker", THREAD_LONG);
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct gantry_message *m = queue_pop(&w->queue);

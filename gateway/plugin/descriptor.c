@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/error.h"
+#include "gateway/base/utf8.h"
 #include "gateway/config/option.h"
 
 #define DESCRIPTOR_MAX_OPTIONS 128
@@ -97,6 +98,11 @@ static bool descriptor_is_name(const char *name)
 	return name[len] == '\0' && len <= 64;
 }
 
+static bool descriptor_is_space(const char *space)
+{
+	return space != NULL && utf8_is_id(space, strlen(space), GANTRY_MAX_ID);
+}
+
 static int descriptor_check_handler(const struct gantry_handler *const *list,
 				    size_t i, struct gantry_error *err)
 {
@@ -141,6 +147,54 @@ static int descriptor_take_handlers(struct gantry_plugin *p,
 			return -1;
 	}
 	p->handlers = ours;
+	return 0;
+}
+
+static int descriptor_check_backlog(const struct gantry_backlog *const *list,
+				    size_t i, struct gantry_error *err)
+{
+	const struct gantry_backlog *b = list[i];
+
+	if (!descriptor_is_name(b->name))
+		return gantry_fail(err, "backlog %zu has no name of a-z, 0-9, "
+					"_ and -", i + 1);
+	if (b->summary == NULL || !descriptor_is_space(b->counts) ||
+	    !descriptor_is_space(b->waiting))
+		return gantry_fail(err, "backlog \"%s\" must have summary, counts "
+					"and waiting; the latter are spaces of "
+					"records", b->name);
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(list[j]->name, b->name) == 0)
+			return gantry_fail(err, "backlog \"%s\" is there twice",
+					   b->name);
+	return 0;
+}
+
+static int descriptor_take_backlogs(struct gantry_plugin *p, struct arena *arena,
+				    struct gantry_error *err)
+{
+	size_t n = descriptor_count((const void *const *)p->backlogs,
+				    GANTRY_MAX_BACKLOGS);
+	const struct gantry_backlog **ours;
+
+	if (n > 0 && p->handlers == NULL)
+		return gantry_fail(err, "has backlogs and no handlers");
+	if (n > GANTRY_MAX_BACKLOGS)
+		return gantry_fail(err, "has more than %d backlogs, or no NULL "
+					"behind them", GANTRY_MAX_BACKLOGS);
+	ours = arena_zero(arena, (n + 1) * sizeof(*ours));
+	for (size_t i = 0; i < n; i++) {
+		ours[i] = descriptor_take(
+			p->backlogs[i],
+			DESCRIPTOR_END(struct gantry_backlog, waiting),
+			sizeof(struct gantry_backlog), arena);
+		if (ours[i] == NULL)
+			return gantry_fail(err, "backlog %zu has a wrong size",
+					   i + 1);
+		if (descriptor_check_backlog(ours, i, err) < 0)
+			return -1;
+	}
+	p->backlogs = ours;
 	return 0;
 }
 
@@ -282,6 +336,7 @@ struct gantry_plugin *descriptor_copy(const struct gantry_plugin *theirs,
 	    descriptor_check_texts(p, name, err) < 0 ||
 	    descriptor_take_options(p, arena, err) < 0 ||
 	    descriptor_take_handlers(p, arena, err) < 0 ||
+	    descriptor_take_backlogs(p, arena, err) < 0 ||
 	    descriptor_take_storage(p, arena, err) < 0 ||
 	    descriptor_take_auth(p, arena, err) < 0 ||
 	    descriptor_take_breaker(p, arena, err) < 0)

@@ -12,6 +12,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/current.h"
 #include "gateway/pipeline/engine.h"
 
@@ -372,7 +373,7 @@ static void *schedule_run(void *arg)
 {
 	struct schedule *s = arg;
 
-	pthread_setname_np(pthread_self(), "schedule");
+	thread_begin("schedule", THREAD_LONG);
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop || schedule_is_running(s)) {
 		struct schedule_tick *next = schedule_next(s);

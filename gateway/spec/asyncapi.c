@@ -37,7 +37,9 @@ static const char asyncapi_schemas[] = GANTRY_JSON({
 			"payload": {}}},
 	"Headers": {"type": "object", "properties": {
 		"traceparent": {"type": "string",
-			"description": "W3C Trace Context"}}}
+			"description": "W3C Trace Context"},
+		"tracestate": {"type": "string", "maxLength": 512,
+			"description": "What came beside the traceparent of the request or event that caused it"}}}
 });
 
 struct asyncapi {

@@ -10,6 +10,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 
 #define DOCUMENTS_LOOK_MS 500		/* whether one is wanted */
 #define DOCUMENTS_WANT_MS 10000		/* between two that are wanted */
@@ -144,7 +145,7 @@ static void *documents_main(void *arg)
 	struct documents *d = arg;
 	bool stopping = false;
 
-	pthread_setname_np(pthread_self(), "documents");
+	thread_begin("documents", THREAD_LONG);
 	while (!stopping) {
 		for (unsigned i = 0; i < d->n; i++)
 			if (document_is_due(&d->list[i]))

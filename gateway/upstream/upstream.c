@@ -13,6 +13,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/upstream/events.h"
 #include "gateway/upstream/job.h"
 #include "gateway/upstream/retry.h"
@@ -368,6 +369,7 @@ static void *upstreams_main(void *arg)
 {
 	struct caller *u = arg;
 
+	thread_begin("upstreams", THREAD_BRIEF);
 	while (upstreams_take(u, upstream_now())) {
 		int wait_ms;
 

@@ -6,7 +6,7 @@
  * Nothing here knows stock. What waits is kept as records, so that it is durable
  * before it is answered, and moves with the unit of the message that moves it.
  */
-#include "optimistic.h"
+#include "kept.h"
 
 #define DAY INT64_C(86400000)
 
@@ -40,6 +40,14 @@ static const struct gantry_handler *const handlers[] = {
 	&change_fulfill_handler, &replay_handler, &forget_handler, NULL
 };
 
+/* The ids of requests are minted, so the first one came first. */
+static const struct gantry_backlog *const backlogs[] = {
+	GANTRY_BACKLOG(.name = "requests",
+		       .summary = "Allocations accepted that the inventory side has not answered",
+		       .counts = KEPT_SHARE, .waiting = KEPT_WAITING),
+	NULL
+};
+
 static int optimistic_check(const void *self, struct gantry_error *err)
 {
 	const struct optimistic *o = self;
@@ -56,4 +64,4 @@ GANTRY_PLUGIN(.name = "optimistic", .version = "1.0.0",
 	      .threads = GANTRY_INLINE,
 	      .instance_size = sizeof(struct optimistic),
 	      .options = options, .check = optimistic_check,
-	      .handlers = handlers);
+	      .handlers = handlers, .backlogs = backlogs);

@@ -12,6 +12,7 @@
 #include <gantry/abi.h>
 #include <gantry/ask.h>
 #include <gantry/auth.h>
+#include <gantry/backlog.h>
 #include <gantry/breaker.h>
 #include <gantry/describe.h>
 #include <gantry/document.h>
@@ -76,6 +77,8 @@ struct gantry_plugin {
 	/* schemas: what the descriptions of its handlers share
 	   (gantry/describe.h), or NULL. Level 1. */
 	const char *schemas;
+	/* what waits in its records (gantry/backlog.h), or NULL. Level 1. */
+	const struct gantry_backlog *const *backlogs;
 };
 
 /* What stands in the file before it is loaded: an ELF note "Gantry", type 1. */

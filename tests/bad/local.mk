@@ -2,6 +2,11 @@
 # One broken plugin for each rule of the loader, with plain compiler calls: what
 # libtool would mend is just what must be seen. "good" and "larger" are fine.
 BAD_PLUGINS = \
+	tests/bad/backlog-alone.so \
+	tests/bad/backlog-name.so \
+	tests/bad/backlog-size.so \
+	tests/bad/backlog-space.so \
+	tests/bad/backlog-twice.so \
 	tests/bad/bad-options.so \
 	tests/bad/bad-threads.so \
 	tests/bad/extra-export.so \

@@ -40,15 +40,16 @@ static int wild_publish(struct gantry_message *m, struct gantry_error *err)
 	return done;
 }
 
-static void wild_fill(struct gantry_message *m)
+/* One of 900,000 bytes fits, but no second one. */
+static void wild_fill(struct gantry_message *m, size_t len)
 {
-	char *much = malloc(900000);
+	char *much = malloc(len);
 
-	memset(much, 'x', 900000);
-	much[0] = much[899999] = '"';
+	memset(much, 'x', len);
+	much[0] = much[len - 1] = '"';
 	for (int i = 0; i < 100; i++)
 		gantry_publish(m, &GANTRY_EVENT(.exchange = "wild", .routing_key = "wild",
-			       .payload_text = much, .payload_len = 900000), NULL);
+			       .payload_text = much, .payload_len = len), NULL);
 	free(much);
 }
 
@@ -121,7 +122,9 @@ static enum gantry_verdict wild_do(void *self, struct gantry_message *m,
 			if (write(fd, "\xff\xff\xff\x7f forged", 11) < 0)
 				continue;
 	if (strcmp(what, "flood") == 0)
-		wild_fill(m);
+		wild_fill(m, 900000);
+	if (strcmp(what, "excess") == 0)
+		wild_fill(m, 2000000);
 	if (strcmp(what, "forbidden") == 0)
 		return wild_forbidden(m, err);
 	return wild_good(w, m, err);

@@ -25,6 +25,12 @@ static const struct gantry_handler *const order_events_handlers[] = {
 	STAND_IN("return_initiated"), NULL
 };
 
+static const struct gantry_backlog *const order_events_backlogs[] = {
+	GANTRY_BACKLOG(.name = "orders", .summary = "Stand in line.", .counts = "n",
+		       .waiting = "order"),
+	NULL
+};
+
 static int order_events_open(void *self, const struct gantry_instance *instance,
 			     struct gantry_error *err)
 {
@@ -46,4 +52,5 @@ static void order_events_close(void *self)
 GANTRY_PLUGIN(.name = "order-events", .version = "1", .summary = "Stands in.",
 	      .instance_size = sizeof(struct order_events),
 	      .options = order_events_options, .open = order_events_open,
-	      .close = order_events_close, .handlers = order_events_handlers);
+	      .close = order_events_close, .handlers = order_events_handlers,
+	      .backlogs = order_events_backlogs);

@@ -406,6 +406,25 @@ static void test_headers_are_capped(void **state)
 	arena_fini(&a);
 }
 
+/* However much others say: what the trace goes on by stays with a dead letter. */
+static void test_the_trace_has_room(void **state)
+{
+	char large[4060] = "";
+	amqp_table_entry_t entries[] = { entry("a", large, 0), entry("b", "2", 0),
+					 entry("tracestate", "a=1", 0),
+					 entry("traceparent", "00-1", 0) };
+	amqp_table_t table = { 4, entries };
+	struct arena a = { 0 };
+
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	large[sizeof(large) - 1] = '\0';
+	entries[0] = entry("a", large, 0);
+	assert_string_equal(headers_json(&table, &a),
+			    "{\"tracestate\":\"a=1\",\"traceparent\":\"00-1\",\"b\":\"2\"}");
+	arena_fini(&a);
+}
+
 /* --- suspects --- */
 
 static void test_suspects_go_alone_three_times(void **state)
@@ -436,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_hop_text),
 		cmocka_unit_test(test_headers_of_a_hop),
 		cmocka_unit_test(test_headers_are_capped),
+		cmocka_unit_test(test_the_trace_has_room),
 		cmocka_unit_test(test_suspects_go_alone_three_times),
 	};
 

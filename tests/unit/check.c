@@ -296,8 +296,7 @@ static void test_plugins_list(void **state)
 	assert_string_equal(
 		json_string_value(json_object_get(json_array_get(tree, 0),
 						  "error")),
-		BAD_DIR "/bad-options.so: option \"count\" lies outside the "
-			"instance");
+		BAD_DIR "/backlog-alone.so: has backlogs and no handlers");
 	json_decref(tree);
 	done(&r);
 	r = run(&f, plugins_main, "plugins list --plugins /nonexistent");
@@ -330,7 +329,18 @@ static void test_plugins_describe(void **state)
 			    "  created           Stands in.\n"
 			    "  confirmed         Stands in.\n"
 			    "  cancelled         Stands in.\n"
-			    "  return_initiated  Stands in.\n");
+			    "  return_initiated  Stands in.\n"
+			    "backlogs:\n"
+			    "  orders  Stand in line.\n");
+	done(&r);
+	r = run(&f, plugins_main,
+		"plugins describe order-events --json --plugins " STAND_IN_DIR);
+	tree = json_loads(r.out, 0, NULL);
+	option = json_array_get(json_object_get(tree, "backlogs"), 0);
+	assert_string_equal(json_string_value(json_object_get(option, "name")), "orders");
+	assert_string_equal(json_string_value(json_object_get(option, "summary")),
+			    "Stand in line.");
+	json_decref(tree);
 	done(&r);
 	r = run(&f, plugins_main,
 		"plugins describe allocations --json --plugins " STAND_IN_DIR);

@@ -46,6 +46,80 @@ static const char *member(json_t *row, const char *name)
 	return json_string_value(json_object_get(row, name));
 }
 
+#define TRACE "0af7651916cd43dd8448eb211c80319c"
+#define OTHER "4bf92f3577b34da6a3ce929d0e0e4736"
+#define PARENT(trace) "00-" trace "-b7ad6b7169203331-01"
+#define STATE(value) { "tracestate", value }
+#define FROM(trace) { "traceparent", PARENT(trace) }
+
+/* What a message keeps for its events that came with these headers, and is of TRACE. */
+static void test_tracestate(void **state)
+{
+	const struct {
+		const char *type;
+		struct message_pair headers[4];
+		const char *expected;
+	} cases[] = {
+		{ "OneLine", { FROM(TRACE), STATE("a=1") }, "a=1" },
+		{ "Lines", { FROM(TRACE), STATE("a=1"), { "TraceState", "b@c=2" } },
+		  "a=1,b@c=2" },
+		{ "None", { FROM(TRACE) }, NULL },
+		{ "Empty", { FROM(TRACE), STATE("") }, NULL },
+		/* half of it is no less malformed */
+		{ "Odd", { FROM(TRACE), STATE("a=1"), STATE("b") }, NULL },
+		{ "Alone", { STATE("a=1") }, NULL },
+		{ "Another", { FROM(OTHER), STATE("a=1") }, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct shot s;
+		json_t *row;
+
+		shot_init(&world, &s, GANTRY_INLINE, shot_publish);
+		s.text = cases[i].type;
+		s.m.traceparent = PARENT(TRACE);
+		s.m.headers = cases[i].headers;
+		while (s.m.n_headers < 4 && cases[i].headers[s.m.n_headers].name != NULL)
+			s.m.n_headers++;
+		shot_run(&s);
+		shot_fini(&s);
+		row = outbox_row(cases[i].type);
+		assert_string_equal(member(row, "traceparent"), PARENT(TRACE));
+		if (cases[i].expected != NULL)
+			assert_string_equal(member(row, "tracestate"), cases[i].expected);
+		else
+			assert_true(json_is_null(json_object_get(row, "tracestate")));
+		json_decref(row);
+	}
+}
+
+/* What does not fit into 512 bytes goes from its end. */
+static void test_tracestate_is_cut(void **state)
+{
+	char line[112] = "";
+	const struct message_pair headers[] = { FROM(TRACE), STATE(line), STATE(line),
+						STATE(line), STATE(line), STATE(line) };
+	AUTO_FREE char *expected = NULL;
+	struct shot s;
+	json_t *row;
+
+	(void)state;
+	memset(line, '7', sizeof(line) - 1);
+	memcpy(line, "a=", 2);
+	expected = memory_format("%s,%s,%s,%s", line, line, line, line);
+	shot_init(&world, &s, GANTRY_INLINE, shot_publish);
+	s.text = "Told";
+	s.m.traceparent = PARENT(TRACE);
+	s.m.headers = headers;
+	s.m.n_headers = 6;
+	shot_run(&s);
+	shot_fini(&s);
+	row = outbox_row("Told");
+	assert_string_equal(member(row, "tracestate"), expected);
+	json_decref(row);
+}
+
 static void test_outbox_envelope(void **state)
 {
 	struct shot s;
@@ -234,6 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_outbox_envelope),
+		TEST(test_tracestate),
+		TEST(test_tracestate_is_cut),
 		TEST(test_outbox_chain),
 		TEST(test_correlation_of_several),
 		TEST(test_correlation),

@@ -116,8 +116,12 @@ static int64_t take_one(void)
 	return ref;
 }
 
+#define PARENT "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
 static void test_events_are_handed_over(void **state)
 {
+	static const struct message_pair headers[] = { { "traceparent", PARENT },
+						       { "tracestate", "a=1" } };
 	struct handover_news news;
 	json_t *rows, *row;
 	struct shot plug, shots[3];
@@ -127,7 +131,9 @@ static void test_events_are_handed_over(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		shot_init(&world, &shots[i], GANTRY_INLINE, shot_publish);
 		shots[i].text = "Told";
-		shots[i].m.traceparent = i == 1 ? "00-x" : NULL;
+		shots[i].m.traceparent = i > 0 ? PARENT : NULL;
+		shots[i].m.headers = headers;
+		shots[i].m.n_headers = i;
 		shot_fire(&shots[i]);
 	}
 	world_wait_handed(&world, 5);
@@ -156,7 +162,10 @@ static void test_events_are_handed_over(void **state)
 		assert_string_equal(e->routing_key, "k");
 		assert_string_equal(e->owner, "a");
 		assert_int_equal(e->after, 0);
-		assert_true((e->traceparent != NULL) == (i == 1));
+		assert_true((e->traceparent != NULL) == (i > 0));
+		assert_true((e->tracestate != NULL) == (i == 2));
+		if (i == 2)
+			assert_string_equal(e->tracestate, "a=1");
 	}
 	json_decref(rows);
 	handover_news_fini(&news);

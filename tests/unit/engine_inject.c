@@ -34,14 +34,14 @@ static const struct gantry_handler event_handler = {
 	.size = sizeof(event_handler), .name = "event", .handle = event_handle,
 };
 
-static const char *inject_key;
+static const char *inject_key, *inject_traceparent, *inject_tracestate;
 
 static void inject(struct shot *s, const char *key, const char *body)
 {
 	static struct route_binding bindings[2] = { { "orders", "order.#" },
 						    { "orders", "order.made.*" } };
 	static struct route_step step;
-	static struct message_pair params[2];
+	static struct message_pair params[2], headers[2];
 	static struct route route;
 
 	step = (struct route_step){ &world.instances[GANTRY_INLINE], &event_handler };
@@ -62,6 +62,11 @@ static void inject(struct shot *s, const char *key, const char *body)
 	s->m.idempotency_key = inject_key;
 	s->m.params = params;
 	s->m.n_params = 2;
+	headers[0] = (struct message_pair){ "traceparent", inject_traceparent };
+	headers[1] = (struct message_pair){ "tracestate", inject_tracestate };
+	s->m.traceparent = inject_traceparent;
+	s->m.headers = headers;
+	s->m.n_headers = inject_traceparent != NULL ? 2 : 0;
 	s->m.body = body;
 	s->m.body_len = strlen(body);
 	engine_submit(world.engine, &s->m);
@@ -159,6 +164,19 @@ static void test_inject_with_key(void **state)
 	inject_key = NULL;
 }
 
+/* Its events go on with the trace of the request, all of them. */
+static void test_inject_is_traced(void **state)
+{
+	(void)state;
+	inject_traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+	inject_tracestate = "shop=1";
+	check_inject("order.made.x", EVENT("e1", ""), 200, OUTCOME("e1", "applied"));
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "traceparent",
+					  inject_traceparent), 2);
+	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "tracestate", "shop=1"), 2);
+	inject_traceparent = NULL;
+}
+
 /* A credential in a header of its own is shown once, and not to handlers. */
 static void test_credential_in(void **state)
 {
@@ -194,6 +212,7 @@ int main(void)
 		TEST(test_inject),
 		TEST(test_inject_failures),
 		TEST(test_inject_with_key),
+		TEST(test_inject_is_traced),
 		TEST(test_credential_in),
 	};
 

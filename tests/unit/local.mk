@@ -4,6 +4,7 @@ if CMOCKA
 UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
+UNIT_TESTS += tests/unit/thread
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -16,6 +17,10 @@ tests_unit_rows_SOURCES = tests/unit/rows.c
 tests_unit_rows_LDADD = $(LDADD_UNIT)
 tests_unit_rows_LDFLAGS = $(LDFLAGS_UNIT)
 include tests/unit/jwt.mk
+
+tests_unit_thread_SOURCES = tests/unit/thread.c
+tests_unit_thread_LDADD = $(LDADD_UNIT)
+tests_unit_thread_LDFLAGS = $(LDFLAGS_UNIT)
 
 tests_unit_member_SOURCES = tests/unit/member.c
 tests_unit_member_LDADD = $(LDADD_UNIT)

@@ -94,6 +94,17 @@ static void test_tables_that_are_wrong(void **state)
 		"its breaker must have permit, result, order and status");
 }
 
+static void test_backlogs_that_are_wrong(void **state)
+{
+	(void)state;
+	refused("backlog-twice", "backlog \"jobs\" is there twice");
+	refused("backlog-space", "backlog \"jobs\" must have summary, counts and waiting; "
+				 "the latter are spaces of records");
+	refused("backlog-name", "backlog 1 has no name of a-z, 0-9, _ and -");
+	refused("backlog-size", "backlog 1 has a wrong size");
+	refused("backlog-alone", "has backlogs and no handlers");
+}
+
 static void test_names(void **state)
 {
 	char *got = load(BAD_DIR, "gooad");
@@ -451,6 +462,7 @@ int main(void)
 		cmocka_unit_test(test_files_that_are_no_plugins),
 		cmocka_unit_test(test_descriptors_that_are_wrong),
 		cmocka_unit_test(test_tables_that_are_wrong),
+		cmocka_unit_test(test_backlogs_that_are_wrong),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_every_cut),

@@ -175,7 +175,12 @@ function drawHealth(root, data) {
 		h("h3", {}, "Dead letters"), h("a", { href: "#/dead-letters" }, "look")),
 	h("p", {}, data.deadLetters === null ? "not counted yet" :
 		count(Object.values(data.deadLetters).reduce((a, b) => a + b, 0), "letter") +
-		" open")));
+		" open")),
+	...data.backlogs.map(one => h("li", { class: "card tile" },
+		h("div", { class: "tile-head" }, h("h3", {}, `${one.handlers}: ${one.backlog}`)),
+		h("p", {}, one.waiting === 0 ? "nothing waits" :
+			one.waiting.toLocaleString() + " wait" +
+			(one.oldestAt ? `, the oldest for ${age(one.oldestAt)}` : "")))));
 }
 
 function drawRoutes(root) {

@@ -15,6 +15,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/current.h"
 #include "gateway/source/amqp/desk.h"
 #include "gateway/source/amqp/intakes.h"
@@ -260,7 +261,7 @@ static void *consumer_run(void *arg)
 	int64_t told_ms = 0;
 	bool busy;
 
-	pthread_setname_np(pthread_self(), "consumer");
+	thread_begin("consumer", THREAD_LONG);
 	while (!atomic_load(&c->stopping)) {
 		int64_t now_ms = consumer_now_ms();
 

@@ -201,7 +201,26 @@ static json_t *headers_table_value(const amqp_table_t *table, unsigned depth)
 	return object;
 }
 
+static bool headers_is_trace(amqp_bytes_t key)
+{
+	return headers_is(key, "traceparent") || headers_is(key, "tracestate");
+}
+
 /* Header by header, so that one too large costs itself alone. */
+static void headers_put(json_t *object, amqp_table_entry_t *entry, size_t *used)
+{
+	const amqp_table_t one = { 1, entry };
+	json_t *value = headers_table_value(&one, HEADERS_DEPTH);
+	char *text = json_dumps(value, JSON_COMPACT);
+
+	if (text != NULL && *used + strlen(text) <= HEADERS_MAX_JSON) {
+		*used += strlen(text);
+		json_object_update(object, value);
+	}
+	free(text);
+	json_decref(value);
+}
+
 const char *headers_json(const amqp_table_t *table, struct arena *arena)
 {
 	json_t *object = json_object();
@@ -209,22 +228,14 @@ const char *headers_json(const amqp_table_t *table, struct arena *arena)
 	const char *copy;
 	size_t used = 2;
 
-	for (int i = 0; i < table->num_entries; i++) {
-		const amqp_table_entry_t *entry = &table->entries[i];
-		amqp_table_t one = { 1, (amqp_table_entry_t *)entry };
-		json_t *value;
-
-		if (headers_is_ours(entry->key))
-			continue;
-		value = headers_table_value(&one, HEADERS_DEPTH);
-		text = json_dumps(value, JSON_COMPACT);
-		if (text != NULL && used + strlen(text) <= HEADERS_MAX_JSON) {
-			used += strlen(text);
-			json_object_update(object, value);
-		}
-		free(text);
-		json_decref(value);
-	}
+	/* first what the trace goes on by: others may be many */
+	for (int i = 0; i < table->num_entries; i++)
+		if (headers_is_trace(table->entries[i].key))
+			headers_put(object, &table->entries[i], &used);
+	for (int i = 0; i < table->num_entries; i++)
+		if (!headers_is_trace(table->entries[i].key) &&
+		    !headers_is_ours(table->entries[i].key))
+			headers_put(object, &table->entries[i], &used);
 	text = json_dumps(object, JSON_COMPACT);
 	copy = arena_text(arena, text != NULL ? text : "{}");
 	free(text);

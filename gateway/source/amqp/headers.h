@@ -43,7 +43,8 @@ int64_t headers_number(const amqp_table_t *table, const char *key, int64_t most)
 const struct message_pair *headers_pairs(const amqp_table_t *table,
 					 const char *message_id, struct arena *arena,
 					 unsigned *n_out);
-/* All but ours as a JSON object of HEADERS_MAX_JSON bytes at most. */
+/* All but ours as a JSON object of HEADERS_MAX_JSON bytes at most; those of the trace
+   before others. */
 const char *headers_json(const amqp_table_t *table, struct arena *arena);
 
 /* What the broker noted when it gave a message up by itself (x-death). */

@@ -25,13 +25,19 @@ static bool publish_fits(const struct handover_event *e)
 	       strlen(e->correlation_id) <= PUBLISH_MAX_SHORT;
 }
 
+static amqp_table_entry_t publish_entry(const char *key, const char *text)
+{
+	return (amqp_table_entry_t){
+		.key = publish_text(key),
+		.value = { .kind = AMQP_FIELD_KIND_UTF8,
+			   .value.bytes = publish_text(text) },
+	};
+}
+
 int publish_send(struct publish *p, struct handover_event *e,
 		 struct gantry_error *err)
 {
-	amqp_table_entry_t header = {
-		.key = publish_text("traceparent"),
-		.value = { .kind = AMQP_FIELD_KIND_UTF8 },
-	};
+	amqp_table_entry_t headers[2];
 	amqp_basic_properties_t properties = {
 		._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
 			  AMQP_BASIC_CORRELATION_ID_FLAG | AMQP_BASIC_MESSAGE_ID_FLAG |
@@ -55,10 +61,13 @@ int publish_send(struct publish *p, struct handover_event *e,
 		return 1;
 	}
 	if (e->traceparent != NULL) {
-		header.value.value.bytes = publish_text(
-			traced_publish_begin(e, p->spans, trace));
+		headers[0] = publish_entry("traceparent",
+					   traced_publish_begin(e, p->spans, trace));
 		properties._flags |= AMQP_BASIC_HEADERS_FLAG;
-		properties.headers = (amqp_table_t){ 1, &header };
+		properties.headers = (amqp_table_t){ 1, headers };
+		if (e->tracestate != NULL)
+			headers[properties.headers.num_entries++] =
+				publish_entry("tracestate", e->tracestate);
 	}
 	status = amqp_basic_publish(broker_connection(p->broker), BROKER_CHANNEL,
 				    publish_text(e->exchange),

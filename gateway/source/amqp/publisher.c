@@ -16,6 +16,7 @@
 #include "gateway/base/ids.h"
 #include "gateway/base/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/pipeline/meters.h"
 #include "gateway/source/amqp/backlog.h"
 #include "gateway/source/amqp/publish.h"
@@ -475,7 +476,7 @@ static void *publisher_main(void *arg)
 {
 	struct publisher *p = arg;
 
-	pthread_setname_np(pthread_self(), "publisher");
+	thread_begin("publisher", THREAD_LONG);
 	do {
 		if (!publisher_turn(p) && !publisher_is_done(p))
 			publisher_sleep(p);

@@ -9,6 +9,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 
 #define WATCHDOG_NEVER INT64_MAX
 
@@ -37,7 +38,7 @@ static void *watchdog_run(void *arg)
 {
 	struct watchdog *w = arg;
 
-	pthread_setname_np(pthread_self(), "broker watch");
+	thread_begin("broker watch", THREAD_LONG);
 	pthread_mutex_lock(&w->lock);
 	while (!w->stop) {
 		if (w->fd >= 0 && clock_steady_ns() >= w->deadline_ns) {

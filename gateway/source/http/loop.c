@@ -16,6 +16,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/thread.h"
 #include "gateway/source/http/listen.h"
 #include "gateway/source/http/request.h"
 #include "gateway/source/http/tls.h"
@@ -308,7 +309,7 @@ void *loop_run(void *arg)
 	bool stop = false, quit = false, said = false;
 	int rest_ms = -1;
 
-	pthread_setname_np(pthread_self(), "http");
+	thread_begin("http", THREAD_BRIEF);
 	loop->self = pthread_self();
 	loop->watch.now_ns = clock_steady_ns();
 	while (!quit) {

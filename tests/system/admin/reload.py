@@ -231,6 +231,10 @@ def test_what_the_metrics_say(g):
     g.change()
     assert reload(g)["reloads"] == done + 1
     assert told() == [done + 1, refusals + 1, 0, 1], told()
+    # who reloads by hand is told, too
+    got = run(g)
+    assert got.returncode == 0 and got.stdout.splitlines()[1:] == [
+        "files of plugins that were replaced, and whose code stays until a restart: 1"], got
 
 
 # --- under load ---

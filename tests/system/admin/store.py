@@ -29,12 +29,12 @@ def test_a_store_of_1_0(g):
            ("update gantry_schema set minor = 0",))
     done = run(g, "dead-letters", "list")
     assert done.returncode == 1 and done.stderr == (
-        "gantry: storage: %s: holds schema 1.0, this gantry has 1.2: start the gateway "
+        "gantry: storage: %s: holds schema 1.0, this gantry has 1.3: start the gateway "
         "once\n" % g.store.place), done
     g.start()
     assert local(g, "GET", "/dead-letters").json == {"success": True, "data": []}
     assert g.quantities(item) == (10, 3)
-    assert g.rows("select major, minor from gantry_schema") == [{"major": 1, "minor": 2}]
+    assert g.rows("select major, minor from gantry_schema") == [{"major": 1, "minor": 3}]
     ref, = put(g, {"event": created(g, item=item)})
     got = local(g, "POST", "/dead-letters/%d/retry" % ref)
     assert got.data["outcome"] == "applied", got

@@ -11,8 +11,10 @@ import subprocess
 import _path    # noqa: F401
 import tap
 from gantry import PROGRAM
+from metrics import NO_BROKER
 from rabbit import wait_for
-from side import QUICK, Edge, breaker, freeze, thaw, verify
+from scrape import check_documented, promtool, scrape
+from side import QUICK, Edge, breaker, freeze, run, thaw, verify
 
 EDGE = None
 PAUSES = "backoff: 100ms, max_backoff: 1s"
@@ -292,6 +294,54 @@ def test_bounds(g):
     g.start()
     ready(g)
     assert e.post("/allocations", g.request(item, 1)).status == 201
+
+
+def measured(n):
+    """The page that says that n wait; it is some seconds behind."""
+    def page():
+        got = scrape(EDGE)
+        return got if "gantry_backlog_waiting" in got.families and \
+            got.values("gantry_backlog_waiting", "backlog") == ["requests"] and \
+            got.of("gantry_backlog_waiting", handlers="edge") == n else None
+    return wait_for("%d wait" % n, 60, page, 0.2)
+
+
+def test_what_waits_is_measured(g):
+    configure()
+    ready(g)
+    page = measured(0)
+    assert page.of("gantry_backlog_age_seconds") == 0
+    check_documented(page, NO_BROKER)
+    item = g.item(10)
+    g.kill()
+    began = time.time()
+    for n in range(4):
+        # all orders of one share, or each in its own: the sum is the same
+        kept(g.request(item, 1, orderId="ord_measure_%d" % (n % 3), orderItemId="l%d" % n))
+    seen = time.time()
+    page = measured(4)
+    age = page.of("gantry_backlog_age_seconds", handlers="edge", backlog="requests")
+    assert seen - began - 1 <= age <= time.time() - began + 1, age
+    said = run(EDGE, "admin", "status").stdout
+    assert re.search(r"^edge +4 +requests, the oldest since 20\S+Z$", said, re.M), said
+    time.sleep(1)
+    # it goes on between two looks at the store
+    later = scrape(EDGE).of("gantry_backlog_age_seconds")
+    assert later >= age + 0.9, (age, later)
+    said = promtool("check", "metrics", text=page.text)
+    assert said is None or (said.returncode, said.stdout, said.stderr) == (0, "", ""), said
+    # a process of its own for its handlers, and a reload, change nothing
+    EDGE.write("gantry.yaml", EDGE.configuration(
+        QUICK.replace(PAUSES, PAUSES + ", isolation: process")).encode())
+    assert run(EDGE, "reload").returncode == 0
+    kept(g.request(item, 1, orderId="ord_measure_2", orderItemId="apart"))
+    assert measured(5).of("gantry_backlog_age_seconds") >= later
+    configure()
+    g.start()
+    ready(g)
+    assert measured(0).of("gantry_backlog_age_seconds") == 0
+    said = run(EDGE, "admin", "status").stdout
+    assert re.search(r"^edge +0 +requests$", said, re.M), said
 
 
 def test_in_a_process_of_its_own(g):

@@ -31,7 +31,8 @@ def wait_for_deliveries(w, before, n):
 def test_the_manual_page_names_all(w):
     check_documented(scrape(w.g), ("gantry_upstream_calls_total",
                                     "gantry_upstream_tries_total",
-                                    "gantry_upstream_under_way"))
+                                    "gantry_upstream_under_way",
+                                    "gantry_backlog_"))
 
 
 def test_numbers_are_those_of_what_came(w):

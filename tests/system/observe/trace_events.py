@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The whole way of an event in its traces: a request, the outbox, a RabbitMQ, two
-retries, the dead letter, and its replay; and of events that others publish."""
+retries, the dead letter, and its replay; and of events that others publish. With it
+goes the tracestate of who sent them, also where nobody leaves spans."""
+import json
 import sys
 
 import _path  # noqa: F401
@@ -10,7 +12,7 @@ from gantry import Client
 from rabbit import Lodging, missing, wait_for
 from receiver import CONSUMER, INTERNAL, PRODUCER, SERVER, Receiver
 from scrape import scrape
-from world import QUEUE, Seen, World, created
+from world import QUEUE, Seen, World, confirmed, created
 
 RECEIVER = Receiver()
 TRACES = """
@@ -25,19 +27,22 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 OTHER = "11111111111111112222222222222222"
 THIRD = "11111111111111113333333333333333"
 PARENT = "00f067aa0ba902b7"
+STATE = "rojo=00f067aa0ba902b7,congo@shop=t61rcWkgMzE"
 DEAD, TIERS = QUEUE + ".dead", [QUEUE + ".retry.200ms", QUEUE + ".retry.400ms"]
 
 
 class Traced(Seen):
-    """With the trace that each event came with."""
+    """With the trace that each event came with, and its state."""
 
     def __init__(self, *given, **more):
-        self.traces = {}
+        self.traces, self.states = {}, {}
         super().__init__(*given, **more)
 
     def note(self, method, properties, body):
+        headers = properties.headers or {}
+        self.traces[properties.message_id] = headers.get("traceparent")
+        self.states[properties.message_id] = headers.get("tracestate")
         super().note(method, properties, body)
-        self.traces[properties.message_id] = (properties.headers or {}).get("traceparent")
 
 
 class TracedWorld(World):
@@ -71,7 +76,7 @@ def letter(w, event):
 def test_from_a_request_to_the_dead_letter(w):
     order = w.g.fresh("ord")
     got = w.g.orders.post("/tell", {"orderId": order}, headers={
-        "traceparent": parent(TRACE), "X-Correlation-ID": "cor-9"})
+        "traceparent": parent(TRACE), "tracestate": STATE, "X-Correlation-ID": "cor-9"})
     assert got.status == 202, got
     RECEIVER.wait("the letter is stored", lambda spans: named(spans, "process " + DEAD))
     w.order, spans = order, RECEIVER.of(TRACE)
@@ -118,6 +123,10 @@ def test_from_a_request_to_the_dead_letter(w):
     w.died = dead
     row = letter(w, w.event)
     assert row["traceparent"] == "00-%s-%s-01" % (TRACE, dead.id), row
+    # what came out of the outbox went through all of them
+    headers = json.loads(row["headers"])
+    assert headers["tracestate"] == STATE, headers
+    assert headers["traceparent"] == "00-%s-%s-01" % (TRACE, publish.id), headers
 
 
 def test_its_replay(w):
@@ -131,7 +140,7 @@ def test_its_replay(w):
     ref = letter(w, w.event)["ref"]
     client = Client(w.g.admin_port, w.g.token("gantry-admin"))
     got = client.post("/admin/api/dead-letters/%d/retry" % ref,
-                      headers={"traceparent": parent(OTHER)})
+                      headers={"traceparent": parent(OTHER), "tracestate": "desk=1"})
     assert got.status == 200 and got.data["outcome"] == "applied", got
     client.close()
     RECEIVER.wait("what follows from it", lambda spans: named(
@@ -154,6 +163,18 @@ def test_its_replay(w):
         publish["messaging.message.id"]))
     assert event["eventType"] == "AllocationConfirmed", event
     assert w.seen.traces[event["eventId"]] == "00-%s-%s-01" % (OTHER, publish.id)
+    # of that trace, not of the one in which the event died
+    assert w.seen.states[event["eventId"]] == "desk=1"
+
+
+def out(w, correlation, n=1):
+    """(traceparent, tracestate) of what was published for it."""
+    def published():
+        ids = [id for id, (_, _, event) in list(w.seen.known.items())
+               if event["metadata"]["correlationId"] == correlation]
+        return ids if len(ids) == n else None
+    return [(w.seen.traces[id], w.seen.states[id])
+            for id in wait_for("%d are out" % n, 30, published)]
 
 
 def test_events_of_others(w):
@@ -164,7 +185,8 @@ def test_events_of_others(w):
     with w.client() as c:
         for order, sent in zip(orders, (parent(THIRD), parent(THIRD[::-1], "00"), None)):
             c.publish("order.events", *created(order, [("l1", item, 1)]), window=1,
-                      headers={"traceparent": sent} if sent else None)
+                      headers={"traceparent": sent, "tracestate": STATE} if sent else
+                      {"tracestate": STATE})
         c.settle()
     w.wait_until_published()
     RECEIVER.wait("both", lambda spans: len([
@@ -182,10 +204,11 @@ def test_events_of_others(w):
         is_below(only(all_of, "send inventory.events"), only(all_of, "unit"), PRODUCER)
     assert not RECEIVER.of(THIRD[::-1])
     # and that nobody looks is said on
-    sent = wait_for("it is out", 20, lambda: [
-        w.seen.traces[id] for id, (_, _, event) in list(w.seen.known.items())
-        if event["metadata"]["correlationId"] == orders[1]])
-    assert sent == [parent(THIRD[::-1], "00")], sent
+    sent = out(w, orders[1])
+    assert sent == [(parent(THIRD[::-1], "00"), STATE)], sent
+    # beside the trace that it belongs to, and else not at all
+    assert [state for _, state in out(w, orders[0])] == [STATE]
+    assert [state for _, state in out(w, orders[2])] == [None]
 
 
 def test_a_broker_that_returns_it(w):
@@ -207,11 +230,129 @@ def test_a_broker_that_returns_it(w):
     assert last.id != first.id
 
 
+def state_in(w, item, send, state):
+    """The state that comes out for one that came in, by HTTP or AMQP."""
+    order = w.g.fresh("ord")
+    send(order, item, {"traceparent": parent(THIRD, "00"), "tracestate": state})
+    (found,) = out(w, order)
+    assert found[0] == parent(THIRD, "00"), found
+    return found[1]
+
+
+def test_what_is_handed_on(w):
+    item = w.g.item(1000)
+
+    def by_http(order, item, headers):
+        got = w.g.orders.post("/allocations", w.g.request(item, 1, orderId=order),
+                              headers=headers)
+        assert got.status == 201, got
+
+    def by_events(order, item, headers):
+        key, event = created(order, [("l1", item, 1)])
+        got = w.g.events.post("/events/order.events/" + key, event, headers=headers)
+        assert got.status == 200 and got.data["outcome"] == "applied", got
+
+    def by_amqp(order, item, headers):
+        with w.client() as c:
+            c.publish("order.events", *created(order, [("l1", item, 1)]), headers=headers)
+            c.settle()
+
+    member = "m%d=" + "7" * 100
+    many = ",".join(member % n for n in range(6))
+    for send in (by_http, by_events, by_amqp):
+        assert state_in(w, item, send, STATE) == STATE
+        assert state_in(w, item, send, "a=1 , b=2,") == "a=1 , b=2,"
+        for odd in ("a=1,b", "A=1", "a=b=c", "a=" + "7" * 257,
+                    ",".join("a%d=1" % n for n in range(33))):
+            assert state_in(w, item, send, odd) is None, odd
+        # 512 bytes, from the front; what is long itself goes before
+        assert state_in(w, item, send, many) == ",".join(
+            member % n for n in range(4)), send
+        assert state_in(w, item, send, "a=%s,b=1,%s" % ("7" * 200, many)) == "b=1," + \
+            ",".join(member % n for n in range(4)), send
+
+
 def test_nothing_was_lost(w):
     page = scrape(w.g)
     assert page.of("gantry_spans_dropped_total") == 0
     assert page.of("gantry_spans_exported_total") > 30
     assert RECEIVER.again == 0
+
+
+# --- of a gateway that leaves no spans, and whose retries take long ---
+
+SLOW = QUEUE + ".retry.60s"
+
+
+def there(c, queue):
+    """The next message of a queue, taken out of it."""
+    def get():
+        method, properties, body = c.channel.basic_get(queue, auto_ack=True)
+        return (properties, body) if method is not None else None
+    return wait_for("there is one in " + queue, 30, get)
+
+
+def plain_retry(w):
+    """As a tier gives it back, without its minute."""
+    item, order = w.g.item(10), w.g.fresh("ord")
+    with w.client() as c:
+        c.publish("order.events", *confirmed(order), headers={
+            "traceparent": parent(TRACE), "tracestate": STATE})
+        c.settle()
+        properties, body = there(c, SLOW)
+        assert properties.headers["tracestate"] == STATE, properties
+        assert properties.headers["x-gantry-attempts"] == 1, properties
+        c.publish("order.events", *created(order, [("l1", item, 1)]))
+        c.settle()
+        assert out(w, order) == [(None, None)]
+        c.publish("", QUEUE, body, headers=properties.headers,
+                  message_id=properties.message_id)
+        c.settle()
+    assert out(w, order, 2)[1] == (parent(TRACE), STATE)
+
+
+def plain_letter(w):
+    """It goes on in the trace in which it died, as nobody has begun another one."""
+    item, order = w.g.item(10), w.g.fresh("ord")
+    key, event = created(order, [("l1", item, 1)])
+    with w.client() as c:
+        c.publish("order.events", key, dict(event, payload={}), headers={
+            "x-large": "7" * 4000, "traceparent": parent(TRACE), "tracestate": STATE})
+        c.settle()
+    wait_for("the letter is stored", 30, lambda: letter(w, event["eventId"]))
+    ref = letter(w, event["eventId"])["ref"]
+    client = Client(w.g.admin_port, w.g.token("gantry-admin"))
+    got = client.post("/admin/api/dead-letters/%d/edit" % ref, event)
+    assert got.status == 200 and got.data["outcome"] == "applied", got
+    client.close()
+    assert out(w, order) == [(parent(TRACE), STATE)]
+
+
+def plain_upgrade(w):
+    """What waits from before the column has none, and new ones have theirs."""
+    item = w.g.item(10)
+    old, new = w.g.fresh("ord"), w.g.fresh("ord")
+    headers = {"traceparent": parent(TRACE), "tracestate": STATE}
+    with w.client() as c:
+        c.channel.queue_unbind("seen", "inventory.events", "#")
+    got = w.g.orders.post("/allocations", w.g.request(item, 1, orderId=old),
+                          headers=headers)
+    assert got.status == 201, got
+    assert w.g.rows("select tracestate from outbox where correlation_id = ?", old) == [
+        {"tracestate": STATE}]
+    assert w.g.stop() == 0
+    w.g.store.change(("alter table outbox drop column tracestate",),
+                     ("update gantry_schema set minor = 2",))
+    w.g.start()
+    got = w.g.orders.post("/allocations", w.g.request(item, 1, orderId=new),
+                          headers=headers)
+    assert got.status == 201, got
+    with w.client() as c:
+        c.channel.queue_bind("seen", "inventory.events", "#")
+    assert out(w, old) == [(parent(TRACE), None)]
+    assert out(w, new) == [(parent(TRACE), STATE)]
+    (minor,) = w.g.rows("select minor from gantry_schema")
+    assert minor["minor"] >= 3, minor
 
 
 def main():
@@ -220,17 +361,25 @@ def main():
         print("1..0 # SKIP " + reason)
         sys.exit(77)
     tests = tap.tests_of(sys.modules["__main__"])
-    print("1..%d" % len(tests), flush=True)
+    plain = [plain_retry, plain_letter, plain_upgrade]
+    print("1..%d" % (len(tests) + len(plain)), flush=True)
     RECEIVER.start()
-    more = ", retry: [200ms, 400ms], exchanges: [order.events, inventory.events, " \
+    more = ", retry: [%s], exchanges: [order.events, inventory.events, " \
         "inventory.notifications]"
-    with Lodging("traces") as r, TracedWorld(r, amqp=more, name="traces",
+    with Lodging("traces") as r, TracedWorld(r, amqp=more % "200ms, 400ms", name="traces",
                                              extra=TRACES % (RECEIVER.port, "1")) as w:
-        failed = sum([tap.run_one(n, t, w) for n, t in enumerate(tests, 1)])
-        if failed:
-            w.g.show_log()
+        failed = run(tests, w, 1)
+    with Lodging("plain") as r, TracedWorld(r, amqp=more % "60s", name="plain") as w:
+        failed += run(plain, w, len(tests) + 1)
     RECEIVER.stop()
     sys.exit(1 if failed else 0)
+
+
+def run(tests, w, first):
+    failed = sum([tap.run_one(n, t, w) for n, t in enumerate(tests, first)])
+    if failed:
+        w.g.show_log()
+    return failed
 
 
 if __name__ == "__main__":

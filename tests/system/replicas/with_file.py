@@ -70,25 +70,60 @@ def test_commands_reach_it(g):
     assert done.returncode == 0, done
 
 
+def test_who_asks_the_daemon_finds_its_socket(g):
+    """Which is in that file; gantry.yaml names another gateway's."""
+    presets = ["--presets", os.environ["GANTRY_PRESETS"]] \
+        if "GANTRY_PRESETS" in os.environ else []
+    for words in (("reload",), ("admin", "log-level"), ("breakers", "list"),
+                  ("reconcile", "report")):
+        done = run(g, *words, more=presets + ["--with", g.path("replicas/7.yaml")])
+        assert (done.returncode, done.stderr) == (0, ""), done
+        done = run(g, *words, more=presets)
+        assert done.returncode == 1 and "/nowhere/admin.sock" in done.stderr, done
+
+
 def test_a_file_that_is_not_there(g):
-    for command in ("check", "serve", "routes"):
-        done = run(g, command, more=["--with", "/nowhere/8.yaml"])
+    for words in (("check",), ("serve",), ("routes",), ("breakers", "list"),
+                  ("reconcile", "report")):
+        done = run(g, *words, more=["--with", "/nowhere/8.yaml"])
         assert done.returncode == 2, done
         assert ("/nowhere/8.yaml: cannot read /nowhere/8.yaml: No such file or "
                 "directory\n") in done.stdout + done.stderr, done
 
 
+def test_copy_needs_none(g):
+    """Who has a storage of its own has all of it in its file: entries are replaced
+    whole, so that file says as much as both."""
+    g.write("replicas/9.yaml", (
+        "http: {listen: 127.0.0.1:1}\nadmin: {listen: 127.0.0.1:1, socket: 9.sock}\n"
+        "storage: %s\n" % g.store.options).encode())
+    g.write("to.yaml", ("storage: {plugin: sqlite, path: %s}\n" %
+                        g.path("copied.db")).encode())
+    assert g.stop() == 0
+    folders = [w for w in g.folders() if w not in ("--with", g.path("replicas/7.yaml"))]
+    done = subprocess.run([PROGRAM, "storage", "copy", "--from", g.path("replicas/9.yaml"),
+                           "--to", g.path("to.yaml"), "--json"] + folders,
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done
+    said = json.loads(done.stdout)
+    assert said["ok"] and said["rows"] > 0, said
+    g.start()
+
+
 def test_its_number_is_given_back(g):
+    (before,) = g.rows("select epoch from leases where name = 'replica:0'")
     assert g.stop() == 0
     (row,) = g.rows("select * from leases where name = 'replica:0'")
     assert row["until"] <= time.time() * 1000 + 1000, row
     g.start()
     rows = g.rows("select * from leases where name like 'replica:%'")
-    assert [(r["name"], r["epoch"]) for r in rows] == [("replica:0", 2)], rows
+    assert [(r["name"], r["epoch"]) for r in rows] == [
+        ("replica:0", before["epoch"] + 1)], rows
 
 
 def test_after_a_kill_there_is_another(g):
     """Who knows whether the first one is dead."""
+    (before,) = g.rows("select epoch from leases where name = 'replica:0'")
     g.process.send_signal(signal.SIGKILL)
     g.process.wait()
     g.process = None
@@ -96,7 +131,7 @@ def test_after_a_kill_there_is_another(g):
     rows = g.rows("select name, epoch from leases where name like 'replica:%' "
                   "order by name")
     assert [(r["name"], r["epoch"]) for r in rows] == [
-        ("replica:0", 2), ("replica:1", 1)], rows
+        ("replica:0", before["epoch"]), ("replica:1", 1)], rows
     with open(g.path("log")) as f:
         assert 'replica: another gateway is named \\"%s\\", or one was and ended less ' \
             'than 30 s ago without saying so' % NAME in f.read()
