@@ -18,6 +18,7 @@ Debian 12 (RabbitMQ 3.10) and 13 (4.0).
 import atexit
 import base64
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -43,6 +44,7 @@ USER, PASSWORD = "gantry", "gantry-secret"
 START_SECONDS = 90
 STOP_SECONDS = 30
 ASK_SECONDS = 60
+ASKED = itertools.count(1)
 BINARIES = ["/usr/lib/rabbitmq/bin"] + sorted(
     glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin"))
 
@@ -207,7 +209,9 @@ class Broker:
         text = "binary_to_list(base64:encode(rabbit_json:encode(begin %s end))).\n" % (
             expressions % tuple(map(erlang, values)))
         done = subprocess.run(
-            ["erl_call", "-address", "127.0.0.1:%d" % self.distribution_port, "-e"],
+            # two with one name may not be there at once
+            ["erl_call", "-h", "test%d-%d" % (os.getpid(), next(ASKED)), "-e",
+             "-address", "127.0.0.1:%d" % self.distribution_port],
             env={"HOME": self.home, "PATH": os.environ.get("PATH", os.defpath)},
             input=text, capture_output=True, text=True, timeout=ASK_SECONDS)
         head, tail = '{ok, "', '"}'

@@ -16,8 +16,8 @@ import time
 import _path
 import tap
 from rabbit import Rabbit, missing, wait_for
-from world import (EVENTS, QUEUE, Feeder, World, cancelled, confirmed, created,
-                   order_event, returned)
+from world import (QUEUE, Feeder, World, cancelled, confirmed, created, order_event,
+                   returned)
 
 AMONG = int(os.environ.get("GANTRY_AMONG", "10000"))
 PREFETCH = 512     # of a gateway that says nothing of it

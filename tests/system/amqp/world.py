@@ -5,7 +5,6 @@ none of Gantry's own code, so that a mistake on one side does not hide another.
 """
 import contextlib
 import json
-import os
 import subprocess
 import threading
 import time

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 
 import _path    # noqa: F401
 import tap
