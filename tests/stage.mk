@@ -23,8 +23,8 @@ staged: all
 clean-local:
 	rm -rf stage screenshots tests/page/node_modules
 
-# Each file starts a daemon of its own and says its cases (TAP); those in amqp/ a
-# RabbitMQ, too: storms are short here, "make torture" has the whole of them.
+# Each file starts a daemon of its own and says its cases (TAP); those in amqp/ have
+# a RabbitMQ, too: storms are short here, "make torture" has the whole of them.
 SYSTEM_TESTS = tests/system/api/examples.py tests/system/api/refusals.py \
 	tests/system/api/access.py tests/system/api/moves.py \
 	tests/system/api/idempotency.py tests/system/api/bulk.py \
@@ -48,15 +48,16 @@ EXTRA_DIST += tests/system/edge/_path.py tests/system/edge/side.py
 SYSTEM_TESTS += tests/system/upstream/reconcile.py \
 	tests/system/upstream/reconcile_outage.py
 # The longest first.
-BROKER_TESTS = tests/system/amqp/topology.py tests/system/amqp/publish.py \
+BROKER_TESTS = tests/system/amqp/publish.py \
 	tests/system/amqp/consume.py tests/system/amqp/cluster.py \
 	tests/system/amqp/storm.py tests/system/amqp/shuffle.py \
 	tests/system/amqp/wild.py tests/system/amqp/dead_letters.py \
 	tests/system/observe/events.py tests/system/upstream/events.py \
+	tests/system/amqp/topology.py tests/system/amqp/connect.py \
 	tests/system/amqp/tables.py
 SYSTEM_TESTS += tests/system/admin/reload.py tests/system/admin/reload_refused.py
 BROKER_TESTS += tests/system/amqp/reload.py
-# These start a PostgreSQL; the storm a RabbitMQ, too, and three gateways.
+# These start a PostgreSQL; the storm has a RabbitMQ, too, and three gateways.
 POSTGRES_TESTS = tests/system/storage/between.py \
 	tests/system/postgres/outage.py tests/system/replicas/storm.py \
 	tests/system/postgres/failover.py tests/system/postgres/server.py \
@@ -77,8 +78,8 @@ ONCE_TESTS = $(FAULT_TESTS) $(POSTGRES_TESTS) $(GUARD_TESTS) \
 	tests/system/amqp/reload.py tests/system/amqp/shuffle.py \
 	tests/system/observe/events.py tests/system/observe/trace_events.py \
 	tests/system/upstream/events.py tests/system/upstream/keys.py \
-	tests/system/amqp/topology.py tests/system/amqp/cluster.py \
-	tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
+	tests/system/amqp/topology.py tests/system/amqp/connect.py \
+	tests/system/amqp/cluster.py tests/system/amqp/wild.py tests/system/api/tls.py tests/system/admin/kit.py \
 	tests/system/storage/copying.py tests/system/observe/prometheus.py \
 	tests/system/upstream/tls.py
 # Those that run; the tarball has all of them.
@@ -95,14 +96,14 @@ EXTRA_DIST += $(SYSTEM_TESTS) $(BROKER_TESTS) $(POSTGRES_TESTS)
 EXTRA_DIST += tests/system/contract.py tests/system/schema.py
 EXTRA_DIST += tests/system/gantry.py tests/system/rabbit.py \
 	tests/system/postgres.py tests/system/stores.py tests/system/tap.py \
-	tests/system/run tests/system/http_guard.py \
+	tests/system/around.py tests/system/run tests/system/http_guard.py \
 	tests/system/api/_path.py tests/system/admin/_path.py \
 	tests/system/admin/letters.py tests/system/admin/reloading.py \
 	tests/system/amqp/_path.py \
-	tests/system/amqp/world.py tests/system/observe/_path.py \
+	tests/system/amqp/world.py tests/system/amqp/commands.py tests/system/observe/_path.py \
 	tests/system/observe/scrape.py tests/system/observe/alerts-test.yaml \
 	tests/system/postgres/_path.py tests/system/postgres/load.py \
-	tests/system/postgres/around.py tests/system/postgres/serve.py tests/system/replicas/_path.py \
+	tests/system/postgres/serve.py tests/system/replicas/_path.py \
 	tests/system/replicas/several.py tests/system/storage/_path.py \
 	tests/system/storage/both.py tests/system/upstream/_path.py \
 	tests/system/upstream/order_service.py

@@ -26,7 +26,7 @@ sys.path[:0] = [HERE, os.path.join(HERE, "../system")]
 import bench                # noqa: E402
 import rabbit               # noqa: E402
 import servers              # noqa: E402
-from rabbit import wait_for     # noqa: E402
+from rabbit import Lodging, wait_for     # noqa: E402
 
 QUEUE, OUT = "inventory.order-events", "bench.out"
 ITEMS = 2                   # of each order
@@ -54,21 +54,21 @@ class Side:
     the orders it gets; those who are slow need not keep all others waiting."""
 
     def __init__(self, bench, name, factor=1.0):
-        self.bench, self.r = bench, bench.r
-        self.name, self.vhost = name, name.replace(" ", "-")
+        self.bench, self.name = bench, name
+        # it goes with its node
+        self.r = Lodging(name.replace(" ", "-"), bench.r).__enter__()
         self.orders = max(200, int(bench.given.orders * factor))
         self.turn = 0
-        self.r.add_vhost(self.vhost)
         with self.client() as c:
             c.exchange("order.events")
             c.queue(OUT, ("inventory.events", "inventory.allocationcreated.#"))
 
     def client(self):
-        return self.r.client(vhost=self.vhost)
+        return self.r.client()
 
     @property
     def url(self):
-        return self.r.url + "/" + self.vhost
+        return self.r.url
 
     def prepare(self):
         """Its queue is there, bound; it does not run."""
@@ -82,8 +82,8 @@ class Side:
         with self.client() as c:
             c.channel.queue_purge(OUT)
             c.channel.queue_purge(QUEUE)
-        self.bench.load("feed", self.vhost, self.orders, ITEMS,
-                        "%s%d" % (self.vhost, self.turn))
+        self.bench.load("feed", self.r.vhost, self.orders, ITEMS,
+                        "%s%d" % (self.r.vhost, self.turn))
 
     def measure(self):
         """Rates of orders through, and of orders whose events are all out."""
@@ -145,15 +145,15 @@ class GantrySide(Side):
     def __init__(self, bench, name, amqp="", extra="", factor=1.0):
         super().__init__(bench, name, factor)
         self.server = servers.Gateway(
-            'amqp: {url: "%s", user: gantry, password_file: %s%s}\n%s' % (
-                self.url, self.r.password_file(self.r.folder), amqp, extra))
+            'amqp: {url: "%s", user: %s, password_file: %s%s}\n%s' % (
+                self.url, self.r.user, self.r.password_file(bench.r.folder), amqp, extra))
         self.before = 0
 
     def prepare(self):
         self.server.start()
         self.server.fill()
-        wait_for("it is bound", 30, lambda: "order.events\t" + QUEUE in self.r.control(
-            "list_bindings", "-p", self.vhost, "source_name", "destination_name"))
+        wait_for("it is bound", 30, lambda: ("order.events", QUEUE) in [
+            binding[:2] for binding in self.r.bindings()])
         self.server.stop()
         self.store = sqlite3.connect("file:%s?mode=ro" % self.server.made.path(
             "gantry.db"), uri=True, timeout=10)
@@ -204,7 +204,7 @@ class PlainSide(Side):
             c.queue(QUEUE, ("order.events", "order.#"))
 
     def start(self):
-        self.process = self.bench.begin("relay", self.vhost, QUEUE, ITEMS,
+        self.process = self.bench.begin("relay", self.r.vhost, QUEUE, ITEMS,
                                         self.bench.sample)
 
     def stop(self):
@@ -220,7 +220,7 @@ class PeerSide(Side):
     def __init__(self, bench, name, folder):
         super().__init__(bench, name)
         self.server = servers.Peer(folder, self.url.replace(
-            "://", "://%s:%s@" % (rabbit.USER, rabbit.PASSWORD)))
+            "://", "://%s:%s@" % (self.r.user, rabbit.PASSWORD)))
 
     def prepare(self):
         self.server.start()
@@ -253,15 +253,16 @@ class Bench:
 
     def load(self, *arguments):
         subprocess.run(self.command(*arguments), check=True, timeout=120,
-                       env=self.environment())
+                       env=self.environment(arguments[1]))
 
     def begin(self, *arguments):
-        return subprocess.Popen(self.command(*arguments), env=self.environment(),
-                                stdin=subprocess.DEVNULL)
+        return subprocess.Popen(self.command(*arguments), stdin=subprocess.DEVNULL,
+                                env=self.environment(arguments[1]))
 
     @staticmethod
-    def environment():
-        return dict(os.environ, AMQP_USER=rabbit.USER, AMQP_PASSWORD=rabbit.PASSWORD)
+    def environment(vhost):
+        """Its user has its name."""
+        return dict(os.environ, AMQP_USER=vhost, AMQP_PASSWORD=rabbit.PASSWORD)
 
     def note(self, name, value):
         if value is not None:

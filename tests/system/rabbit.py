@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A RabbitMQ of a test's own: start, stop, kill, cut off, count, and a cluster.
+"""A RabbitMQ of a test's own: start, stop, kill, cut off, count, and a cluster;
+or a virtual host of its own on one that it leaves alone.
 
 It lives in a temporary folder, listens on free ports of 127.0.0.1 alone, has its
 own epmd, cookie and node name, and so disturbs no other broker of the machine.
 Runs as any user, root in a container too. Ends only what it started.
 
-    with Rabbit() as r:
-        r.url                       amqp://127.0.0.1:PORT
-        r.password_file(folder)     for a configuration: user gantry
+    with Lodging("orders") as r:    or Rabbit(), to stop, starve or configure it
+        r.url                       amqp://127.0.0.1:PORT/orders-PID
+        r.user                      for a configuration, with
+        r.password_file(folder)
         with r.client() as c:       pika: declare, publish, get, count
             c.publish("order.events", "order.ordercreated.order", {...})
 
 Debian 12 (RabbitMQ 3.10) and 13 (4.0).
 """
+import atexit
+import base64
 import glob
+import itertools
 import json
 import os
 import shutil
@@ -38,7 +43,8 @@ except ImportError:
 USER, PASSWORD = "gantry", "gantry-secret"
 START_SECONDS = 90
 STOP_SECONDS = 30
-CONTROL_SECONDS = 60
+ASK_SECONDS = 60
+ASKED = itertools.count(1)
 BINARIES = ["/usr/lib/rabbitmq/bin"] + sorted(
     glob.glob("/usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin"))
 
@@ -54,7 +60,7 @@ def program(name):
 
 def missing():
     """Why no broker can be had here, or None."""
-    if program("rabbitmq-server") is None or shutil.which("epmd") is None:
+    if program("rabbitmq-server") is None or shutil.which("erl_call") is None:
         return "there is no rabbitmq-server"
     if pika is None:
         return "there is no python3-pika"
@@ -158,7 +164,86 @@ def accepts(port):
         return False
 
 
-class Rabbit:
+def erlang(value):
+    """As it is written there."""
+    if isinstance(value, (list, tuple)):
+        return "[%s]" % ", ".join(map(erlang, value))
+    return "<<%s>>" % ", ".join(map(str, str(value).encode()))
+
+
+class Broker:
+    """What a test has of a broker: the way there, and what it can be asked. vhost
+    and user are those of whoever says nothing else."""
+
+    vhost, user = "/", USER
+    port = distribution_port = home = None
+
+    @property
+    def url(self):
+        return self.way(self.port)
+
+    def way(self, *ports):
+        """The URL by these, such as a proxy's."""
+        return "amqp://" + ",".join("127.0.0.1:%d" % p for p in ports) + (
+            "" if self.vhost == "/" else "/" + self.vhost)
+
+    @staticmethod
+    def password_file(folder):
+        """Writes the password where a configuration can name it; the path."""
+        path = os.path.join(folder, "amqp.password")
+        with open(path, "w") as f:
+            f.write(PASSWORD + "\n")
+        os.chmod(path, 0o600)
+        return path
+
+    def client(self, vhost=None, user=None, password=PASSWORD, port=None):
+        return Client(port or self.port, vhost or self.vhost, user or self.user,
+                      password)
+
+    # rabbitmqctl starts an Erlang of its own, which takes half a second of the CPU
+    # each time; erl_call is a small program.
+
+    def ask(self, expressions, *values):
+        """What the last of these Erlang expressions gives, as JSON has it; each %s
+        is one of the values."""
+        text = "binary_to_list(base64:encode(rabbit_json:encode(begin %s end))).\n" % (
+            expressions % tuple(map(erlang, values)))
+        done = subprocess.run(
+            # two with one name may not be there at once
+            ["erl_call", "-h", "test%d-%d" % (os.getpid(), next(ASKED)), "-e",
+             "-address", "127.0.0.1:%d" % self.distribution_port],
+            env={"HOME": self.home, "PATH": os.environ.get("PATH", os.defpath)},
+            input=text, capture_output=True, text=True, timeout=ASK_SECONDS)
+        head, tail = '{ok, "', '"}'
+        assert done.returncode == 0 and done.stdout.startswith(head) and \
+            done.stdout.endswith(tail), (expressions, done)
+        return json.loads(base64.b64decode(done.stdout[len(head):-len(tail)]))
+
+    def queues(self):
+        """{name: {messages, consumers, durable, arguments}}; messages with those
+        that are out with consumers."""
+        return {q["name"]: q for q in self.ask("""
+            [#{name => element(4, N), messages => M, consumers => C, durable => D,
+               arguments => maps:from_list([{K, V} || {K, _, V} <- A])} ||
+             [{_, N}, {_, M}, {_, C}, {_, D}, {_, A}] <- rabbit_amqqueue:info_all(
+                %s, [name, messages, consumers, durable, arguments])]""", self.vhost)}
+
+    def exchanges(self):
+        """{name: (type, durable)} of those that somebody declared."""
+        return {name: (kind, durable) for name, kind, durable in self.ask("""
+            [[element(4, N), T, D] || [{_, N}, {_, T}, {_, D}] <-
+             rabbit_exchange:info_all(%s, [name, type, durable])]""", self.vhost)
+            if name and not name.startswith("amq.")}
+
+    def bindings(self):
+        """{(exchange, queue, key)}, without those that each queue is born with."""
+        return {tuple(b) for b in self.ask("""
+            [[S, D, K] || [{_, S}, {_, D}, {_, K}] <- rabbit_binding:info_all(
+                %s, [source_name, destination_name, routing_key])]""", self.vhost)
+            if b[0]}
+
+
+class Rabbit(Broker):
     """One node. extra: lines for rabbitmq.conf. tls: a folder with ca.pem,
     cert.pem and key.pem; then there is also r.tls_port."""
 
@@ -170,6 +255,7 @@ class Rabbit:
             name, os.path.basename(self.house.folder)[-8:].replace("_", "x"),
             self.port)
         self.folder = os.path.join(self.house.folder, "node-%d" % self.port)
+        self.home = self.house.folder
         self.process = None
         self.extra, self.tls, self.peers = extra, tls, peers
         os.mkdir(self.folder)
@@ -188,19 +274,6 @@ class Rabbit:
             self.show_log()
         self.close()
 
-    @property
-    def url(self):
-        return "amqp://127.0.0.1:%d" % self.port
-
-    @staticmethod
-    def password_file(folder):
-        """Writes the password where a configuration can name it; the path."""
-        path = os.path.join(folder, "amqp.password")
-        with open(path, "w") as f:
-            f.write(PASSWORD + "\n")
-        os.chmod(path, 0o600)
-        return path
-
     # --- the server ---
 
     def path(self, name):
@@ -210,6 +283,11 @@ class Rabbit:
         with open(self.path(name), "w") as f:
             f.write(text)
         return self.path(name)
+
+    def handed_on(self):
+        """For GANTRY_RABBITMQ of others, who share it."""
+        return "port=%d distribution=%d home=%s" % (
+            self.port, self.distribution_port, self.home)
 
     def configuration(self):
         lines = ["listeners.tcp.1 = 127.0.0.1:%d" % self.port,
@@ -243,8 +321,7 @@ class Rabbit:
             "RABBITMQ_PID_FILE": self.path("pid"),
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(self.distribution_port),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": loopback + " +S 2:2",
-            "RABBITMQ_CTL_ERL_ARGS": loopback})
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": loopback + " +S 2:2"})
         return made
 
     def begin(self):
@@ -268,7 +345,7 @@ class Rabbit:
 
     def wait_until_up(self):
         wait_for("RabbitMQ is up", START_SECONDS, self.is_up)
-        self.control("await_startup")
+        self.ask("rabbit:await_startup()")
 
     def is_up(self):
         code = self.process.poll()
@@ -318,63 +395,91 @@ class Rabbit:
             for line in lines:
                 print("# rabbit: " + line, flush=True)
 
-    # --- rabbitmqctl: takes a second or two each time ---
-
-    def control(self, *arguments, check=True):
-        done = subprocess.run(
-            [program("rabbitmqctl"), "-n", self.node, "--quiet", *arguments],
-            env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=CONTROL_SECONDS)
-        assert not check or done.returncode == 0, done
-        return done.stdout
-
-    def listed(self, *arguments):
-        """What a list_... command says, as a list of dicts."""
-        return json.loads(self.control(*arguments, "--formatter=json") or "[]")
+    # --- what only its owner may do ---
 
     def may_be_lost(self):
         """Whether every quorum queue keeps its majority without this node."""
-        done = subprocess.run(
-            [program("rabbitmq-queues"), "-n", self.node, "--quiet",
-             "check_if_node_is_quorum_critical"],
-            env=self.environment(), cwd=self.folder, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=CONTROL_SECONDS)
-        return done.returncode == 0
-
-    def queues(self, vhost="/"):
-        """{name: messages}, with those that are out with consumers."""
-        return {q["name"]: q["messages"] for q in self.listed(
-            "list_queues", "-p", vhost, "name", "messages")}
-
-    def connections(self):
-        return self.listed("list_connections", "pid", "user", "state", "port")
-
-    def add_user(self, name, password, vhost="/", rights=(".*", ".*", ".*")):
-        self.control("add_user", name, password)
-        self.control("set_permissions", "-p", vhost, name, *rights)
-
-    def add_vhost(self, name, user=USER):
-        self.control("add_vhost", name)
-        self.control("set_permissions", "-p", name, user, ".*", ".*", ".*")
+        return self.ask("length(rabbit_quorum_queue:list_with_minimum_quorum())") == 0
 
     def cut(self, why="cut by the test"):
         """Close every connection from the broker's side, politely."""
-        self.control("close_all_connections", why)
+        self.ask("[catch rabbit_networking:close_connection(C, %s) || "
+                 "C <- rabbit_networking:connections()], ok", why)
 
     def alarm(self, on):
         """The memory alarm: publishers are blocked while it is on."""
-        if on:
-            self.control("set_vm_memory_high_watermark", "0")
-        else:
-            self.control("set_vm_memory_high_watermark", "absolute", "1GB")
-
-    # --- clients ---
-
-    def client(self, vhost="/", user=USER, password=PASSWORD, port=None):
-        return Client(port or self.port, vhost, user, password)
+        self.ask("vm_memory_monitor:set_vm_memory_high_watermark(%s)" % (
+            "0" if on else '{absolute, "1GB"}'))
 
 
-class Cluster:
+class Given(Broker):
+    """A node that somebody else started and ends, by what handed_on() said of it."""
+
+    def __init__(self, text):
+        given = dict(pair.split("=", 1) for pair in text.split())
+        self.port, self.distribution_port = int(given["port"]), int(given["distribution"])
+        self.home = given["home"]
+
+    def show_log(self):
+        print("# rabbit: its log is of all who share it", flush=True)
+
+
+_shared = {}
+
+
+def shared():
+    """The node of this process, started at the first call, or the one that
+    GANTRY_RABBITMQ names."""
+    if "node" not in _shared:
+        given = os.environ.get("GANTRY_RABBITMQ")
+        if given:
+            _shared["node"] = Given(given)
+            return _shared["node"]
+        node = _shared["node"] = Rabbit("shared")
+        # a process that forks off ends by _exit: it leaves the node alone
+        atexit.register(node.close)
+        node.start()
+    return _shared["node"]
+
+
+class Lodging(Broker):
+    """A virtual host, and a user with its name who has all rights there and nowhere
+    else, on the node that this process shares with others or on one that the test
+    has. What is asked of it is of the virtual host alone."""
+
+    def __init__(self, name, node=None):
+        self.node = node or shared()
+        self.port, self.distribution_port = self.node.port, self.node.distribution_port
+        self.home = self.node.home
+        self.vhost = self.user = "%s-%d" % (name, os.getpid())
+        self.users = []
+
+    def __enter__(self):
+        end_by_signal()
+        self.ask('ok = rabbit_vhost:add(%s, <<"test">>), ok', self.vhost)
+        self.add_user()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind not in (None, SystemExit):
+            self.node.show_log()
+        # its connections end with it
+        self.ask('rabbit_vhost:delete(%s, <<"test">>), '
+                 '[rabbit_auth_backend_internal:delete_user(U, <<"test">>) || U <- %s], '
+                 'ok', self.vhost, self.users)
+
+    def add_user(self, name="", password=PASSWORD, rights=(".*", ".*", ".*")):
+        """What he is called there. rights: to configure, to write, to read."""
+        self.users.append(self.user + name)
+        self.ask("""
+            [H, U, P, C, W, R] = %s,
+            ok = rabbit_auth_backend_internal:add_user(U, P, <<"test">>),
+            ok = rabbit_auth_backend_internal:set_permissions(U, H, C, W, R, <<"test">>),
+            ok""", [self.vhost, self.users[-1], password, *rights])
+        return self.users[-1]
+
+
+class Cluster(Broker):
     """Nodes that form one broker, in one house."""
 
     def __init__(self, n=3, name="rabbit", extra=""):
@@ -404,7 +509,10 @@ class Cluster:
 
     @property
     def url(self):
-        return "amqp://" + ",".join("127.0.0.1:%d" % n.port for n in self.nodes)
+        return self.way(*[n.port for n in self.nodes])
+
+    def ask(self, *question):
+        return next(n for n in self.nodes if n.process).ask(*question)
 
     def client(self, **more):
         """Of the first node that has one to give."""
@@ -414,8 +522,6 @@ class Cluster:
             except Exception as error:
                 last = error
         raise last
-
-    password_file = staticmethod(Rabbit.password_file)
 
 
 class Client:
@@ -455,15 +561,22 @@ class Client:
             self.exchange(exchange)
             self.channel.queue_bind(name, exchange, key)
 
-    def count(self, queue):
-        """What is ready in it; -1: there is no such queue."""
+    def looked_at(self, queue):
+        """(messages that are ready, consumers) as they are now, which those that
+        Broker.queues() gives were a few seconds ago; -1: there is no such queue."""
         try:
-            return self.channel.queue_declare(queue, passive=True) \
-                .method.message_count
+            found = self.channel.queue_declare(queue, passive=True).method
+            return found.message_count, found.consumer_count
         except pika.exceptions.ChannelClosedByBroker:
             self.channel = self.connection.channel()
             self.confirms, self.waiting = False, {}
-            return -1
+            return -1, -1
+
+    def count(self, queue):
+        return self.looked_at(queue)[0]
+
+    def consumers(self, queue):
+        return self.looked_at(queue)[1]
 
     def publish(self, exchange, key, body, window=1, on_confirm=None, **properties):
         """body: bytes as they are, anything else as JSON. Returns when no more
@@ -579,6 +692,7 @@ class Proxy:
         self.release()
         self.refusing = False
         self.cuts = 0
+        self.heard = 0      # when the broker's last byte went through
         threading.Thread(target=self.accept, daemon=True).start()
 
     def __enter__(self):
@@ -621,6 +735,8 @@ class Proxy:
                 gate.wait()
                 if not data:
                     break
+                if gate is self.back:
+                    self.heard = time.monotonic()
                 b.sendall(data)
         except OSError:
             pass

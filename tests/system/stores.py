@@ -9,8 +9,8 @@ postgres; nothing else about a test may depend on it.
     rows(sql, ...)  ? stands for a value, as in both; SQL that both understand
     change((sql, *values), ...)     in one transaction; the daemon is stopped
     tables()        their names
-    outage(over, seconds)   nobody can write until over is set, an Event, or
-                            for so long
+    outage(over, seconds, begun)    nobody can write until over is set, an Event,
+                            or for so long; begun, another one, says from when on
     content()       all that is kept, as bytes
     another()       an empty one beside it
 """
@@ -71,11 +71,13 @@ class Sqlite:
                     found += f.read()
         return found
 
-    def outage(self, over, seconds):
+    def outage(self, over, seconds, begun=None):
         """Somebody else writes, and does not end."""
         store = sqlite3.connect(self.place, timeout=20, isolation_level=None)
         store.execute("begin immediate")
         try:
+            if begun:
+                begun.set()
             over.wait(seconds)
         finally:
             store.execute("rollback")
@@ -136,12 +138,14 @@ class Postgres:
         return "\n".join(repr(row) for t in self.tables() for row in self.rows(
             'select * from "%s"' % t)).encode()
 
-    def outage(self, over, seconds):
+    def outage(self, over, seconds, begun=None):
         """It ends all connections and takes no new ones."""
         with self.server.client() as c:
             c.run('alter database "%s" allow_connections false' % self.name)
             try:
                 self.server.terminate_backends(1, self.name)
+                if begun:
+                    begun.set()
                 over.wait(seconds)
             finally:
                 c.run('alter database "%s" allow_connections true' % self.name)

@@ -153,11 +153,12 @@ static void publisher_lost(struct publisher *p, struct gantry_error *err)
 {
 	if (broker_is_open(p->broker)) {
 		log_warning("publisher: %s", err->message);
-		broker_close(p->broker);
 	} else if (!p->told) {
 		log_warning("publisher: %s; events wait in the outbox", err->message);
 		p->told = true;
 	}
+	/* one that broke, too: its socket would end every sleep at once */
+	broker_close(p->broker);
 	error_reset(err);
 	window_reset(p->window);
 	order_reset(p->order);

@@ -11,7 +11,7 @@ import time
 import _path
 import tap
 from gantry import PROGRAM
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from world import QUEUE, World, confirmed, created
 
 KEY = "order.ordercreated.order"
@@ -32,7 +32,20 @@ class Dying(World):
         return rows[0] if rows else None
 
     def wait_for_letter(self, id):
-        return wait_for("dead letter " + id, 30, lambda: self.letter(id))
+        return wait_for("dead letter " + id, 60, lambda: self.letter(id))
+
+    def deliveries(self):
+        """How many are through, whatever became of them."""
+        return sum(n for name, n in self.metrics().items()
+                   if name.startswith('gantry_deliveries_total{queue="%s"' % QUEUE))
+
+    def send_again(self, key, *bodies):
+        """And that is through."""
+        before = self.deliveries()
+        for body in bodies:
+            self.send(key, body)
+        wait_for("they are through", 60,
+                 lambda: self.deliveries() >= before + len(bodies))
 
     def mark(self, id):
         rows = self.g.rows("select state from inbox where key = ?", QUEUE + ":" + id)
@@ -89,9 +102,7 @@ def test_edit_applies_it_once(w):
     assert w.g.quantities(item) == (100, 3)
     assert w.mark(event["eventId"]) == "applied"
     # neither the broken one nor the good one does anything any more
-    for body in (event, good):
-        w.send(key, body)
-    time.sleep(1)
+    w.send_again(key, event, good)
     assert w.g.quantities(item) == (100, 3)
     assert w.letter(event["eventId"])["state"] == "applied"
 
@@ -103,8 +114,7 @@ def test_discard_closes_it(w):
     row = w.wait_for_letter(event["eventId"])
     done = w.run("discard", row["ref"], "--reason", "a test")
     assert done.stdout == "dead letter %d: discarded\n" % row["ref"], done
-    w.send(key, good)
-    time.sleep(1)
+    w.send_again(key, good)
     assert w.g.quantities(item) == (100, 0)
     assert w.mark(event["eventId"]) == "discarded"
 
@@ -132,7 +142,7 @@ def test_a_letter_retried_later_is_applied(w):
     done = w.run("retry", row["ref"])
     assert done.returncode == 1 and "ORDER_UNKNOWN" in done.stderr, done
     w.send(*created(order, [("l1", item, 1)]))
-    wait_for("the order is there", 20, lambda: w.mark("created-" + order))
+    wait_for("the order is there", 60, lambda: w.mark("created-" + order))
     done = w.run("retry", row["ref"])
     assert done.stdout == "dead letter %d: applied\n" % row["ref"], done
     assert [r["status"] for r in w.g.rows(
@@ -157,15 +167,15 @@ def test_many_at_a_rate(w):
         [PROGRAM, "dead-letters", "retry", "--cause", "ORDER_UNKNOWN", "--rate",
          "100/s", "--config", w.g.path("gantry.yaml")] + w.g.folders(), text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    wait_for("some are retried", 30, lambda: w.open() < MANY - 20)
+    wait_for("some are retried", 60, lambda: w.open() < MANY - 20)
     late = confirmed(w.g.fresh("late"))
     w.send(*late)
-    out, err = going.communicate(timeout=120)
+    out, err = going.communicate(timeout=300)
     took = time.monotonic() - began
     assert out == ("%d dead letters: %d applied, 0 refused, 0 closed before, 0 failed, "
                    "0 not tried\n" % (MANY, MANY)), (out, err)
     assert going.returncode == 0, err
-    assert (MANY - 1) / 100 <= took < 60, took
+    assert took >= (MANY - 1) / 100, took
     assert all(re.fullmatch(r"\d+ of 500, 0 failed", line)
                for line in err.splitlines()), err
     row = w.wait_for_letter(late[1]["eventId"])
@@ -216,7 +226,7 @@ def main():
     tests = tap.tests_of(sys.modules["__main__"])
     print("1..%d" % len(tests), flush=True)
     failed = 0
-    with Rabbit("letters") as r, Dying(r) as w:
+    with Lodging("letters") as r, Dying(r) as w:
         for number, test in enumerate(tests, 1):
             failed += tap.run_one(number, test, w)
             if w.g.process is None and number < len(tests):

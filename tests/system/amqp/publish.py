@@ -4,6 +4,7 @@
 in the order of its allocation's states (I5), at least once, whatever happens to
 broker, connection or gateway; and what the broker does not take stays and is
 shown. GANTRY_ROUNDS sets how often the rough ones are done (default 3)."""
+import glob
 import json
 import os
 import random
@@ -100,12 +101,12 @@ def test_without_a_broker_events_wait(w):
     w.listen()
     w.p.refusing = False
     w.empty()
-    wait_for("it came", 10, lambda: w.types(made["id"]) == ORDER[:1])
+    wait_for("it came", 60, lambda: w.types(made["id"]) == ORDER[:1])
     assert w.ready() == (200, {"status": "pass"})
 
 
 def expect(w, aggregate, type, exchange, key, order):
-    wait_for(type, 10, lambda: type in w.types(aggregate))
+    wait_for(type, 60, lambda: type in w.types(aggregate))
     for method, properties, body in w.seen(aggregate):
         if body["eventType"] != type:
             continue
@@ -152,7 +153,7 @@ def test_trace_and_correlation_travel(w):
     got = w.g.orders.post("/allocations", w.g.request(item), headers={
         "traceparent": trace, "X-Correlation-ID": "cor-77"})
     assert got.status == 201, got
-    wait_for("it came", 10, lambda: w.types(got.data["id"]))
+    wait_for("it came", 60, lambda: w.types(got.data["id"]))
     _, properties, _ = w.seen(got.data["id"])[0]
     assert properties.correlation_id == "cor-77"
     assert properties.headers["traceparent"][:36] == trace[:36], properties.headers
@@ -166,7 +167,7 @@ def test_unroutable_waits_until_it_is_bound(w):
         c.channel.queue_unbind("all", EVENTS, "#")
     made = w.g.allocate(item, orderId="ord_u")
     w.g.orders.put("/allocations/%s/confirm" % made["id"])
-    wait_for("it is held", 10, lambda: any(
+    wait_for("it is held", 60, lambda: any(
         row["state"] == "held" for row in w.listed()))
     rows = w.listed()
     assert [(r["type"], r["state"]) for r in rows] == \
@@ -179,12 +180,12 @@ def test_unroutable_waits_until_it_is_bound(w):
     assert code == 0 and "unroutable: NO_ROUTE" in out and "behind" in out, out
     # another aggregate, to another exchange, does not wait
     w.g.orders.post("/allocations", w.g.request(item, 100, orderId="ord_v"))
-    wait_for("the note", 10, lambda: "InsufficientStock" in w.types(item))
+    wait_for("the note", 60, lambda: "InsufficientStock" in w.types(item))
     assert w.types(made["id"]) == []
     with w.r.client() as c:
         c.channel.queue_bind("all", EVENTS, "#")
     w.empty(60)
-    wait_for("both", 10, lambda: w.types(made["id"]) == ORDER[:2])
+    wait_for("both", 60, lambda: w.types(made["id"]) == ORDER[:2])
 
 
 def test_an_exchange_that_is_gone(w):
@@ -196,8 +197,8 @@ def test_an_exchange_that_is_gone(w):
     w.g.orders.post("/allocations", w.g.request(item, 100, orderId="ord_x"))
     for _ in range(20):
         w.g.allocate(w.g.item(5))
-    wait_for("only the note is left", 20, lambda: w.waiting() == 1)
-    wait_for("it is held", 20, lambda: w.listed()[0]["state"] == "held")
+    wait_for("only the note is left", 60, lambda: w.waiting() == 1)
+    wait_for("it is held", 60, lambda: w.listed()[0]["state"] == "held")
     (row,) = w.listed()
     assert row["type"] == "InsufficientStock", row
     assert row["cause"] == "unroutable: NO_ROUTE" or \
@@ -218,7 +219,7 @@ def test_a_full_queue_refuses(w):
     items = [w.g.item(1) for _ in range(3)]
     for item in items:
         w.g.orders.post("/allocations", w.g.request(item, 100))
-    wait_for("some are held", 20, lambda: len(
+    wait_for("some are held", 60, lambda: len(
         [r for r in w.listed() if r["state"] == "held"]) >= 1)
     assert {r["cause"] for r in w.listed() if r["cause"]} == \
         {"refused: the broker answered with a nack"}
@@ -256,7 +257,7 @@ def test_bounds_of_the_outbox(w):
             g.item(1)       # makes no event
             p.refusing = False
             here.empty()
-            wait_for("taken again", 10, lambda: g.orders.post(
+            wait_for("taken again", 60, lambda: g.orders.post(
                 "/allocations", g.request(item, 1)).status == 201)
             here.empty()
             assert g.stop() == 0
@@ -314,8 +315,9 @@ class Load(threading.Thread):
             self.states[made] = state
 
 
-def under_load(w, disturb, pause=0.003):
-    """pause: of each of four clients behind each order, in seconds."""
+def under_load(w, disturb, pause=0.01):
+    """pause: of each of four clients behind each order, in seconds. A blow falls
+    among events at that, and more would but keep the machine busy."""
     item = w.g.item(1000000)
     loads = [Load(w, i, item, pause) for i in range(4)]
     for load in loads:
@@ -376,16 +378,57 @@ def last_of(types):
             FULFILLED: "FULFILLED", None: None}[types[-1] if types else None]
 
 
-def test_connections_cut_in_the_middle_of_confirms(w):
-    before = w.metrics()["gantry_publisher_connects_total"]
+def connects(w):
+    return w.metrics()["gantry_publisher_connects_total"]
 
+
+def cut(w):
+    """And it is connected again, which was not to be had before."""
+    w.connected(60)
+    before = connects(w)
+    assert w.p.cut() > 0
+    w.p.release()
+    wait_for("it is connected again", 60, lambda: connects(w) > before)
+
+
+def test_connections_cut_in_the_middle_of_confirms(w):
     def disturb():
-        for _ in range(4 * ROUNDS):
-            time.sleep(0.4 + random.random() / 3)
-            w.p.cut()
-            w.connected()
-    under_load(w, disturb)
-    assert w.metrics()["gantry_publisher_connects_total"] >= before + 3 * ROUNDS
+        for n in range(4):
+            time.sleep(random.random() / 3)
+            if n % 2:
+                # events go out, and their confirms do not come back
+                w.p.hold(there=False)
+                wait_for("confirms are under way", 60,
+                         lambda: w.metrics()["gantry_publisher_in_flight"] > 0)
+            cut(w)
+
+    for _ in range(ROUNDS):
+        under_load(w, disturb)
+        # each pause before another attempt is longer; now they begin small again
+        assert w.g.stop() == 0
+        w.g.start()
+        w.connected()
+
+
+def publisher_seconds(g):
+    """What its thread had of the CPU."""
+    for task in glob.glob("/proc/%d/task/*" % g.process.pid):
+        with open(task + "/comm") as f:
+            if f.read() == "publisher\n":
+                with open(task + "/schedstat") as f:
+                    return int(f.read().split()[0]) / 1e9
+    raise AssertionError("no publisher")
+
+
+def test_nobody_works_until_the_next_attempt(w):
+    before, waited = publisher_seconds(w.g), 0
+    while waited < 3:
+        began = time.monotonic()
+        cut(w)
+        waited += time.monotonic() - began
+    used = publisher_seconds(w.g) - before
+    print("# %.2f s of the CPU in %.1f s" % (used, waited))
+    assert used < waited / 4, (used, waited)
 
 
 def test_a_broker_that_says_nothing(w):
@@ -394,9 +437,9 @@ def test_a_broker_that_says_nothing(w):
         for _ in range(ROUNDS):
             time.sleep(0.3)
             w.p.hold()
-            asked = time.monotonic()
             w.g.allocate(w.g.item(5))
-            assert time.monotonic() - asked < 2
+            # it was answered before the broker was given up
+            assert w.metrics()["gantry_publisher_connected"] == 1
             time.sleep(1)
             w.p.release()
     under_load(w, disturb)
@@ -430,7 +473,7 @@ def test_memory_alarm(w):
     w.r.alarm(True)
     try:
         loads = 0
-        wait_for("blocked", 20, lambda: w.g.allocate(item) and
+        wait_for("blocked", 60, lambda: w.g.allocate(item) and
                  w.metrics()["gantry_publisher_blocked"] == 1)
         for _ in range(50):
             w.g.allocate(item)

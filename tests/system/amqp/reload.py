@@ -13,7 +13,7 @@ import time
 import _path
 import tap
 from gantry import Gantry
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from world import QUEUE, Feeder, World, created
 
 RELOADS = int(os.environ.get("GANTRY_RELOADS", "100"))
@@ -131,9 +131,9 @@ def test_the_first_queue_of_all(w):
     with Gantry("", "reload-first") as g:
         text = ('service: inventory-service\nhttp: {listen: 127.0.0.1:%d}\n'
                 'admin: {listen: 127.0.0.1:%d, socket: %s/admin.sock}\nstorage: %s\n'
-                'amqp: {url: "%s", user: gantry, password_file: %s}\n'
+                'amqp: {url: "%s", user: %s, password_file: %s}\n'
                 % (g.port, g.admin_port, g.folder, g.store.options, w.r.url,
-                   w.r.password_file(g.folder)))
+                   w.r.user, w.r.password_file(g.folder)))
         g.stop()
         g.write("gantry.yaml", text.encode())
         g.start()
@@ -158,7 +158,7 @@ def main():
     tests = tap.tests_of(sys.modules["__main__"])
     print("1..%d" % len(tests), flush=True)
     failed = 0
-    with Rabbit("reload") as r, Changing(r) as w:
+    with Lodging("reload") as r, Changing(r) as w:
         for number, test in enumerate(tests, 1):
             begin = time.monotonic()
             if tap.run_one(number, test, w):

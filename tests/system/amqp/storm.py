@@ -61,7 +61,7 @@ class Storm:
         self.step = len(events) // (len(self.blows) + 1)
         self.struck = 0
         self.counts = {"kill": 0, "stop": 0, "cut": 0}
-        self.idle = []
+        self.idle, self.more = [], 0
         self.confirms = 0       # blows that hit events without their confirm
         self.feeder = Feeder(r, events, RATE, self.limit)
 
@@ -69,7 +69,7 @@ class Storm:
         """No event goes out long before the blow that is to fall among them."""
         if self.struck == len(self.blows):
             return len(self.feeder.events)
-        return self.step * (self.struck + 2)
+        return self.step * (self.struck + 2) + self.more
 
     def run(self):
         self.feeder.start()
@@ -88,13 +88,15 @@ class Storm:
         wait_for("all is fed", 300, lambda: self.feeder.is_done)
 
     def wait_for_work(self):
-        """A blow falls among events; but for those that are sent there are none,
-        and a moment may be calm."""
-        end = time.monotonic() + 2
+        """A blow falls among events: if all that may be sent for now is through, so
+        many more may."""
+        end = time.monotonic() + 60
         while True:
             found = self.work()
             if found > 0 or time.monotonic() > end:
                 return found
+            if self.feeder.sent >= self.limit():
+                self.more += 10
 
     def work(self):
         """Events that are not through yet, of those that were sent."""

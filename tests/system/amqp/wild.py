@@ -19,7 +19,7 @@ import time
 
 import _path  # noqa: F401
 import tap
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from world import World
 
 WILD = os.environ.get("GANTRY_WILD")
@@ -36,7 +36,7 @@ WATCHDOG = 2.0
 class Wild(World):
     def __init__(self, rabbit, isolated):
         self.sent = 0
-        how = ", isolation: process, isolation_timeout: 300ms, isolation_memory: 64M"
+        how = ", isolation: process, isolation_timeout: 2s, isolation_memory: 64M"
         super().__init__(rabbit, amqp=", retry: [100ms, 200ms]", name="wild", extra=(
             "handlers:\n  wild: {plugin: %s%s}\n"
             "routes:\n"
@@ -134,8 +134,8 @@ def check(w, bad, good):
     return letters
 
 
-def test_within_the_gateway(rabbit):
-    with Wild(rabbit, False) as w:
+def test_within_the_gateway(_):
+    with Lodging("within") as r, Wild(r, False) as w:
         w.g.stop()
         w.g.launch["preexec_fn"] = limited
         manager = Manager(w)
@@ -157,8 +157,8 @@ def test_within_the_gateway(rabbit):
         assert manager.hangs >= ("spin" in KINDS)
 
 
-def test_in_a_process_of_its_own(rabbit):
-    with Wild(rabbit, True) as w:
+def test_in_a_process_of_its_own(_):
+    with Lodging("isolated") as r, Wild(r, True) as w:
         pid = w.g.process.pid
         # who dies five times in a minute is left dead for one: so one deed, or long
         kinds = deeds(KINDS if "GANTRY_KINDS" in os.environ else KINDS[:1])
@@ -181,5 +181,4 @@ if __name__ == "__main__":
     if missing():
         print("1..0 # SKIP %s" % missing())
         sys.exit(77)
-    with Rabbit() as broker:
-        sys.exit(tap.run_all(broker))
+    sys.exit(tap.run_all(None))

@@ -3,14 +3,14 @@
 out, and compare both with the store. Reads the store by other means and uses
 none of Gantry's own code, so that a mistake on one side does not hide another.
 """
+import contextlib
 import json
-import os
 import subprocess
 import threading
 import time
 import traceback
 
-from gantry import Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
+from gantry import Client, Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
 from rabbit import Consumer, wait_for
 
 QUEUE = "inventory.order-events"
@@ -132,19 +132,19 @@ class Feeder(threading.Thread):
 
 
 class World:
-    """A broker or cluster, and a gateway on it. url: the way there, such as a
-    proxy's."""
+    """A broker, cluster or lodging, and a gateway on it. url: the way there, such
+    as a proxy's."""
 
     make_seen = Seen
 
     def __init__(self, rabbit, url=None, extra="", amqp="", name="world",
-                 gantry=None, **client):
-        self.r, self.client_options = rabbit, client
+                 gantry=None):
+        self.r = rabbit
         self.g = gantry or Gantry("", name)
-        url = (url or rabbit.url) + ("/" + client["vhost"] if client else "")
         self.g.write("gantry.yaml", self.g.configuration(
-            'amqp: {url: "%s", user: gantry, password_file: %s%s}\n%s' % (
-                url, rabbit.password_file(self.g.folder), amqp, extra)).encode())
+            'amqp: {url: "%s", user: %s, password_file: %s%s}\n%s' % (
+                url or rabbit.url, rabbit.user, rabbit.password_file(self.g.folder),
+                amqp, extra)).encode())
         self.seen = None
 
     def __enter__(self):
@@ -163,26 +163,20 @@ class World:
         self.g.__exit__(None if kind is SystemExit else kind, value, trace)
 
     def client(self, **more):
-        return self.r.client(**dict(self.client_options, **more))
+        return self.r.client(**more)
 
     def listen(self):
         """All that the gateway publishes is kept from here on."""
         with self.client() as c:
             c.exchange("order.events")
             c.queue("seen", (EVENTS, "#"), (NOTES, "#"))
-        self.seen = self.make_seen(self.r, **self.client_options)
+        self.seen = self.make_seen(self.r)
         self.seen.start()
 
     def wait_until_bound(self, queue=QUEUE):
         """What is published before the binding is there goes nowhere."""
-        node = getattr(self.r, "nodes", [self.r])[0]
-        vhost = self.client_options.get("vhost", "/")
-
-        def bound():
-            rows = node.control("list_bindings", "-p", vhost, "source_name",
-                                "destination_name", "--no-table-headers")
-            return "order.events\t" + queue in rows
-        wait_for(queue + " is bound", 60, bound, 0.3)
+        wait_for(queue + " is bound", 60, lambda: ("order.events", queue) in [
+            binding[:2] for binding in self.r.bindings()])
 
     def feed(self, events, rate=2000):
         """All of them, confirmed."""
@@ -194,6 +188,16 @@ class World:
     def one(self, sql, *values):
         (row,) = self.g.rows(sql, *values)
         return next(iter(row.values()))
+
+    def metrics(self):
+        client = Client(self.g.admin_port)
+        text = client.get("/metrics").body.decode()
+        client.close()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if not line.startswith("#")}
+
+    def metric(self, name):
+        return self.metrics().get(name, 0)
 
     def taken(self):
         """How many events are through."""
@@ -214,9 +218,7 @@ class World:
 
     def names(self):
         """The gateway's queue and those behind it."""
-        node = next(n for n in getattr(self.r, "nodes", [self.r]) if n.process)
-        names = [q for q in node.queues(self.client_options.get("vhost", "/"))
-                 if q.startswith(QUEUE)]
+        names = [q for q in self.r.queues() if q.startswith(QUEUE)]
         assert QUEUE in names and QUEUE + ".dead" in names, names
         return names
 
@@ -230,6 +232,21 @@ class World:
             calm[0] = 0 if busy else calm[0] + 1
             return calm[0] >= 3
         wait_for("the queues are empty", seconds, look, 0.3)
+
+    @contextlib.contextmanager
+    def kept_from_retry(self, tier):
+        """The one event that goes into that tier of retries stays there until the
+        block ends, however short its pause is. Gives what waits until it is there."""
+        came = []
+        with self.client() as c:
+            c.channel.basic_consume("%s.retry.%s" % (QUEUE, tier),
+                                    lambda channel, *message: came.append(message))
+
+            def wait():
+                wait_for("it is to be tried again", 60, lambda: (
+                    c.connection.process_data_events(0.05), came)[1])
+            yield wait
+            # it goes back with this connection, and its time is over
 
     # --- what must hold afterwards; the gateway may be stopped ---
 

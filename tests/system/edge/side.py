@@ -23,8 +23,8 @@ class Edge(Gantry):
     """inventory: the gateway that it calls. With QUICK two schedules tick, each
     with a lease of its own, as two replicas might for a moment."""
 
-    def __init__(self, inventory, extra=QUICK):
-        self.inventory = inventory
+    def __init__(self, inventory, extra=QUICK, patience="timeout: 600ms, deadline: 900ms"):
+        self.inventory, self.patience = inventory, patience
         super().__init__(extra, "edge")
         self.key = inventory.key
         self.write("jwt.key", self.key, 0o600)
@@ -42,10 +42,10 @@ class Edge(Gantry):
             "upstreams:\n"
             "  inventory-service: {url: \"http://127.0.0.1:%d\", auth: services,\n"
             "    roles: [order-service], breaker: calls-to-inventory,\n"
-            "    timeout: 600ms, deadline: 900ms, retries: 1, backoff: 20ms}\n%s"
+            "    %s, retries: 1, backoff: 20ms}\n%s"
             % (self.port, self.admin_port, self.folder,
                (store or self.store).options, self.folder, AUDIENCE,
-               self.inventory.port, extra))
+               self.inventory.port, self.patience, extra))
 
     def token(self, roles, /, **claims):
         return super().token(roles, **{"aud": AUDIENCE, **claims})

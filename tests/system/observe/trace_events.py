@@ -9,7 +9,7 @@ import sys
 import _path  # noqa: F401
 import tap
 from gantry import Client
-from rabbit import Rabbit, missing, wait_for
+from rabbit import Lodging, missing, wait_for
 from receiver import CONSUMER, INTERNAL, PRODUCER, SERVER, Receiver
 from scrape import scrape
 from world import QUEUE, Seen, World, confirmed, created
@@ -366,13 +366,11 @@ def main():
     RECEIVER.start()
     more = ", retry: [%s], exchanges: [order.events, inventory.events, " \
         "inventory.notifications]"
-    with Rabbit("traces") as r:
-        with TracedWorld(r, amqp=more % "200ms, 400ms", name="traces",
-                         extra=TRACES % (RECEIVER.port, "1")) as w:
-            failed = run(tests, w, 1)
-        r.add_vhost("plain")
-        with TracedWorld(r, amqp=more % "60s", name="plain", vhost="plain") as w:
-            failed += run(plain, w, len(tests) + 1)
+    with Lodging("traces") as r, TracedWorld(r, amqp=more % "200ms, 400ms", name="traces",
+                                             extra=TRACES % (RECEIVER.port, "1")) as w:
+        failed = run(tests, w, 1)
+    with Lodging("plain") as r, TracedWorld(r, amqp=more % "60s", name="plain") as w:
+        failed += run(plain, w, len(tests) + 1)
     RECEIVER.stop()
     sys.exit(1 if failed else 0)
 

@@ -248,11 +248,9 @@ def test_command(g):
         done = run(g, *words)
         assert done.returncode == 2 and done.stderr.startswith("Usage: "), done
     assert re.search(r"breaker calls-to-orders: held open by uid \d+", log(g))
-    end = time.monotonic() + 10
-    while not g.rows("select 1 from audit where action = 'breaker' and object = "
-                     "'calls-to-orders' and result = 'held open' and actor like 'uid %'"):
-        assert time.monotonic() < end, g.rows("select * from audit")
-        time.sleep(0.05)
+    wait_for("the audit says so", 60, lambda: g.rows(
+        "select 1 from audit where action = 'breaker' and object = 'calls-to-orders' "
+        "and result = 'held open' and actor like 'uid %'"))
 
 
 def test_rights(g):
@@ -270,8 +268,7 @@ def test_rights(g):
     assert breaker(g)["state"] == "closed"
     got = admin(g, "POST", path, {"for": "300ms"}, role="gantry-admin:breakers")
     assert got.status == 200 and got.data["state"] == "open" and got.data["held"], got
-    time.sleep(0.35)
-    assert breaker(g)["state"] == "closed"
+    wait_for("its time is over", 60, lambda: breaker(g)["state"] == "closed")
 
 
 def test_token_is_renewed_when_it_is_refused(g):
@@ -318,26 +315,32 @@ def test_many_at_once(g):
     item = g.item(1000)
     SERVICE.fault = 0.05
     orders = [SERVICE.order(g.fresh("ord")) for _ in range(120)]
-    statuses, slow = [], []
+    statuses, quick, slow = [], [], []
+
+    def timed(into, ask):
+        began = time.monotonic()
+        got = ask()
+        into.append(time.monotonic() - began)
+        return got.status
 
     def work(part):
         client = g.client("order-service")
         for order in part:
-            statuses.append(client.post("/allocations", g.request(
-                item, 1, orderId=order)).status)
+            statuses.append(timed(slow, lambda: client.post(
+                "/allocations", g.request(item, 1, orderId=order))))
         client.close()
 
     threads = [threading.Thread(target=work, args=(orders[i::24],)) for i in range(24)]
     for t in threads:
         t.start()
     while any(t.is_alive() for t in threads):
-        began = time.monotonic()
-        assert g.stock.get("/inventory-items/" + item).status == 200
-        slow.append(time.monotonic() - began)
+        assert timed(quick, lambda: g.stock.get("/inventory-items/" + item)) == 200
         time.sleep(0.02)
     assert sorted(set(statuses)) in ([201], [201, 503]), statuses
     assert g.quantities(item)[1] == statuses.count(201) > 60, statuses
-    assert max(slow) < 1, max(slow)
+    # nine of ten are answered sooner than half of those who need it
+    quick, slow = sorted(quick), sorted(slow)
+    assert quick[len(quick) * 9 // 10] < slow[len(slow) // 2], (quick, slow)
 
 
 def test_check(g):
@@ -395,9 +398,9 @@ def test_stop_while_calls_are_under_way(g):
     thread = threading.Thread(target=lambda: answers.append(
         client.post("/allocations", g.request(item, orderId=order))))
     thread.start()
-    time.sleep(0.1)
+    wait_for("it is asked", 60, SERVICE.asked)
     assert g.stop() == 0
-    thread.join(10)
+    thread.join(60)
     assert [a.status for a in answers] == [201], answers
     client.close()
     g.start()

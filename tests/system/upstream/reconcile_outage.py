@@ -12,6 +12,7 @@ import tap
 from drifts import (OUTAGE, PORT, SERVICE, Shop, age, applied, check_mended,
                     configuration, expected_of, planned, ready, run)
 from gantry import Gantry, free_port, rfc3339
+from rabbit import wait_for
 
 
 def load(g, answers, over, n):
@@ -30,6 +31,16 @@ def load(g, answers, over, n):
     client.close()
 
 
+def until(n, answers, counts):
+    """Each gateway has given so many more answers of that kind."""
+    def given():
+        return [sum(map(counts, list(each))) for each in answers]
+
+    before = given()
+    wait_for("%d answers of each" % n, 120, lambda: all(
+        now >= then + n for now, then in zip(given(), before)))
+
+
 def outage(*gateways):
     """An Order Service that goes away under load and comes back; what each gateway
     answered, as (order, whether it was away, answer)."""
@@ -41,11 +52,13 @@ def outage(*gateways):
                     for i in range(2)]
     for thread in threads:
         thread.start()
-    time.sleep(1)
+    until(100, answers, lambda a: a[2].status == 201)
     SERVICE.stop()
     time.sleep(OUTAGE)
+    until(60, answers, lambda a: a[1])
     SERVICE.start()
-    time.sleep(1.5)
+    # the breaker lets them through again
+    until(100, answers, lambda a: not a[1] and a[2].status == 201)
     over.set()
     for thread in threads:
         thread.join(60)
