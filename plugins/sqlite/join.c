@@ -24,8 +24,12 @@
 /* SQLite's own VFS takes no more in one call. */
 #define JOIN_ROOM 0x1ffff
 
-/* Of the database file, between two syncs. */
-#define JOIN_UNSYNCED (64 * 4096)
+/*
+ * Of the database file, between two syncs. With 64 pages the thread that carries
+ * them over falls behind a file of 400,000 allocations, and commits wait for it:
+ * p99 of 64 clients 37 ms, with 256 pages 8 ms, with 1024 pages 10 ms.
+ */
+#define JOIN_UNSYNCED (256 * 4096)
 
 struct join_file {
 	sqlite3_file base;
