@@ -27,6 +27,7 @@ from postgres import Postgres  # noqa: E402
 from rival import Rival     # noqa: E402
 
 SPREAD = 10000
+TOGETHER = [256, 512]   # connections of both clients
 FIRST = 100000      # allocations on a new database
 # A server that somebody has looked after; the rest is as Debian gives it.
 SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
@@ -102,42 +103,47 @@ class PostgresBench(Bench):
     # --- two on one database ---
 
     def run_two(self):
-        """One alone, and with a second one beside it, half the connections each;
-        now one of them first, now the other, as the tables grow all the time."""
+        """One alone, and with a second one beside it; two clients ask at once, both
+        the same one or each its own. Now one of them first, now the other, as the
+        tables grow all the time."""
         self.items = SPREAD
         first = self.gateway(SPREAD)
         try:
             self.wrk(first, 64, False, 1)
             for repeat in range(self.given.repeats):
                 if repeat % 2 == 0:
-                    self.measure("one replica", first, 256)
+                    self.measure_together("one replica", (first, first))
                 second = self.gateway(SPREAD, beside=first)
                 self.wrk(second, 64, False, 1)
-                self.measure_two(first, second)
+                self.measure_together("two replicas", (first, second))
                 second.remove()
                 if repeat % 2 == 1:
-                    self.measure("one replica", first, 256)
+                    self.measure_together("one replica", (first, first))
         finally:
             first.remove()
 
-    def measure_two(self, first, second):
-        """Both at once; the rates add up."""
-        got = {}
+    def measure_together(self, name, servers_of):
+        for connections in TOGETHER:
+            got = self.at_once(servers_of, connections // 2)
+            self.broken += sum(g["refused"] + g["broken"] for g in got)
+            self.note(name, connections, {
+                "rate": sum(g["requests"] / g["seconds"] for g in got),
+                "p50": max(g["p50"] for g in got), "p99": max(g["p99"] for g in got),
+                "cpu": 0, "pages": 0})
 
-        def run(server):
-            got[server] = self.wrk(server, 128, False, self.given.seconds)
+    def at_once(self, servers_of, connections):
+        """What each client saw."""
+        got = [None] * len(servers_of)
 
-        threads = [threading.Thread(target=run, args=(s,)) for s in (first, second)]
+        def run(i):
+            got[i] = self.wrk(servers_of[i], connections, False, self.given.seconds)
+
+        threads = [threading.Thread(target=run, args=(i,)) for i in range(len(got))]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        both = list(got.values())
-        self.broken += sum(g["refused"] + g["broken"] for g in both)
-        self.note("two replicas", 256, {
-            "rate": sum(g["requests"] / g["seconds"] for g in both),
-            "p50": max(g["p50"] for g in both), "p99": max(g["p99"] for g in both),
-            "cpu": 0, "pages": 0})
+        return got
 
     # --- a new database, and a large one ---
 

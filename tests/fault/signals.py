@@ -3,13 +3,13 @@
 """Signals under load: stopped and continued, nothing is lost; SIGTERM answers
 every request that was there before it."""
 import json
-import os
 import signal
 import socket
 import threading
 import time
 
 import fault
+import frozen
 from fault import Crowd, TORTURE
 
 CLIENTS = 32
@@ -24,9 +24,9 @@ def test_stopped_and_continued(g):
     with Crowd(g, CLIENTS, item) as crowd:
         for pause in [3.0] + [0.3] * (2 * TORTURE):
             crowd.wait_for(201, CLIENTS)
-            os.kill(g.process.pid, signal.SIGSTOP)
+            frozen.freeze(g.process.pid)
             time.sleep(pause)
-            os.kill(g.process.pid, signal.SIGCONT)
+            frozen.thaw(g.process.pid)
         crowd.wait_for(201, CLIENTS)
     assert crowd.unanswered == 0 and crowd.sum_of(503) == 0
     g.restart()
@@ -163,11 +163,11 @@ def test_term_with_requests_nobody_has_looked_at(g):
     g.start()
     item = g.item(10**6)
     senders = [Sender(g, n, item, True) for n in range(200)]
-    g.process.send_signal(signal.SIGSTOP)
+    frozen.freeze(g.process.pid)
     for s in senders:
         s.send()
     g.process.send_signal(signal.SIGTERM)
-    g.process.send_signal(signal.SIGCONT)
+    frozen.thaw(g.process.pid)
     silent = []
     for s in senders:
         try:

@@ -25,6 +25,7 @@ tests_unit_schedule_LDADD = $(LDADD_FAKE)
 endif
 # tests/system/run starts the real daemon; see gantry.py for the environment.
 EXTRA_DIST += tests/system/run tests/system/gantry.py tests/system/tap.py \
+	tests/system/frozen.py \
 	tests/system/api/_path.py \
 	tests/system/api/access.py tests/system/api/bulk.py \
 	tests/system/api/events.py tests/system/api/examples.py \

@@ -28,6 +28,7 @@ import subprocess
 import sys
 import tempfile
 
+from frozen import freeze, thaw
 from gantry import free_port
 from rabbit import end_by_signal, wait_for
 
@@ -223,7 +224,7 @@ class Postgres:
             return
         started = self.processes()
         # one that is frozen hears nothing
-        send(started, signal.SIGCONT)
+        thaw(*started)
         self.process.send_signal(SIGNALS[mode])
         try:
             self.process.wait(STOP_SECONDS)
@@ -237,7 +238,7 @@ class Postgres:
     def kill(self):
         """kill -9 of all of it at once, as when the machine's power goes."""
         started = self.processes()
-        send(started, signal.SIGSTOP)       # or they go on while some are gone
+        freeze(*started)                    # or they go on while some are gone
         started = self.processes()
         send(started, signal.SIGKILL)
         self.process.wait()
@@ -254,11 +255,11 @@ class Postgres:
 
     def freeze(self):
         """Nothing of it runs any more, all connections stay open."""
-        send(self.processes(), signal.SIGSTOP)
-        send(self.processes(), signal.SIGSTOP)      # those born in between
+        freeze(*self.processes())
+        freeze(*self.processes())           # those born in between
 
     def thaw(self):
-        send(self.processes(), signal.SIGCONT)
+        thaw(*self.processes())
 
     def close(self):
         if self.process is not None:

@@ -212,8 +212,10 @@ def test_an_unknown_outcome(g):
     e = ready(g)
     item = g.item(10)
     freeze(g)
-    id = kept(g.request(item, 2, orderId="ord_frozen"))
-    thaw(g)
+    try:
+        id = kept(g.request(item, 2, orderId="ord_frozen"))
+    finally:
+        thaw(g)
     ready(g)
     (made,) = allocations(g, "ord_frozen")
     assert e.get("/allocations/" + id).data["id"] == made["id"]

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order side's edge: a gateway of its own beside the inventory side's."""
-import os
-import signal
 import subprocess
 import time
 
+import frozen
 from gantry import PROGRAM, Gantry
 
 # The preset's pauses are long for a test.
@@ -77,11 +76,11 @@ class Edge(Gantry):
 
 
 def freeze(g):
-    os.kill(g.process.pid, signal.SIGSTOP)
+    frozen.freeze(g.process.pid)
 
 
 def thaw(g):
-    os.kill(g.process.pid, signal.SIGCONT)
+    frozen.thaw(g.process.pid)
 
 
 def run(g, *words):
