@@ -148,7 +148,7 @@ class Bench:
                     self.wrk(server, 64, ordered, 1)
                     self.measure(name, server, 64, ordered)
                     if server is batched:
-                        self.memory = max(self.memory, server.memory_bytes())
+                        self.memory = max(self.memory or 0, server.memory_bytes())
                     server.stop()
                 self.run_empty()
         finally:
