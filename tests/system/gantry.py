@@ -10,6 +10,7 @@ by other means, so that a mistake on one side does not hide one on the other.
     GANTRY_STORAGE  sqlite or postgres, see stores.py
 """
 import base64
+import fcntl
 import hashlib
 import hmac
 import http.client
@@ -44,13 +45,42 @@ NOBODY_ELSE_ASKS = ("  - {every: 1h, pipeline: [allocate.expire]}\n"
 ASKS = "schedule:every 30d: reconcile.run"
 
 
+PORTS = os.path.join(tempfile.gettempdir(), "gantry-ports")
+KEPT = []
+
+
+def keep_port(port):
+    """Whether it is ours now, among all tests here, until this process ends: who
+    stops a server and starts it again finds its port free."""
+    path = os.path.join(PORTS, str(port))
+    try:
+        if not os.path.isdir(PORTS):
+            os.makedirs(PORTS, exist_ok=True)
+            os.chmod(PORTS, 0o1777)     # for tests of other users, too
+        if not os.path.exists(path):
+            os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o644))
+        fd = os.open(path, os.O_RDONLY)
+    except PermissionError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return False
+    KEPT.append(fd)
+    return True
+
+
 def free_port():
     """A port of loopback that nobody has now, nor gets while its server is down:
-    from below those that the kernel gives to whoever connects."""
+    from below those that the kernel gives to whoever connects, and none that
+    another test has had from here."""
     with open("/proc/sys/net/ipv4/ip_local_port_range") as f:
         below = min(int(f.read().split()[0]), 32768)
     while True:
         port = random.SystemRandom().randrange(10000, max(below, 10100))
+        if not keep_port(port):
+            continue
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
