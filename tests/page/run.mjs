@@ -38,11 +38,13 @@ async function test(name, work) {
 	}
 }
 
-function link(...roles) {
-	const [program, ...words] = JSON.parse(PAGE_LOGIN);
-	const more = roles.flatMap(role => ["--role", role]);
-	return execFileSync(program, [...words, ...more], { encoding: "utf8",
+function said([program, ...words]) {
+	return execFileSync(program, words, { encoding: "utf8",
 		stdio: ["ignore", "pipe", "ignore"] }).trim();
+}
+
+function link(...roles) {
+	return said([...JSON.parse(PAGE_LOGIN), ...roles.flatMap(role => ["--role", role])]);
 }
 
 async function lookAccessible(page, what) {
@@ -421,6 +423,22 @@ async function withoutRights(browser) {
 	await context.close();
 }
 
+async function edge(browser) {
+	const { url, login, waiting } = seed.edge;
+	const context = await browser.newContext({ viewport: DESK }), page = await context.newPage();
+	page.setDefaultTimeout(WAIT_MS);
+	await test("at the order side it shows how many requests wait, and since when", async () => {
+		const link = said(login);
+		assert.ok(link.startsWith(url), link);
+		await page.goto(link);
+		const tile = page.getByRole("listitem").filter({
+			has: page.getByRole("heading", { name: "edge: requests" }) });
+		await tile.getByText(new RegExp(`^${waiting} wait, the oldest for \\d+ `)).waitFor();
+		await picture(page, "light", "overview-edge");
+	});
+	await context.close();
+}
+
 async function framed(browser) {
 	const context = await browser.newContext(), page = await context.newPage();
 	await test("no other page can frame it", async () => {
@@ -440,6 +458,7 @@ try {
 	await everything(browser, "light");
 	await everything(browser, "dark");
 	await withoutRights(browser);
+	await edge(browser);
 	await framed(browser);
 } finally {
 	await browser.close();

@@ -21,7 +21,7 @@ def _states(pid):
             pass
 
 
-def _send(pids, number):
+def send(pids, number):
     for pid in pids:
         try:
             os.kill(pid, number)
@@ -32,7 +32,7 @@ def _send(pids, number):
 def freeze(*pids):
     """Back when they do: a thread that runs on another processor goes on for a
     moment after the signal, and may well answer in it."""
-    _send(pids, signal.SIGSTOP)
+    send(pids, signal.SIGSTOP)
     end = time.monotonic() + SECONDS
     while any(state not in "TtXZ" for pid in pids for state in _states(pid)):
         assert time.monotonic() < end, "not stopped in %d s" % SECONDS
@@ -40,4 +40,4 @@ def freeze(*pids):
 
 
 def thaw(*pids):
-    _send(pids, signal.SIGCONT)
+    send(pids, signal.SIGCONT)

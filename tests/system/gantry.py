@@ -507,6 +507,14 @@ class Gantry:
             assert not broken, "%s: %s" % (name, broken[:5])
         self.check_events()
 
+    def metrics(self):
+        """{name with its labels: value} of /metrics, as it is now."""
+        client = Client(self.admin_port)
+        text = client.get("/metrics").body.decode()
+        client.close()
+        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
+                for line in text.splitlines() if not line.startswith("#")}
+
     def check_events(self):
         """One event for each change of a status, chained in its order."""
         chains = {}

@@ -28,7 +28,7 @@ import subprocess
 import sys
 import tempfile
 
-from frozen import freeze, thaw
+from frozen import freeze, send, thaw
 from gantry import free_port
 from rabbit import end_by_signal, wait_for
 
@@ -106,14 +106,6 @@ def lives(pid):
             return f.read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def send(pids, number):
-    for pid in pids:
-        try:
-            os.kill(pid, number)
-        except ProcessLookupError:
-            pass
 
 
 class Postgres:

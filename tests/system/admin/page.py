@@ -1,26 +1,31 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The admin page in a real browser: starts a gateway with dead letters, events and
-traffic, and lets tests/page/run.mjs go through all of it. What npm has to bring
-comes into the build folder; pictures go to screenshots/ there."""
+traffic, and one at the order side with requests that wait, and lets
+tests/page/run.mjs go through all of it. What npm has to bring comes into the build
+folder; pictures go to screenshots/ there."""
 import json
 import os
 import shutil
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
-import _path  # noqa: F401
-from gantry import Gantry, PROGRAM
+import _path
+from gantry import Gantry, PROGRAM, free_port
 from letters import created, put
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "edge"))
+from side import Edge  # noqa: E402
 SOURCE = os.path.join(HERE, "..", "..", "page")
 BUILD = os.path.abspath(os.environ.get("BUILD") or os.getcwd())
 MODULES = os.path.join(BUILD, "tests", "page")
 PICTURES = os.path.join(BUILD, "screenshots")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 600
+WAITING = 3
 
 
 def install():
@@ -82,16 +87,31 @@ def traffic(g, item, stop):
             g.orders.get("/allocations/none")
 
 
+def url(g):
+    return "http://127.0.0.1:%d" % g.admin_port
+
+
+def login(g):
+    """The command that makes a link."""
+    return [PROGRAM, "admin", "login", "--config", g.path("gantry.yaml")] + g.folders()[:2]
+
+
 def environment(g, seeds):
-    return dict(os.environ, PAGE_URL="http://127.0.0.1:%d" % g.admin_port,
-                PAGE_LOGIN=json.dumps([PROGRAM, "admin", "login", "--config",
-                                       g.path("gantry.yaml")] + g.folders()[:2]),
+    return dict(os.environ, PAGE_URL=url(g), PAGE_LOGIN=json.dumps(login(g)),
                 PAGE_SEED=json.dumps(seeds), PAGE_MODULES=MODULES,
                 PAGE_PICTURES=PICTURES,
                 PAGE_BROWSER=next(filter(None, map(shutil.which, BROWSERS))))
 
 
-def browse(g):
+def waits(edge):
+    """Requests that the edge took and cannot pass on."""
+    for _ in range(WAITING):
+        got = edge.orders.post("/allocations", edge.request("inv_1", 1))
+        assert got.status == 202, got
+    return {"url": url(edge), "login": login(edge), "waiting": WAITING}
+
+
+def browse(g, edge):
     """What the browser's tests have said; whether they went well."""
     os.makedirs(PICTURES, exist_ok=True)
     seeds = {theme: seed(g, theme) for theme in ("light", "dark")}
@@ -99,7 +119,7 @@ def browse(g):
     item, stop = g.item(1000000), threading.Event()
     for _ in range(60):
         g.allocate(item, 1)
-    seeds["drift"] = drift(g)
+    seeds["drift"], seeds["edge"] = drift(g), waits(edge)
     busy = threading.Thread(target=traffic, args=(g, item, stop))
     busy.start()
     try:
@@ -119,12 +139,13 @@ def main():
         print("1..0 # SKIP there is no %s" % ", ".join(missing))
         return 77
     install()
-    with Gantry("", "page") as g:
-        fine = browse(g)
+    away = SimpleNamespace(key=os.urandom(32).hex().encode(), port=free_port())
+    with Gantry("", "page") as g, Edge(away) as edge:
+        fine = browse(g, edge)
         if not fine:
             g.show_log()
         g.check_invariants()
-        fine = g.stop() == 0 and fine
+        fine = edge.stop() == 0 and g.stop() == 0 and fine
     return 0 if fine else 1
 
 

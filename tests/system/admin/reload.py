@@ -186,10 +186,7 @@ def test_a_new_version_of_a_file(g):
 
 
 def metric(g, name):
-    client = Client(g.admin_port)
-    text = client.get("/metrics").body.decode()
-    client.close()
-    return int(re.search("^%s (\\d+)$" % re.escape(name), text, re.M).group(1))
+    return g.metrics()[name]
 
 
 def children(g):

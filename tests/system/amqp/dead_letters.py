@@ -36,7 +36,7 @@ class Dying(World):
 
     def deliveries(self):
         """How many are through, whatever became of them."""
-        return sum(n for name, n in self.metrics().items()
+        return sum(n for name, n in self.g.metrics().items()
                    if name.startswith('gantry_deliveries_total{queue="%s"' % QUEUE))
 
     def send_again(self, key, *bodies):

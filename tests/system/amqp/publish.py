@@ -53,13 +53,6 @@ class World:
                 first.append(body["eventType"])
         return first
 
-    def metrics(self):
-        client = Client(self.g.admin_port)
-        text = client.get("/metrics").body.decode()
-        client.close()
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
-                for line in text.splitlines() if not line.startswith("#")}
-
     def ready(self):
         client = Client(self.g.admin_port)
         got = client.get("/readyz")
@@ -74,7 +67,7 @@ class World:
 
     def connected(self, seconds=30):
         wait_for("the publisher is connected", seconds,
-                 lambda: self.metrics()["gantry_publisher_connected"] == 1)
+                 lambda: self.g.metrics()["gantry_publisher_connected"] == 1)
 
     def command(self, *arguments):
         done = subprocess.run(
@@ -95,7 +88,7 @@ def test_without_a_broker_events_wait(w):
     assert w.waiting() == 1
     status, ready = w.ready()
     assert (status, ready) == (200, {"status": "warn", "reason": "broker"}), ready
-    assert w.metrics()["gantry_publisher_connected"] == 0
+    assert w.g.metrics()["gantry_publisher_connected"] == 0
     (row,) = w.listed()
     assert row["state"] == "waits" and row["aggregateId"] == made["id"], row
     w.listen()
@@ -174,8 +167,8 @@ def test_unroutable_waits_until_it_is_bound(w):
         [("AllocationCreated", "held"), ("AllocationConfirmed", "behind")], rows
     assert rows[0]["cause"] == "unroutable: NO_ROUTE", rows
     assert rows[1]["after"] == rows[0]["eventId"], rows
-    assert w.metrics()["gantry_publisher_held"] == 1
-    assert w.metrics()['gantry_publish_refused_total{cause="returned"}'] >= 1
+    assert w.g.metrics()["gantry_publisher_held"] == 1
+    assert w.g.metrics()['gantry_publish_refused_total{cause="returned"}'] >= 1
     code, out, _ = w.command("outbox", "list")
     assert code == 0 and "unroutable: NO_ROUTE" in out and "behind" in out, out
     # another aggregate, to another exchange, does not wait
@@ -223,7 +216,7 @@ def test_a_full_queue_refuses(w):
         [r for r in w.listed() if r["state"] == "held"]) >= 1)
     assert {r["cause"] for r in w.listed() if r["cause"]} == \
         {"refused: the broker answered with a nack"}
-    assert w.metrics()['gantry_publish_refused_total{cause="nacked"}'] >= 1
+    assert w.g.metrics()['gantry_publish_refused_total{cause="nacked"}'] >= 1
     with w.r.client() as c:
         got = c.take("small", 3, 60)
         assert len(got) == 3, got
@@ -252,8 +245,8 @@ def test_bounds_of_the_outbox(w):
             assert got.header("Retry-After") == "1"
             assert here.waiting() == 21
             assert here.ready() == (200, {"status": "warn", "reason": "outbox"})
-            assert here.metrics()["gantry_outbox_full"] == 1
-            assert here.metrics()["gantry_outbox_events"] == 21
+            assert g.metrics()["gantry_outbox_full"] == 1
+            assert g.metrics()["gantry_outbox_events"] == 21
             g.item(1)       # makes no event
             p.refusing = False
             here.empty()
@@ -394,7 +387,7 @@ def check_delivered(w, item):
 
 
 def connects(w):
-    return w.metrics()["gantry_publisher_connects_total"]
+    return w.g.metrics()["gantry_publisher_connects_total"]
 
 
 def cut(w):
@@ -414,7 +407,7 @@ def test_connections_cut_in_the_middle_of_confirms(w):
                 # events go out, and their confirms do not come back
                 w.p.hold(there=False)
                 wait_for("confirms are under way", 60,
-                         lambda: w.metrics()["gantry_publisher_in_flight"] > 0)
+                         lambda: w.g.metrics()["gantry_publisher_in_flight"] > 0)
             cut(w)
 
     for _ in range(ROUNDS):
@@ -454,7 +447,7 @@ def test_a_broker_that_says_nothing(w):
             w.p.hold()
             w.g.allocate(w.g.item(5))
             # it was answered before the broker was given up
-            assert w.metrics()["gantry_publisher_connected"] == 1
+            assert w.g.metrics()["gantry_publisher_connected"] == 1
             time.sleep(1)
             w.p.release()
     under_load(w, disturb)
@@ -489,16 +482,16 @@ def test_memory_alarm(w):
     try:
         loads = 0
         wait_for("blocked", 60, lambda: w.g.allocate(item) and
-                 w.metrics()["gantry_publisher_blocked"] == 1)
+                 w.g.metrics()["gantry_publisher_blocked"] == 1)
         for _ in range(50):
             w.g.allocate(item)
             loads += 1
         assert w.waiting() >= 50
-        assert w.metrics()["gantry_outbox_events"] >= 50
+        assert w.g.metrics()["gantry_outbox_events"] >= 50
     finally:
         w.r.alarm(False)
     w.empty()
-    assert w.metrics()["gantry_publisher_blocked"] == 0
+    assert w.g.metrics()["gantry_publisher_blocked"] == 0
 
 
 def test_stop_leaves_nothing_half_done(w):

@@ -189,15 +189,8 @@ class World:
         (row,) = self.g.rows(sql, *values)
         return next(iter(row.values()))
 
-    def metrics(self):
-        client = Client(self.g.admin_port)
-        text = client.get("/metrics").body.decode()
-        client.close()
-        return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1])
-                for line in text.splitlines() if not line.startswith("#")}
-
     def metric(self, name):
-        return self.metrics().get(name, 0)
+        return self.g.metrics().get(name, 0)
 
     def taken(self):
         """How many events are through."""
