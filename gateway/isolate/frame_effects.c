@@ -5,6 +5,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/isolate/frame_private.h"
 #include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/tree.h"
 
 static void frame_put_command(struct wire_pen *pen, const struct gantry_command *c)
 {
@@ -123,9 +124,7 @@ void frame_put_effects(struct wire_pen *pen, const struct effects *effects, size
 static json_t *frame_json(const char *what, const char *text, size_t len,
 			  struct gantry_error *err)
 {
-	json_t *tree = text != NULL && !message_json_is_deep(text, len) ?
-		json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, NULL) :
-		NULL;
+	json_t *tree = text != NULL ? tree_load(text, len, JSON_DECODE_ANY, NULL) : NULL;
 
 	if (tree == NULL)
 		gantry_fail(err, "its process gave a %s that is no JSON", what);

@@ -4,6 +4,7 @@
 
 #include "gateway/isolate/frame_private.h"
 #include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/tree.h"
 
 static const struct message_pair *frame_take_pairs(struct wire_eye *eye,
 						   struct gantry_message *m,
@@ -73,7 +74,7 @@ static void frame_take_answer(struct wire_eye *eye, struct gantry_message *m,
 	a->body = wire_get_text_n(eye, &a->body_len);
 	a->body = a->body != NULL ? a->body : "";
 	if (wire_get(eye) != 0)
-		a->json = call->json = call_json(a->body, a->body_len);
+		a->json = call->json = tree_load(a->body, a->body_len, 0, NULL);
 }
 
 static json_t *frame_take_tree(struct wire_eye *eye)

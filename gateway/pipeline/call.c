@@ -56,13 +56,6 @@ void call_fail(struct call *call, const char *code, enum gantry_dependency on,
 	call->done(call);
 }
 
-json_t *call_json(const char *body, size_t len)
-{
-	if (len == 0 || message_json_is_deep(body, len))
-		return NULL;
-	return json_loadb(body, len, JSON_REJECT_DUPLICATES, NULL);
-}
-
 /* Whether it was the last. */
 static bool calls_less(struct calls *calls)
 {

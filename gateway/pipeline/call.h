@@ -53,9 +53,6 @@ void call_fini(struct call *call);
 void call_fail(struct call *call, const char *code, enum gantry_dependency on,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* The JSON of a body, as strict as that of a request (D34); NULL if it is none. */
-json_t *call_json(const char *body, size_t len);
-
 /* A name as RFC 9110 wants it for methods and headers. */
 bool call_is_token(const char *text, size_t len);
 

@@ -13,6 +13,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/pipeline/route.h \
 	gateway/pipeline/settle.c \
 	gateway/pipeline/stage.c \
+	gateway/pipeline/tree.c gateway/pipeline/tree.h \
 	gateway/pipeline/workers.c \
 	gateway/pipeline/write.c
 gateway_libcore_a_SOURCES += gateway/pipeline/graph.c gateway/pipeline/graph.h

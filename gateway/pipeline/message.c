@@ -13,6 +13,7 @@
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/ask.h"
 #include "gateway/pipeline/current.h"
+#include "gateway/pipeline/tree.h"
 
 void message_init(struct gantry_message *m, enum gantry_source source,
 		  const struct message_home *home)
@@ -167,31 +168,6 @@ const char *gantry_body(const struct gantry_message *m, size_t *len_out)
 	return m->body;
 }
 
-/* Before a parser that recurses sees the text. */
-bool message_json_is_deep(const char *text, size_t len)
-{
-	unsigned depth = 0;
-	bool quoted = false;
-
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (quoted) {
-			if (c == '\\')
-				i++;
-			quoted = c != '"';
-		} else if (c == '"') {
-			quoted = true;
-		} else if (c == '{' || c == '[') {
-			if (++depth > MESSAGE_JSON_DEPTH)
-				return true;
-		} else if (c == '}' || c == ']') {
-			depth -= depth > 0;
-		}
-	}
-	return false;
-}
-
 static void message_parse(struct gantry_message *m, struct gantry_error *err)
 {
 	json_error_t where;
@@ -201,14 +177,13 @@ static void message_parse(struct gantry_message *m, struct gantry_error *err)
 		gantry_fail(err, "The body must be JSON and is empty");
 		return;
 	}
-	if (message_json_is_deep(m->body, m->body_len)) {
-		gantry_problem(err, "", "nested deeper than %d", MESSAGE_JSON_DEPTH);
-		gantry_fail(err, "The body is nested deeper than %d levels",
-			    MESSAGE_JSON_DEPTH);
+	m->json = tree_load(m->body, m->body_len, 0, &where);
+	if (m->json != NULL)
 		return;
-	}
-	m->json = json_loadb(m->body, m->body_len, JSON_REJECT_DUPLICATES, &where);
-	if (m->json == NULL) {
+	if (where.line == 0) {
+		gantry_problem(err, "", "%s", where.text);
+		gantry_fail(err, "The body is %s levels", where.text);
+	} else {
 		gantry_problem(err, "", "line %d, column %d: %s", where.line,
 			       where.column, where.text);
 		gantry_fail(err, "The body is not valid JSON (line %d, column %d: %s)",

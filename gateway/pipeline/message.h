@@ -22,7 +22,6 @@
 #define MESSAGE_MAX_RUNS 16
 #define MESSAGE_MAX_MINTED 1024
 #define MESSAGE_MAX_LOGS 64
-#define MESSAGE_JSON_DEPTH 32
 
 /* What the source is told in the end. */
 struct message_answer {
@@ -191,9 +190,6 @@ bool message_is_correlation_id(const char *text);
 void message_name_order(struct gantry_message *m, const char *order_id);
 /* Make sure that there is a correlation id; at the latest before the answer. */
 void message_correlate(struct gantry_message *m);
-
-/* Nested deeper than MESSAGE_JSON_DEPTH, told without recursion. */
-bool message_json_is_deep(const char *text, size_t len);
 
 /* For the engine: an id if there is none; what a run left is forgotten; the
    log lines of the run that counts go out. */

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/tree.h"
 #include "gateway/upstream/retry.h"
 
 #define TRANSFER_MAX_LINES 100u
@@ -402,7 +403,7 @@ int transfer_answer(struct transfer *t, int status)
 		body = t->body;
 	}
 	if (!call->request.verbatim)
-		call->json = call_json(body, t->len);
+		call->json = tree_load(body, t->len, 0, NULL);
 	call->answer = (struct gantry_answer){
 		.size = sizeof(call->answer), .status = status, .headers = t->lines,
 		.body = body, .body_len = t->len, .json = call->json,

@@ -14,6 +14,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/tree.h"
 #include "tests/unit/commit_world.h"
 
 #define CALLS 8
@@ -40,7 +41,7 @@ static void fake_answer(struct call *call)
 		.status = 200, .body = arena_format(&call->arena, "[%s]",
 						    call->request.path + 1) };
 	call->answer.body_len = strlen(call->answer.body);
-	call->json = call_json(call->answer.body, call->answer.body_len);
+	call->json = tree_load(call->answer.body, call->answer.body_len, 0, NULL);
 	call->answer.json = call->json;
 	call->done(call);
 }

@@ -5,6 +5,7 @@ UNIT_TESTS = tests/unit/base
 UNIT_TESTS += tests/unit/rows
 UNIT_TESTS += tests/unit/member
 UNIT_TESTS += tests/unit/thread
+UNIT_TESTS += tests/unit/tree
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 endif
@@ -21,6 +22,10 @@ include tests/unit/jwt.mk
 tests_unit_thread_SOURCES = tests/unit/thread.c
 tests_unit_thread_LDADD = $(LDADD_UNIT)
 tests_unit_thread_LDFLAGS = $(LDFLAGS_UNIT)
+
+tests_unit_tree_SOURCES = tests/unit/tree.c
+tests_unit_tree_LDADD = $(LDADD_UNIT)
+tests_unit_tree_LDFLAGS = $(LDFLAGS_UNIT)
 
 tests_unit_member_SOURCES = tests/unit/member.c
 tests_unit_member_LDADD = $(LDADD_UNIT)
