@@ -299,6 +299,39 @@ static unsigned *effects_counter(struct effects *e, enum effect_kind kind,
 	}
 }
 
+static unsigned effects_max(const struct effect *e)
+{
+	return e->kind == EFFECT_REPLY ? EFFECTS_MAX_REPLY : EFFECTS_MAX_BYTES;
+}
+
+/* Of those that it shares its bound with. */
+static size_t effects_used(const struct effects *effects, const struct effect *e)
+{
+	return e->kind == EFFECT_REPLY ? effects->reply_len :
+					 effects->len - effects->reply_len;
+}
+
+/* The text of it that may have any length. */
+static size_t effects_text_len(const struct effect *e)
+{
+	switch (e->kind) {
+	case EFFECT_RECORD:
+		return e->as.record.value_len;
+	case EFFECT_EVENT:
+		return e->as.event.payload_len;
+	case EFFECT_REPLY:
+		return e->as.reply.len;
+	default:
+		return 0;
+	}
+}
+
+static int effects_too_large(const struct effect *e, struct gantry_error *err)
+{
+	return gantry_fail(err, "%s of more than %u bytes",
+			   e->kind == EFFECT_REPLY ? "a reply" : "effects", effects_max(e));
+}
+
 int effects_add(struct effects *effects, struct arena *arena,
 		const struct effect *effect, struct gantry_error *err)
 {
@@ -312,17 +345,16 @@ int effects_add(struct effects *effects, struct arena *arena,
 	if (counter != NULL && *counter >= max)
 		return gantry_fail(err, "too many effects of one kind (at most %u)",
 				   max);
+	/* before there is a copy of what nothing bounds */
+	if (effects_text_len(effect) > effects_max(effect) - effects_used(effects, effect))
+		return effects_too_large(effect, err);
 	effects_put(&pen, &head, sizeof(head));
 	effects_put_fields(&pen, effect);
 	if (effect->kind == EFFECT_REPLY)
 		effects->reply_len += effects->len - mark.len;
-	if (effects->len - effects->reply_len > EFFECTS_MAX_BYTES ||
-	    effects->reply_len > EFFECTS_MAX_REPLY) {
+	if (effects_used(effects, effect) > effects_max(effect)) {
 		effects_truncate(effects, &mark);
-		return gantry_fail(err, "%s of more than %u bytes",
-				   effect->kind == EFFECT_REPLY ? "a reply" : "effects",
-				   effect->kind == EFFECT_REPLY ? EFFECTS_MAX_REPLY :
-								  EFFECTS_MAX_BYTES);
+		return effects_too_large(effect, err);
 	}
 	head.size = (uint32_t)(effects->len - mark.len);
 	memcpy(effects->bytes + mark.len, &head, sizeof(head));

@@ -3,28 +3,32 @@
 #include "gateway/pipeline/tree.h"
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-bool tree_is_deep(const char *text, size_t len)
+/* How deep a text is at some place in it, told without recursion. */
+struct tree_place {
+	unsigned depth;
+	bool quoted, escaped;
+};
+
+/* Whether these bytes come to be too deep. */
+static bool tree_goes_deep(struct tree_place *at, const char *bytes, size_t n)
 {
-	unsigned depth = 0;
-	bool quoted = false;
+	for (size_t i = 0; i < n; i++) {
+		char c = bytes[i];
 
-	for (size_t i = 0; i < len; i++) {
-		char c = text[i];
-
-		if (quoted) {
-			if (c == '\\')
-				i++;
-			quoted = c != '"';
+		if (at->quoted) {
+			at->quoted = c != '"' || at->escaped;
+			at->escaped = c == '\\' && !at->escaped;
 		} else if (c == '"') {
-			quoted = true;
+			at->quoted = true;
 		} else if (c == '{' || c == '[') {
-			if (++depth > TREE_DEPTH)
+			if (++at->depth > TREE_DEPTH)
 				return true;
 		} else if (c == '}' || c == ']') {
-			depth -= depth > 0;
+			at->depth -= at->depth > 0;
 		}
 	}
 	return false;
@@ -34,13 +38,19 @@ bool tree_is_deep(const char *text, size_t len)
 struct tree_rest {
 	const char *text;
 	size_t len, since;
+	struct tree_place place;
+	bool deep;
 };
 
+/* A parser that recurses sees nothing that was not looked at. */
 static size_t tree_feed(void *buffer, size_t size, void *data)
 {
 	struct tree_rest *rest = data;
 	size_t n = size < rest->len ? size : rest->len;
 
+	rest->deep = tree_goes_deep(&rest->place, rest->text, n);
+	if (rest->deep)
+		return (size_t)-1;
 	memcpy(buffer, rest->text, n);
 	rest->text += n;
 	rest->len -= n;
@@ -55,16 +65,17 @@ static size_t tree_feed(void *buffer, size_t size, void *data)
 json_t *tree_load(const char *text, size_t len, size_t flags, json_error_t *where)
 {
 	struct tree_rest rest = { .text = text, .len = len };
+	json_t *tree = NULL;
 
-	if (tree_is_deep(text, len)) {
-		if (where != NULL) {
-			*where = (json_error_t){ .line = 0 };
-			snprintf(where->text, sizeof(where->text),
-				 "nested deeper than %d", TREE_DEPTH);
-		}
-		return NULL;
-	}
 	flags |= JSON_REJECT_DUPLICATES;
-	return len <= TREE_STRIDE ? json_loadb(text, len, flags, where) :
-				    json_load_callback(tree_feed, &rest, flags, where);
+	if (len > TREE_STRIDE)
+		tree = json_load_callback(tree_feed, &rest, flags, where);
+	else if (!(rest.deep = tree_goes_deep(&rest.place, text, len)))
+		tree = json_loadb(text, len, flags, where);
+	if (rest.deep && where != NULL) {
+		*where = (json_error_t){ .line = 0 };
+		snprintf(where->text, sizeof(where->text), "nested deeper than %d",
+			 TREE_DEPTH);
+	}
+	return tree;
 }

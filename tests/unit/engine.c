@@ -247,6 +247,16 @@ static enum gantry_verdict do_no_payload(struct shot *s, struct gantry_message *
 		       GANTRY_FAILED : GANTRY_DONE;
 }
 
+/* Nobody reads, let alone copies, what is too long anyway. */
+static enum gantry_verdict do_huge(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	(void)s;
+	return gantry_publish(m, &GANTRY_EVENT(.exchange = "x", .routing_key = "k",
+				.payload_text = "{}", .payload_len = SIZE_MAX / 2), err) < 0 ?
+		       GANTRY_FAILED : GANTRY_DONE;
+}
+
 static void test_bounds(void **state)
 {
 	struct shot s;
@@ -258,6 +268,10 @@ static void test_bounds(void **state)
 	check_bound("header", 8);
 	check_bound("answer header", 8);
 	shot_init(&world, &s, GANTRY_INLINE, do_heavy);
+	shot_run(&s);
+	assert_string_equal(s.m.error.message, "effects of more than 1048576 bytes");
+	shot_fini(&s);
+	shot_init(&world, &s, GANTRY_INLINE, do_huge);
 	shot_run(&s);
 	assert_string_equal(s.m.error.message, "effects of more than 1048576 bytes");
 	shot_fini(&s);

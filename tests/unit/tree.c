@@ -101,7 +101,19 @@ static void deep_ones_are_refused(void **state)
 	assert_int_equal(error.line, 0);
 	assert_string_equal(error.text, "nested deeper than 32");
 	free(text);
-	assert_false(tree_is_deep("\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\\\"[[[\"", 46));
+	/* but not what is only text, cut anywhere by those who look */
+	for (size_t at = 0; at < 3; at++) {
+		static const char brackets[] = "\"\\\\\\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"";
+
+		text = padded(&"   \"\""[at], ",");
+		text = realloc(text, strlen(text) + sizeof(brackets) + 1);
+		assert_non_null(text);
+		strcat(strcat(text, brackets), "]");
+		tree = tree_load(text, strlen(text), 0, &error);
+		assert_non_null(tree);
+		json_decref(tree);
+		free(text);
+	}
 }
 
 int main(void)
