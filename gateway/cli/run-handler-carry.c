@@ -45,7 +45,7 @@ void run_handler_start(struct run_handler *r)
 	r->engine = engine_new(&options, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   r->committer });
-	engine_set_calls(r->engine, &(struct call_maker){ carry_call, NULL });
+	engine_set_calls(r->engine, &(struct call_maker){ .make = carry_call });
 }
 
 void run_handler_stop(struct run_handler *r)

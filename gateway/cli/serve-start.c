@@ -80,7 +80,7 @@ void serve_prepare(struct serve *s, const struct config *config, struct graph *g
 	graph->upstreams = upstreams_next(before != NULL ? before->upstreams : NULL,
 					  config, graph, graph->breakers);
 	s->documents = documents_next(&s->documents, graph, &(const struct call_maker){
-		upstreams_make, graph->upstreams });
+		.make = upstreams_make, .maker = graph->upstreams });
 	meters_name(s->status.metrics, graph);
 }
 
@@ -111,7 +111,8 @@ static void serve_start_engine(struct serve *s)
 	s->engine = engine_new(&engine, &reads,
 			       &(struct engine_committer){ committer_commit,
 							   s->committer });
-	engine_set_calls(s->engine, &(const struct call_maker){ upstreams_make, NULL });
+	engine_set_calls(s->engine, &(const struct call_maker){
+		.make = upstreams_make, .refuse = upstreams_refuse });
 	serve_prepare(s, s->config, s->graph, NULL);
 	current_set(s->graphs, s->graph);
 	s->in_use = true;

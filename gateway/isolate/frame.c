@@ -8,6 +8,7 @@
 #include "gateway/base/utf8.h"
 #include "gateway/isolate/frame_private.h"
 #include "gateway/pipeline/ask.h"
+#include "gateway/pipeline/call.h"
 
 /* --- there --- */
 
@@ -276,6 +277,7 @@ static void frame_ask_call(struct wire_eye *eye, struct gantry_message *m,
 {
 	struct gantry_request r = { .size = sizeof(r) };
 	const char *headers[CALL_MAX_HEADERS + 1] = { NULL };
+	struct message_ask *ask;
 	unsigned n;
 
 	r.upstream = wire_get_some(eye);
@@ -290,8 +292,10 @@ static void frame_ask_call(struct wire_eye *eye, struct gantry_message *m,
 	for (unsigned i = 0; i < n; i++)
 		headers[i] = wire_get_some(eye);
 	r.headers = headers;
-	if (!eye->bad)
-		gantry_call(m, &r, err);
+	/* its process hears of it in another run in any case */
+	ask = eye->bad ? NULL : call_ask(m, &r, err);
+	if (ask != NULL)
+		ask_is_good(m, ask, err);
 }
 
 struct message_ask *frame_ask(struct wire_eye *eye, struct gantry_message *m,

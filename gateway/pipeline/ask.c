@@ -83,7 +83,6 @@ struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
 	ask = arena_zero(&m->arena, sizeof(*ask));
 	ask->kind = kind;
 	*end = ask;
-	m->asking = true;
 	return ask;
 }
 
@@ -129,8 +128,10 @@ const json_t *gantry_record_get(struct gantry_message *m, const char *space,
 		if (ask->kind == ASK_RECORD && strcmp(ask->record, record) == 0)
 			return ask_is_good(m, ask, err) ? ask->value : NULL;
 	ask = ask_add(m, ASK_RECORD, err);
-	if (ask != NULL)
-		ask->record = record;
+	if (ask == NULL)
+		return NULL;
+	ask->record = record;
+	m->asking = true;
 	return NULL;
 }
 
@@ -173,6 +174,7 @@ const struct gantry_page *gantry_find(struct gantry_message *m,
 	ask = ask_add(m, ASK_QUERY, err);
 	if (ask == NULL)
 		return NULL;
+	m->asking = true;
 	ask->record = records;
 	ask->query = *query;
 	ask->query.name = arena_text(&m->arena, query->name);

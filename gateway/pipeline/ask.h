@@ -43,7 +43,7 @@ struct message_ask *ask_open(struct message_ask *ask);
 void ask_fail(struct gantry_message *m, struct message_ask *ask,
 	      const struct gantry_error *err);
 
-/* A new one; NULL with err if there are too many. */
+/* A new one, which m waits for if asking says so; NULL with err: there are too many. */
 struct message_ask *ask_add(struct gantry_message *m, enum ask_kind kind,
 			    struct gantry_error *err);
 

@@ -83,13 +83,19 @@ static void calls_count(struct metrics *metrics, const struct call *call)
 {
 	bool failed = call->error.message[0] != '\0';
 	bool known = !failed || call->error.dependency != GANTRY_DEPENDS_ON_NOTHING;
+	unsigned upstream;
 
+	if (metrics == NULL)
+		return;
 	metrics_add(metrics, METER_ASKS, METERS_UPSTREAM,
 		    failed ? METERS_FAILED : METERS_ANSWERED, 1);
-	metrics_observe_since(metrics, METER_UPSTREAM_SECONDS,
-			      metrics_value(metrics, &meters_upstream,
-					    known ? call->request.upstream : NULL),
-			      0, call->began_ns);
+	upstream = metrics_value(metrics, &meters_upstream,
+				 known ? call->request.upstream : NULL);
+	if (call->began_ns == 0)
+		metrics_observe(metrics, METER_UPSTREAM_SECONDS, upstream, 0, 0);
+	else
+		metrics_observe_since(metrics, METER_UPSTREAM_SECONDS, upstream, 0,
+				      call->began_ns);
 }
 
 static void calls_done(struct call *call)
@@ -105,18 +111,36 @@ static void calls_done(struct call *call)
 		readers_push(calls->engine->readers, calls->m);
 }
 
+static void *calls_maker(const struct engine *engine, const struct gantry_message *m)
+{
+	return m->graph != NULL && m->graph->upstreams != NULL ?
+		       (void *)m->graph->upstreams : engine->calls.maker;
+}
+
+/* What it has of its message. */
+static void call_prepare(struct call *call, struct gantry_message *m)
+{
+	message_correlate(m);
+	call->correlation_id = call->request.correlation_id;
+	if (call->correlation_id == NULL)
+		call->correlation_id = m->correlation_id;
+	call->traceparent = m->traceparent;
+	call->tracestate = trace_state(m);
+	call->spans = m->trace.spans;
+	call->parent = trace_below(m, m->trace.step);
+	call->deadline_ms = m->deadline_ms;
+}
+
 static void calls_make(struct calls *calls, struct call *call)
 {
 	const struct call_maker *maker = &calls->engine->calls;
-	const struct graph *graph = calls->m->graph;
 
+	call_prepare(call, calls->m);
 	call->data = calls;
-	call->began_ns = clock_steady_ns();
 	call->done = calls_done;
 	atomic_fetch_add(&calls->left, 1);
 	if (maker->make != NULL)
-		maker->make(graph != NULL && graph->upstreams != NULL ?
-				    (void *)graph->upstreams : maker->maker, call);
+		maker->make(calls_maker(calls->engine, calls->m), call);
 	else
 		call_fail(call, NULL, GANTRY_DEPENDS_ON_NOTHING,
 			  "there is no upstream \"%s\"", call->request.upstream);
@@ -126,32 +150,20 @@ enum calls_started calls_start(struct engine *engine, struct gantry_message *m)
 {
 	struct calls *calls;
 	struct message_ask *ask, *next;
-	const char *state;
 	bool any = false;
 
 	for (ask = ask_open(m->asks); ask != NULL; ask = ask_open(ask->next))
 		any |= ask->kind == ASK_CALL;
 	if (!any)
 		return CALLS_DONE;
-	message_correlate(m);
 	calls = arena_alloc(&m->arena, sizeof(*calls));
 	calls->engine = engine;
 	calls->m = m;
 	atomic_init(&calls->left, 1);
-	state = trace_state(m);
 	for (ask = m->asks; ask != NULL; ask = next) {
 		next = ask->next;
-		if (ask->kind != ASK_CALL || ask->answered)
-			continue;
-		ask->call->correlation_id = ask->call->request.correlation_id;
-		if (ask->call->correlation_id == NULL)
-			ask->call->correlation_id = m->correlation_id;
-		ask->call->traceparent = m->traceparent;
-		ask->call->tracestate = state;
-		ask->call->spans = m->trace.spans;
-		ask->call->parent = trace_below(m, m->trace.step);
-		ask->call->deadline_ms = m->deadline_ms;
-		calls_make(calls, ask->call);
+		if (ask->kind == ASK_CALL && !ask->answered)
+			calls_make(calls, ask->call);
 	}
 	return calls_less(calls) ? CALLS_DONE : CALLS_PARKED;
 }
@@ -292,9 +304,8 @@ static bool call_same(const struct gantry_request *a, const struct gantry_reques
 	       call_same_headers(a->headers, b->headers);
 }
 
-const struct gantry_answer *gantry_call(struct gantry_message *m,
-					const struct gantry_request *request,
-					struct gantry_error *err)
+struct message_ask *call_ask(struct gantry_message *m, const struct gantry_request *request,
+			     struct gantry_error *err)
 {
 	const struct gantry_request whole = call_whole(request);
 	struct message_ask *ask;
@@ -305,7 +316,7 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 	}
 	for (ask = m->asks; ask != NULL; ask = ask->next)
 		if (ask->kind == ASK_CALL && call_same(&ask->call->request, &whole))
-			return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
+			return ask;
 	/* one that is there was checked before */
 	if (call_check(&whole, err) < 0)
 		return NULL;
@@ -317,7 +328,33 @@ const struct gantry_answer *gantry_call(struct gantry_message *m,
 	ask->call->arena = m->spare;
 	m->spare = (struct arena){ 0 };
 	message_name_order(m, whole.order_id);
-	return NULL;
+	return ask;
+}
+
+/* What will not be tried is answered in this run. */
+static void call_refuse(struct gantry_message *m, struct message_ask *ask)
+{
+	struct engine *engine = m->engine;
+
+	if (ask->answered || engine == NULL || engine->calls.refuse == NULL)
+		return;
+	call_prepare(ask->call, m);
+	if (!engine->calls.refuse(calls_maker(engine, m), ask->call))
+		return;
+	calls_count(engine->options.metrics, ask->call);
+	ask_fail(m, ask, &ask->call->error);
+}
+
+const struct gantry_answer *gantry_call(struct gantry_message *m,
+					const struct gantry_request *request,
+					struct gantry_error *err)
+{
+	struct message_ask *ask = call_ask(m, request, err);
+
+	if (ask == NULL)
+		return NULL;
+	call_refuse(m, ask);
+	return ask_is_good(m, ask, err) ? &ask->call->answer : NULL;
 }
 
 const char *gantry_answer_header(const struct gantry_answer *answer,

@@ -30,12 +30,12 @@ struct call {
 	   block. */
 	void (*done)(struct call *call);
 	void *data;
-	int64_t began_ns;		/* steady clock, for the metrics */
 	/* what came of it; in arena, which call_fini() frees */
 	struct arena arena;
 	struct gantry_answer answer;	/* if error has no message */
 	json_t *json;
 	struct gantry_error error;
+	int64_t began_ns;		/* steady clock, by who makes it; 0: it ended at once */
 	void *maker;			/* who makes it, for its own use */
 	struct call *next;		/* in a list of whoever has it */
 };
@@ -45,6 +45,9 @@ struct call_maker {
 	/* Make a call; done() says how it went. Never blocks. */
 	void (*make)(void *maker, struct call *call);
 	void *maker;		/* unless the message's graph has its own */
+	/* Optional. True: it would fail at once, as call->error says, and done() is
+	   not called: its handler hears that without another run. Never blocks. */
+	bool (*refuse)(void *maker, struct call *call);
 };
 
 void call_fini(struct call *call);
@@ -58,6 +61,14 @@ bool call_is_token(const char *text, size_t len);
 
 struct engine;
 struct gantry_message;
+struct message_ask;
+
+/*
+ * The ask for a call: the one that is there for the same request, or a new one.
+ * Whether it is answered is told by ask_is_good(). NULL with err: it cannot be asked.
+ */
+struct message_ask *call_ask(struct gantry_message *m, const struct gantry_request *request,
+			     struct gantry_error *err);
 
 enum calls_started {
 	CALLS_DONE,		/* there are none, or all are over already */

@@ -33,6 +33,7 @@ void upstreams_stop(struct upstreams **upstreams);
 
 /* For struct call_maker. Any thread. */
 void upstreams_make(void *upstreams, struct call *call);
+bool upstreams_refuse(void *upstreams, struct call *call);
 
 /* How calls ended. */
 enum upstream_outcome {

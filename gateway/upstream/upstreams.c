@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gateway/base/arena.h"
+#include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/upstreams.h"
 #include "gateway/upstream/caller.h"
@@ -186,9 +187,9 @@ void upstreams_stop(struct upstreams **upstreams)
 }
 
 /* Open breakers answer at once: no thread is woken to say no. */
-static bool upstreams_refuse(struct upstreams *u, struct call *call)
+bool upstreams_refuse(void *upstreams, struct call *call)
 {
-	struct upstream *up = upstreams_find(u, call->request.upstream);
+	struct upstream *up = upstreams_find(upstreams, call->request.upstream);
 	struct traced traced = { .call_ns = 0 };
 	int64_t wait;
 
@@ -199,7 +200,8 @@ static bool upstreams_refuse(struct upstreams *u, struct call *call)
 	traced_call_begin(&traced, call);
 	traced_call_end(&traced, call, &(struct traced_call){ 0, up->guard, "CIRCUIT_OPEN",
 		guard_refusal(up->guard) });
-	call_fail(call, "CIRCUIT_OPEN", GANTRY_DEPENDS_ON_UPSTREAM, "%s", up->refusal);
+	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "%s", up->refusal);
+	gantry_retry(&call->error, "CIRCUIT_OPEN");
 	return true;
 }
 
@@ -207,9 +209,8 @@ void upstreams_make(void *upstreams, struct call *call)
 {
 	struct upstreams *u = upstreams;
 
-	if (upstreams_refuse(u, call))
-		return;
 	call->maker = u;
+	call->began_ns = clock_steady_ns();
 	caller_push(u->shared->caller, call);
 }
 

@@ -17,17 +17,23 @@ struct headers {
 	size_t n;
 };
 
+/* Most are told by their first letter, and no call is needed. */
+static bool headers_begins(const char *line, const char *name, size_t len)
+{
+	return (*line | 0x20) == (*name | 0x20) && strncasecmp(line, name, len) == 0;
+}
+
 static bool headers_is(const char *line, const char *name)
 {
 	size_t len = strlen(name);
 
-	return strncasecmp(line, name, len) == 0 && line[len] == ':';
+	return headers_begins(line, name, len) && line[len] == ':';
 }
 
 /* Anybody can write these, and whoever is behind us would believe them. */
 static bool headers_is_about_client(const char *line)
 {
-	return strncasecmp(line, "X-Forwarded-", strlen("X-Forwarded-")) == 0 ||
+	return headers_begins(line, "X-Forwarded-", strlen("X-Forwarded-")) ||
 	       headers_is(line, "Forwarded") || headers_is(line, "X-Real-IP");
 }
 

@@ -264,7 +264,7 @@ static int testhost_start(struct testhost *t, struct gantry_error *err)
 			       &reads,
 			       &(struct engine_committer){ committer_commit,
 							   t->committer });
-	engine_set_calls(t->engine, &(struct call_maker){ told_call, &t->told });
+	engine_set_calls(t->engine, &(struct call_maker){ .make = told_call, .maker = &t->told });
 	return 0;
 }
 

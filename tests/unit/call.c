@@ -14,6 +14,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/pipeline/engine_private.h"
 #include "gateway/pipeline/tree.h"
 #include "tests/unit/commit_world.h"
 
@@ -93,7 +94,8 @@ static int setup(void **state)
 	memset(&fake, 0, sizeof(fake));
 	pthread_mutex_init(&fake.lock, NULL);
 	pthread_cond_init(&fake.made, NULL);
-	engine_set_calls(world.engine, &(struct call_maker){ fake_make, &fake });
+	engine_set_calls(world.engine, &(struct call_maker){ .make = fake_make,
+							     .maker = &fake });
 	return 0;
 }
 
@@ -257,6 +259,71 @@ static void test_away(void **state)
 	check_away("/away/open", "CIRCUIT_OPEN");
 }
 
+static bool fake_refuse(void *maker, struct call *call)
+{
+	assert_ptr_equal(maker, &fake);
+	if (strcmp(call->request.upstream, "shut") != 0)
+		return false;
+	assert_string_equal(call->correlation_id, "cor_1");
+	error_depends(&call->error, GANTRY_DEPENDS_ON_UPSTREAM, "shut: is away");
+	gantry_retry(&call->error, "CIRCUIT_OPEN");
+	return true;
+}
+
+/* One that is refused, between two that are made. */
+static enum gantry_verdict do_shut(struct shot *s, struct gantry_message *m,
+				   struct gantry_error *err)
+{
+	const struct gantry_answer *first, *second;
+	struct gantry_error said = ERROR_INIT;
+
+	first = gantry_call(m, &GANTRY_REQUEST(.upstream = "up", .path = "/1"), err);
+	assert_int_equal(gantry_asking(m), first == NULL);
+	assert_null(gantry_call(m, &GANTRY_REQUEST(.upstream = "shut", .path = "/2"), &said));
+	assert_int_equal(gantry_asking(m), first == NULL);
+	assert_string_equal(said.code, "CIRCUIT_OPEN");
+	second = gantry_call(m, &GANTRY_REQUEST(.upstream = "up", .path = "/3"), err);
+	error_fini(&said);
+	if (second == NULL)
+		return GANTRY_FAILED;
+	s->number = json_integer_value(json_array_get(first->json, 0)) +
+		    json_integer_value(json_array_get(second->json, 0));
+	return GANTRY_DONE;
+}
+
+static enum gantry_verdict do_shut_alone(struct shot *s, struct gantry_message *m,
+					 struct gantry_error *err)
+{
+	(void)s;
+	assert_null(gantry_call(m, &GANTRY_REQUEST(.upstream = "shut", .path = "/"), err));
+	assert_false(gantry_asking(m));
+	return GANTRY_FAILED;
+}
+
+/* What will not be tried is told in the run that asks, and in each one after it. */
+static void test_refused_at_once(void **state)
+{
+	struct shot s;
+
+	(void)state;
+	world.engine->calls.refuse = fake_refuse;
+	shot_init(&world, &s, GANTRY_INLINE, do_shut);
+	s.m.correlation_id = "cor_1";
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 200);
+	assert_int_equal(s.runs, 2);
+	assert_int_equal(s.number, 4);
+	assert_int_equal(fake.made_n, 2);
+	shot_fini(&s);
+	shot_init(&world, &s, GANTRY_PARALLEL, do_shut_alone);
+	s.m.correlation_id = "cor_1";
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, 503);
+	assert_int_equal(s.runs, 1);
+	assert_int_equal(s.m.error.dependency, GANTRY_DEPENDS_ON_UPSTREAM);
+	shot_fini(&s);
+}
+
 static const char *const *bad_headers;
 static struct gantry_request bad;
 
@@ -394,6 +461,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_chain, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_inline_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_away, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refused_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_correlation_id_of_its_own, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_escape, setup, teardown),
