@@ -201,7 +201,7 @@ class Bench:
             x["rate"] / y["rate"]
             for x, y in zip(self.targets[a].runs, self.targets[b].runs))
 
-    def added(self, how=""):
+    def added(self, how):
         if "gantry" not in self.targets:
             return None
         return (self.targets["gantry" + how].median("p50") -
