@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -11,6 +12,8 @@
 
 /* The least that a slice may be (kernel/sched/syscalls.c); the usual is 3 ms. */
 #define THREAD_SLICE_NS 100000
+
+static _Thread_local bool thread_is_brief;
 
 /* sched_setattr(2) has no wrapper before glibc 2.41. */
 struct thread_attributes {
@@ -35,9 +38,16 @@ static void thread_be_brief(void)
 	(void)syscall(SYS_sched_setattr, 0, &a, 0);
 }
 
+void thread_give_way(void)
+{
+	if (thread_is_brief)
+		sched_yield();
+}
+
 void thread_begin(const char *name, enum thread_kind kind)
 {
 	pthread_setname_np(pthread_self(), name);
-	if (kind == THREAD_BRIEF && sched_getscheduler(0) == SCHED_OTHER)
+	thread_is_brief = kind == THREAD_BRIEF;
+	if (thread_is_brief && sched_getscheduler(0) == SCHED_OTHER)
 		thread_be_brief();
 }

@@ -8,8 +8,8 @@
 /* How long it works at a stretch, and whether somebody waits for that. */
 enum thread_kind {
 	/*
-	 * Well below a millisecond, and a request waits: it runs as soon as it
-	 * wakes, though another thread has not had its slice yet.
+	 * As a rule well below a millisecond, and a request waits: it runs as soon
+	 * as it wakes, though another thread has not had its slice yet.
 	 */
 	THREAD_BRIEF,
 	THREAD_LONG,
@@ -20,5 +20,13 @@ enum thread_kind {
  * a wish, and not heard before Linux 6.12.
  */
 void thread_begin(const char *name, enum thread_kind kind);
+
+/*
+ * For a brief one that has to compute for longer: lets in who waits for this
+ * processor, which some kernels do at the next tick only, milliseconds later. It
+ * costs a slice each time, where anybody waits: of a long thread that would be 3 ms,
+ * and so one does not give way.
+ */
+void thread_give_way(void);
 
 #endif

@@ -2,10 +2,11 @@
 /* tree - see tree.h. */
 #include "gateway/pipeline/tree.h"
 
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "gateway/base/thread.h"
 
 /* How deep a text is at some place in it, told without recursion. */
 struct tree_place {
@@ -57,7 +58,7 @@ static size_t tree_feed(void *buffer, size_t size, void *data)
 	rest->since += n;
 	if (rest->since >= TREE_STRIDE) {
 		rest->since = 0;
-		sched_yield();
+		thread_give_way();
 	}
 	return n;
 }

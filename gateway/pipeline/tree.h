@@ -17,9 +17,8 @@
  * duplicate keys and not deeper than TREE_DEPTH; the caller's. NULL: it is no such
  * text; where, if not NULL, says what is wrong with it, of a deep one at line 0.
  *
- * A text of a megabyte takes a parser ten milliseconds. The thread gives way in it
- * every TREE_STRIDE bytes: a kernel that preempts lazily would let one whose turn it
- * is wait for the next tick.
+ * A text of a megabyte takes a parser ten milliseconds: a brief thread gives way
+ * every TREE_STRIDE bytes.
  */
 json_t *tree_load(const char *text, size_t len, size_t flags, json_error_t *where);
 

@@ -86,7 +86,7 @@ static void *workers_main(void *arg)
 {
 	struct workers *w = arg;
 
-	thread_begin("worker", THREAD_LONG);
+	thread_begin("worker", THREAD_BRIEF);
 	pthread_mutex_lock(&w->lock);
 	for (;;) {
 		struct gantry_message *m = queue_pop(&w->queue);
