@@ -373,7 +373,7 @@ def check_delivered(w, item):
                     "on i.ref = a.item where i.id = ?", item)
     came = Came(w.consumer.messages)
     try:
-        wait_for("all events came", 60, lambda: came.complete(rows), 0.1)
+        wait_for("all events came", 30, lambda: came.complete(rows), 0.1)
     except AssertionError:
         short = [(r, came.first.get(r["id"])) for r in rows if not came.all_of(r)]
         print("# %d of %d have not all: %s; the consumer: %r" % (

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 
-from gantry import Client, Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
+from gantry import Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
 from rabbit import Consumer, wait_for
 
 QUEUE = "inventory.order-events"
