@@ -117,25 +117,10 @@ static void *calls_maker(const struct engine *engine, const struct gantry_messag
 		       (void *)m->graph->upstreams : engine->calls.maker;
 }
 
-/* What it has of its message. */
-static void call_prepare(struct call *call, struct gantry_message *m)
-{
-	message_correlate(m);
-	call->correlation_id = call->request.correlation_id;
-	if (call->correlation_id == NULL)
-		call->correlation_id = m->correlation_id;
-	call->traceparent = m->traceparent;
-	call->tracestate = trace_state(m);
-	call->spans = m->trace.spans;
-	call->parent = trace_below(m, m->trace.step);
-	call->deadline_ms = m->deadline_ms;
-}
-
 static void calls_make(struct calls *calls, struct call *call)
 {
 	const struct call_maker *maker = &calls->engine->calls;
 
-	call_prepare(call, calls->m);
 	call->data = calls;
 	call->done = calls_done;
 	atomic_fetch_add(&calls->left, 1);
@@ -304,6 +289,20 @@ static bool call_same(const struct gantry_request *a, const struct gantry_reques
 	       call_same_headers(a->headers, b->headers);
 }
 
+/* What it has of its message. */
+static void call_prepare(struct call *call, struct gantry_message *m)
+{
+	message_correlate(m);
+	call->correlation_id = call->request.correlation_id;
+	if (call->correlation_id == NULL)
+		call->correlation_id = m->correlation_id;
+	call->traceparent = m->traceparent;
+	call->tracestate = trace_state(m);
+	call->spans = m->trace.spans;
+	call->parent = trace_below(m, m->trace.step);
+	call->deadline_ms = m->deadline_ms;
+}
+
 struct message_ask *call_ask(struct gantry_message *m, const struct gantry_request *request,
 			     struct gantry_error *err)
 {
@@ -327,6 +326,7 @@ struct message_ask *call_ask(struct gantry_message *m, const struct gantry_reque
 	ask->call->request = call_copy(m, &whole);
 	ask->call->arena = m->spare;
 	m->spare = (struct arena){ 0 };
+	call_prepare(ask->call, m);
 	message_name_order(m, whole.order_id);
 	return ask;
 }
@@ -338,7 +338,6 @@ static void call_refuse(struct gantry_message *m, struct message_ask *ask)
 
 	if (ask->answered || engine == NULL || engine->calls.refuse == NULL)
 		return;
-	call_prepare(ask->call, m);
 	if (!engine->calls.refuse(calls_maker(engine, m), ask->call))
 		return;
 	calls_count(engine->options.metrics, ask->call);

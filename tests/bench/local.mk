@@ -7,10 +7,9 @@
 #   make check-valgrind                    unit tests, and a start, requests and a stop
 #   make bench-observe                     what it costs to be watched
 #   make bench-beside [BENCH="crash"]      others, while a handler dies again and again
+#   make bench-proxy                       requests passed on, beside other proxies
 EXTRA_DIST += tests/bench/beside.py
 EXTRA_DIST += tests/bench/observe.py tests/bench/sink.py
-#   make bench-proxy                       requests passed on, beside other proxies
-EXTRA_DIST += tests/bench/observe.py
 EXTRA_DIST += tests/bench/proxy.py tests/bench/proxies.py tests/bench/proxy.lua \
 	tests/bench/proxies/package.json tests/bench/proxies/package-lock.json \
 	tests/bench/proxies/npmrc tests/bench/proxies/fastify.js \
