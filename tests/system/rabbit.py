@@ -485,15 +485,15 @@ class Cluster(Broker):
     def __init__(self, n=3, name="rabbit", extra=""):
         self.house = House(name)
         self.nodes = [Rabbit(name, self.house, extra) for _ in range(n)]
-        for node in self.nodes:
+        # the first one founds the cluster alone: of several, RabbitMQ 3 may found as
+        # many clusters, and 4 waits for a second node
+        for node in self.nodes[1:]:
             node.peers = [other.node for other in self.nodes]
 
     def __enter__(self):
         end_by_signal()
         try:
-            # the first one alone, or each may found a cluster of its own
-            self.nodes[0].start()
-            for node in self.nodes[1:]:
+            for node in self.nodes:
                 node.start()
         except BaseException:
             self.__exit__(True, None, None)
