@@ -289,7 +289,7 @@ static bool call_same(const struct gantry_request *a, const struct gantry_reques
 	       call_same_headers(a->headers, b->headers);
 }
 
-/* What it has of its message. */
+/* What it has of its message, whose order may be known by now. */
 static void call_prepare(struct call *call, struct gantry_message *m)
 {
 	message_correlate(m);
@@ -326,8 +326,8 @@ struct message_ask *call_ask(struct gantry_message *m, const struct gantry_reque
 	ask->call->request = call_copy(m, &whole);
 	ask->call->arena = m->spare;
 	m->spare = (struct arena){ 0 };
-	call_prepare(ask->call, m);
 	message_name_order(m, whole.order_id);
+	call_prepare(ask->call, m);
 	return ask;
 }
 

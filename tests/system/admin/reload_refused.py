@@ -49,7 +49,7 @@ def test_mistakes(g):
     refused(g, "gantry.yaml:10:%d: handlers.v.txt: unknown key (did you mean \"text\"?)"
             % column(g, "txt:"),
             "gantry.yaml:10:%d: handlers.v.nap: not a duration (250ms, 10s, 5m, 24h, 30d): "
-            "\"1y\"" % column(g, "1y"))
+            "\"1y\"" % (column(g, "nap: 1y") + 5))
     g.write("gantry.yaml", b"service: [")
     got = local(g, "POST", "/reload")
     assert got.status == 422, got
