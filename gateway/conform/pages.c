@@ -92,6 +92,33 @@ static int pages_random(struct kit *k)
 	return 0;
 }
 
+/* From behind a row of one a to some b of the next: of no other a may there be more. */
+static int pages_next(struct kit *k)
+{
+	struct kit_lines lines;
+
+	if (pages_fill(k, &lines) < 0)
+		return -1;
+	for (unsigned i = 0; i < MANY; i += MANY / 60) {
+		const struct gantry_value *row = lines.rows[i];
+		const struct gantry_value from = row[LINE_A];
+		struct gantry_value to[] = { kit_number(from.is.number + 1), kit_null() };
+		struct gantry_range r = pages_range(1, &from, 2, to);
+
+		if (from.kind == GANTRY_NULL)
+			continue;
+		r.after_ref = row[REF].is.number;
+		r.limit = MANY;
+		for (size_t t = 0; t < ARRAY_LENGTH(pages_texts); t++) {
+			to[1] = kit_text(pages_texts[t]);
+			if (kit_lines_are(k, &lines, &r, arena_format(&k->arena,
+					"behind row %u to text %zu", i, t)) < 0)
+				return -1;
+		}
+	}
+	return 0;
+}
+
 /* All rows of one a but those without b, page by page. */
 static int pages_walk(struct kit *k, const struct kit_lines *lines, unsigned group,
 		      size_t limit)
@@ -142,6 +169,7 @@ static int pages_all(struct kit *k)
 
 const struct kit_check kit_checks_pages[] = {
 	{ "scan: many pages", pages_all, 0 },
+	{ "scan: to the next of a prefix", pages_next, 0 },
 	{ "scan: any range", pages_random, 0 },
 	{ NULL, NULL, 0 },
 };

@@ -246,6 +246,32 @@ static void text_order(FILE *f, const struct gantry_table *t, const struct shape
 	fprintf(f, "\"%s\" LIMIT $%u::int8", t->columns[0]->name, limit);
 }
 
+/*
+ * Not beyond the end of the range. Columns that equal those of its begin, the first
+ * n_equal, are not compared: beside "a"=$1 PostgreSQL 17 (17.11) takes
+ * ("a","b")<=($2,$3) for the whole condition of a page of the index whose last row
+ * has no b, and other values of a come with it.
+ */
+static void text_to(FILE *f, const struct gantry_table *t, const struct shape *shape,
+		    unsigned n_equal)
+{
+	unsigned of;
+	const unsigned *columns = text_columns(t, shape->index, &of);
+
+	for (unsigned i = 0; i < shape->n_to; i++) {
+		const struct gantry_column *column = t->columns[columns[i]];
+
+		fputc(i == 0 ? '(' : ',', f);
+		if (i < n_equal)
+			fprintf(f, "$%u::%s", i + 1, text_type(column->kind));
+		else
+			fprintf(f, "\"%s\"", column->name);
+	}
+	fputs(")<=", f);
+	text_marks(f, t, shape->index, shape->n_to, shape->n + shape->after_ref + 1u);
+	fputc(')', f);
+}
+
 /* Marks: from, after_ref, to, limit. */
 static void text_part(FILE *f, const struct postgres *s, const struct shape *shape,
 		      const char *op, bool and_ref)
@@ -267,11 +293,7 @@ static void text_part(FILE *f, const struct postgres *s, const struct shape *sha
 	}
 	if (shape->n_to > 0) {
 		fputs(shape->n > 0 ? " AND " : " WHERE ", f);
-		text_row(f, t, shape->index, shape->n_to, false);
-		fputs("<=", f);
-		text_marks(f, t, shape->index, shape->n_to,
-			   shape->n + shape->after_ref + 1u);
-		fputc(')', f);
+		text_to(f, t, shape, op[0] == '=' ? shape->n : 0);
 	}
 }
 
