@@ -59,7 +59,7 @@ static const char describe_one[] = GANTRY_JSON({
 		"type": "object", "required": ["success", "data"], "properties": {
 			"success": {"const": true},
 			"data": {"$ref": "#/components/schemas/DeadLetter"}}}}}}},
-	"x-errors": ["DEAD_LETTER_NOT_FOUND"]
+	"x-errors": ["DEAD_LETTER_NOT_FOUND", "ROUTE_NOT_FOUND"]
 });
 
 #define DESCRIBE_RESOLVED                                                    \
@@ -401,7 +401,9 @@ const char describe_schemas[] = GANTRY_JSON({
 		"data": {"type": "object", "required": ["outcome"], "properties": {
 			"ref": {"type": "string"},
 			"outcome": {"enum": ["applied", "duplicate", "refused", "discarded",
-				"valid"]}}}}},
+				"already applied", "already refused", "already discarded",
+				"valid"],
+				"description": "already ...: it was closed before"}}}}},
 	"Breaker": {"type": "object",
 		"required": ["name", "state", "held", "calls", "failures", "opened",
 			"refused"],

@@ -114,9 +114,9 @@ void login_begin(struct admin *admin, struct admin_job *job)
 	}
 	if (!sessions_begin(admin_sessions(admin), json_string_value(ticket),
 			    login_now_ms(), session)) {
-		login_refuse(m, "UNAUTHENTICATED", "This link was used, is older than a "
-			     "minute, or from before the last start: gantry admin login "
-			     "makes a new one");
+		access_unauthenticated(m, NULL, "This link was used, is older than a "
+				       "minute, or from before the last start: gantry admin "
+				       "login makes a new one");
 		return;
 	}
 	log_line(GANTRY_LOG_INFO, m->correlation_id, NULL, "admin: a session begins");

@@ -65,6 +65,10 @@ bool access_check_socket(struct admin *admin, struct admin_job *job);
 /* Whether the sender is known and has a role for right, by a token alone;
    answers nothing. */
 bool access_is_known(struct gantry_message *m, const char *right);
+/* 401 says how to identify oneself, by Bearer if challenge is NULL, but not why a
+   token was refused. */
+void access_unauthenticated(struct gantry_message *m, const char *challenge,
+			    const char *text);
 /* The bit of a role that a session may have, 0: there is none; back: NULL
    behind the last. */
 unsigned access_role_bit(const char *role);

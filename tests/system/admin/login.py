@@ -59,9 +59,10 @@ def ask(g, method, path, body=None, **headers):
         if content or method == "POST":
             there.putheader("Content-Length", str(len(content)))
         there.endheaders(content)
-        return Reply(there.getresponse())
+        got = Reply(there.getresponse())
     finally:
         there.close()
+    return got.keeps_contract(g, method, path, content)
 
 
 def ticket(g, *roles):
@@ -145,8 +146,10 @@ def test_what_is_open(g):
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=|https?://", page), page
     got = ask(g, "GET", "/admin")
     assert (got.status, got.headers["Location"]) == (308, "/admin/"), got
-    for path in FILES:
-        assert ask(g, "POST", path, {}).status == 404, path
+    for path in FILES + ["/admin"]:
+        got = ask(g, "POST", path, {})
+        is_error(got, 405, "METHOD_NOT_ALLOWED", "This path has no such method")
+        assert got.headers["Allow"] == "GET, HEAD", got.headers
 
 
 def test_a_link_works_once(g):
@@ -162,6 +165,7 @@ def test_a_link_works_once(g):
     for _ in range(2):
         got = ask(g, "POST", API + "/session", {"ticket": one})
         is_error(got, 401, "UNAUTHENTICATED", USED)
+        assert got.headers["WWW-Authenticate"] == "Bearer", got.headers
         assert "Set-Cookie" not in got.headers
     for bad in ("", "0" * 64, one.upper(), one[:-1], one + "0"):
         is_error(ask(g, "POST", API + "/session", {"ticket": bad}), 401, "UNAUTHENTICATED",
