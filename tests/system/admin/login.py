@@ -25,7 +25,11 @@ PATHS = [("GET", "/overview"), ("GET", "/routes"), ("GET", "/plugins"),
          ("GET", "/audit"), ("GET", "/breakers"), ("POST", "/breakers/x/open"),
          ("POST", "/breakers/x/close"), ("POST", "/breakers/x/reset"),
          ("POST", "/reload"), ("GET", "/log-level"), ("POST", "/log-level"), ("GET", "/session"),
-         ("DELETE", "/session")]
+         ("DELETE", "/session"),
+         ("POST", "/actions/reconcile.plan"), ("POST", "/actions/reconcile.apply"),
+         ("POST", "/actions/reconcile.runs"), ("GET", "/reconcile/plan"),
+         ("GET", "/reconcile/runs")]
+RIGHTS = ("view", "retry", "edit", "discard", "breakers", "log", "reload")
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; "
           "frame-ancestors 'none'; require-trusted-types-for 'script'")
@@ -99,6 +103,15 @@ def is_guarded(got):
     assert "Access-Control-Allow-Origin" not in got.headers, got.headers
 
 
+def document(g):
+    """Of the daemon's own configuration."""
+    made = subprocess.run([PROGRAM, "spec", "openapi", "--admin", "--json", "--config",
+                           g.path("gantry.yaml")] + g.folders(), capture_output=True,
+                          timeout=30)
+    assert made.returncode == 0, made
+    return json.loads(made.stdout)
+
+
 def wait_for(what):
     end = time.monotonic() + 30
     while not what():
@@ -107,11 +120,54 @@ def wait_for(what):
 
 
 def test_the_table_is_whole(g):
-    """Each path of the program's table is in the one of this test."""
+    """Each path of the program's table and of its routes is in the one of this test."""
     with open(_path.__file__.rsplit("/tests/", 1)[0] + "/gateway/admin/paths.c") as f:
         rows = re.findall(r'"(GET|POST|DELETE)", (?:API )?"(/[^"]*)"', f.read())
     rows = {(m, p.replace("{ref}", "17").replace("{name}", "x")) for m, p in rows}
-    assert rows - {("POST", "/login"), ("POST", "/session")} == set(PATHS), rows
+    described = {(method.upper(), path[len(API):].replace("{ref}", "17").replace("{name}", "x"))
+                 for path, item in document(g)["paths"].items()
+                 for method in item if path.startswith(API)}
+    assert rows <= described, rows - described
+    assert described - {("POST", "/login"), ("POST", "/session")} == set(PATHS), described
+
+
+def needed(g):
+    """What the document says that each path needs, by the last word of a role."""
+    for path, item in document(g)["paths"].items():
+        for method, operation in item.items():
+            roles = {role for one in operation.get("security", []) for names in one.values()
+                     for role in names}
+            if path.startswith(API) and roles:
+                right, = (role.split(":")[1] for role in roles if ":" in role)
+                yield (method.upper(), path[len(API):].replace("{ref}", "17")
+                       .replace("{name}", "x")), right
+
+
+def test_each_path_has_its_right(g):
+    """Each of the others is refused, by token and by session, and so are those of no
+    right; what the document says of a path is what the program does."""
+    tokens = {right: g.token("gantry-admin:" + right) for right in RIGHTS}
+    strangers = [g.token(role) for role in (
+        "order-service", "inventory-admin", "event-publisher", "admin",
+        "gantry-administrator", "gantry-admin:", "gantry-admin:views")] + [g.token([])]
+    cookies = {right: session(g, "gantry-admin:" + right) for right in RIGHTS}
+    rights = dict(needed(g))
+    assert set(rights) == set(PATHS), set(rights) ^ set(PATHS)
+    assert set(rights.values()) == set(RIGHTS), rights
+    # what ends the session comes last
+    for (method, path), right in sorted(rights.items(), key=lambda row: row[0][0] == "DELETE"):
+        body = {} if method == "POST" else None
+        for token in strangers + [tokens[other] for other in RIGHTS if other != right]:
+            is_error(ask(g, method, API + path, body, Authorization="Bearer " + token), 403,
+                     "FORBIDDEN", "The token has no role that may do this")
+        for other in RIGHTS:
+            got = ask(g, method, API + path, body, Cookie=cookies[other])
+            if other == right:
+                assert got.status not in (401, 403), (method, path, got)
+            else:
+                is_error(got, 403, "FORBIDDEN", "The session has no role that may do this")
+        got = ask(g, method, API + path, body, Authorization="Bearer " + tokens[right])
+        assert got.status not in (401, 403), (method, path, got)
 
 
 def test_nothing_without_a_session_or_token(g):
