@@ -15,7 +15,7 @@
  *	POST /dead-letters/REF/edit	the body: the event as it should be;
  *				?check=true: only looks whether it could be
  *	POST /dead-letters/REF/discard	{"reason": "..."}
- *	GET  /audit?limit=&after=
+ *	GET  /audit?limit=&after=, or ?newest=true&limit=&before=
  *	GET  /breakers
  *	POST /breakers/NAME/open	{"for": "5m"}, or no body
  *	POST /breakers/NAME/close	the same

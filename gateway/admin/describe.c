@@ -97,8 +97,14 @@ static const char describe_discard[] =
 
 static const char describe_audit[] =
 	"{" GANTRY_JSON("tags": ["Audit"]) ", \"parameters\": ["
-	DESCRIBE_LIMIT "," DESCRIBE_AFTER "], "
-	GANTRY_JSON("responses": {"200": {"description": "Who did what, the oldest first",
+	GANTRY_JSON({"name": "newest", "in": "query",
+		"description": "true: the newest first; by default the oldest are",
+		"schema": {"type": "string"}})
+	"," GANTRY_JSON({"name": "before", "in": "query",
+		"description": "With newest: what next of the page before said",
+		"schema": {"type": "string"}})
+	"," DESCRIBE_LIMIT "," DESCRIBE_AFTER "], "
+	GANTRY_JSON("responses": {"200": {"description": "Who did what",
 		"content": {"application/json": {"schema": {
 		"type": "object", "required": ["success", "data"], "properties": {
 			"success": {"const": true},
@@ -112,7 +118,7 @@ static const char describe_audit[] =
 				"result": {"type": ["string", "null"]},
 				"text": {"type": ["string", "null"]}}}},
 			"next": {"type": "string",
-				"description": "If more follow: after of the next page"}}}}}}},
+				"description": "If more follow: after, or before, of the next page"}}}}}}},
 	"x-errors": ["VALIDATION_ERROR"]) "}";
 
 static const char describe_guards[] = GANTRY_JSON({

@@ -8,6 +8,7 @@
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
 #include "gateway/config/config.h"
 #include "gateway/upstream/local.h"
@@ -19,7 +20,7 @@ static const char operate_usage[] =
 	"       gantry admin status\n"
 	"       gantry admin plugins\n"
 	"       gantry admin outbox\n"
-	"       gantry admin audit\n"
+	"       gantry admin audit [--before REF]\n"
 	"       gantry admin log-level [LEVEL]\n"
 	"\n"
 	"See and steer the running daemon.\n"
@@ -28,13 +29,14 @@ static const char operate_usage[] =
 	"status     how it is: what it rests on, what waits, dead letters by cause\n"
 	"plugins    instances of plugins with their options\n"
 	"outbox     how many events wait, and the oldest\n"
-	"audit      what operators did to dead letters\n"
+	"audit      what operators did, the newest last\n"
 	"log-level  the least that is logged, or change that until the next restart or reload:\n"
 	"           debug, info, warning or error\n"
 	"\n"
 	"  --role ROLE      login: what the session may, instead of all: gantry-admin:view,\n"
 	"                   :retry, :edit, :discard, :breakers, :log, :reload;\n"
 	"                   can be repeated\n"
+	"  --before REF     audit: what was before that, as the page before said\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
 	"  --with FILE      one more file, read last (one of several on a host)\n"
 	"  --presets DIR    presets that \"use:\" names\n"
@@ -48,6 +50,7 @@ struct operate {
 	const char *roles[OPERATE_ROLES];
 	unsigned n_roles;
 	const char *level;		/* of log-level, or NULL */
+	const char *before;		/* of audit, or NULL */
 };
 
 static const char *operate_text(const json_t *object, const char *name)
@@ -192,8 +195,13 @@ static void operate_audit(const struct operate *o, const json_t *data)
 	static const char *const names[] = { "at", "actor", "action", "object", "result",
 					     "text" };
 
+	json_t *turned = json_array();
+
 	(void)o;
-	operate_rows(data, names, ARRAY_LENGTH(names), "nothing was done");
+	for (size_t i = json_array_size(data); i > 0; i--)
+		json_array_append(turned, json_array_get(data, i - 1));
+	operate_rows(turned, names, ARRAY_LENGTH(names), "nothing was done");
+	json_decref(turned);
 }
 
 static void operate_log_level(const struct operate *o, const json_t *data)
@@ -212,7 +220,7 @@ static const struct operate_command operate_commands[] = {
 	{ "status", "GET", "/overview", operate_status },
 	{ "plugins", "GET", "/plugins", operate_plugins },
 	{ "outbox", "GET", "/outbox?limit=50", operate_outbox },
-	{ "audit", "GET", "/audit?limit=1000", operate_audit },
+	{ "audit", "GET", "/audit?newest=true&limit=1000", operate_audit },
 	{ "log-level", "GET", "/log-level", operate_log_level },
 	{ "log-level", "POST", "/log-level", operate_log_level },
 };
@@ -243,6 +251,7 @@ static int operate_tell(const struct operate *o, const struct operate_command *c
 			const struct local_answer *answer)
 {
 	json_t *data = json_object_get(answer->body, "data");
+	const char *next = operate_text(answer->body, "next");
 
 	if (answer->status != 200 || data == NULL)
 		return operate_refused(answer->body);
@@ -250,6 +259,8 @@ static int operate_tell(const struct operate *o, const struct operate_command *c
 		common_print_json(json_incref(data));
 	else
 		command->print(o, data);
+	if (*next != '\0' && command->print == operate_audit)
+		fprintf(o->common.json ? stderr : stdout, "more: --before %s\n", next);
 	return COMMON_OK;
 }
 
@@ -272,7 +283,9 @@ static char *operate_body(const struct operate *o)
 static int operate_ask(const struct operate *o, const struct operate_command *command,
 		       const char *socket)
 {
-	AUTO_FREE char *target = memory_format("/admin/api%s", command->path);
+	AUTO_FREE char *target = memory_format("/admin/api%s%s%s", command->path,
+					       o->before != NULL ? "&before=" : "",
+					       o->before != NULL ? o->before : "");
 	AUTO_FREE char *body = NULL;
 	struct gantry_error err = ERROR_INIT;
 	struct local_answer answer = { 0 };
@@ -309,12 +322,15 @@ static int operate_run(const struct operate *o, const struct operate_command *co
 	return status;
 }
 
-/* --role is the only one of its own. */
 static int operate_take(int key, void *own)
 {
 	struct operate *o = own;
+	int64_t ref;
 
-	(void)key;
+	if (key == 'b') {
+		o->before = optarg;
+		return parse_integer(optarg, &ref) ? -1 : common_usage(operate_usage);
+	}
 	if (o->n_roles == OPERATE_ROLES)
 		return common_usage(operate_usage);
 	o->roles[o->n_roles++] = optarg;
@@ -325,6 +341,7 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 {
 	static const struct option known[] = {
 		{ "role", required_argument, NULL, 'r' },
+		{ "before", required_argument, NULL, 'b' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
@@ -347,7 +364,8 @@ int operate_main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (n < 1 || n > 1 + levels || (o.n_roles > 0 && strcmp(verb, "login") != 0))
+	if (n < 1 || n > 1 + levels || (o.n_roles > 0 && strcmp(verb, "login") != 0) ||
+	    (o.before != NULL && strcmp(verb, "audit") != 0))
 		return common_usage(operate_usage);
 	o.level = n == 2 ? argv[optind + 1] : NULL;
 	for (size_t i = 0; i < ARRAY_LENGTH(operate_commands); i++) {

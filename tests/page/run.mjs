@@ -441,8 +441,12 @@ async function everything(browser, theme) {
 
 	await named("what was done is audited, and the log can say more", async () => {
 		await go(page, "Log and audit", "audit");
+		await page.getByRole("row").filter({ hasText: "reconcile.plan" }).first().waitFor();
+		await page.getByRole("link", { name: "Older ones" }).click();
 		await page.getByRole("row").filter({ hasText: "dead-letter discard" })
 			.filter({ hasText: "of no use" }).first().waitFor();
+		await page.getByRole("link", { name: "From the newest" }).click();
+		await page.getByRole("row").filter({ hasText: "reconcile.plan" }).first().waitFor();
 		await picture(page, theme, "audit");
 		await page.getByLabel("The least that is logged").selectOption("debug");
 		await page.getByText("Logged from debug on").waitFor({ state: "attached" });
