@@ -20,7 +20,7 @@
  *	POST /breakers/NAME/open	{"for": "5m"}, or no body
  *	POST /breakers/NAME/close	the same
  *	POST /breakers/NAME/reset
- *	GET  /log-level, POST /log-level	{"level": "debug"}
+ *	GET  /log-level, POST /log-level	{"level": "debug", "sample": 10}, or one
  *	POST /reload		read the configuration anew
  *	POST /login		{"roles": [...]}; over the socket: a ticket
  *	POST /session		{"ticket": "..."}: a cookie

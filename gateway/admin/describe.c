@@ -267,19 +267,23 @@ static const char describe_outbox[] =
 		"content": {"application/json": {"schema": {                 \
 		"type": "object", "required": ["success", "data"], "properties": { \
 			"success": {"const": true},                          \
-			"data": {"type": "object", "required": ["level"],    \
-				"properties": {"level": {                    \
-				"$ref": "#/components/schemas/Level"}}}}}}}}})
+			"data": {"type": "object",                           \
+				"required": ["level", "sample"], "properties": { \
+				"level": {"$ref": "#/components/schemas/Level"}, \
+				"sample": {                                  \
+				"$ref": "#/components/schemas/Sample"}}}}}}}}})
 
 static const char describe_level[] =
 	"{" GANTRY_JSON("tags": ["Gateway"]) "," DESCRIBE_LEVEL "}";
 
 static const char describe_level_change[] =
 	"{" GANTRY_JSON("tags": ["Gateway"],
-		"requestBody": {"required": true, "content": {"application/json": {
-			"schema": {"type": "object", "required": ["level"],
-				"properties": {"level": {
-				"$ref": "#/components/schemas/Level"}}}}}})
+		"requestBody": {"required": true,
+			"description": "One of them, or both; the other stays as it is",
+			"content": {"application/json": {
+			"schema": {"type": "object", "properties": {
+				"level": {"$ref": "#/components/schemas/Level"},
+				"sample": {"$ref": "#/components/schemas/Sample"}}}}}})
 	"," DESCRIBE_LEVEL "," GANTRY_JSON("x-errors": ["VALIDATION_ERROR"]) "}";
 
 static const char describe_reload[] = GANTRY_JSON({
@@ -431,6 +435,8 @@ const char describe_schemas[] = GANTRY_JSON({
 		"status": {"enum": ["pass", "warn", "fail"]},
 		"checks": {"$ref": "#/components/schemas/Checks"}}},
 	"Level": {"enum": ["debug", "info", "warning", "error"]},
+	"Sample": {"type": "integer", "minimum": 0, "maximum": 100,
+		"description": "Of 100 messages, so many have their lines below warning"},
 	"Route": {"type": "object",
 		"required": ["source", "address", "place", "auth", "roles", "steps"],
 		"properties": {

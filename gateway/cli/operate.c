@@ -21,7 +21,7 @@ static const char operate_usage[] =
 	"       gantry admin plugins\n"
 	"       gantry admin outbox\n"
 	"       gantry admin audit [--before REF]\n"
-	"       gantry admin log-level [LEVEL]\n"
+	"       gantry admin log-level [LEVEL] [--sample PERCENT]\n"
 	"\n"
 	"See and steer the running daemon.\n"
 	"\n"
@@ -31,12 +31,14 @@ static const char operate_usage[] =
 	"outbox     how many events wait, and the oldest\n"
 	"audit      what operators did, the newest last\n"
 	"log-level  the least that is logged, or change that until the next restart or reload:\n"
-	"           debug, info, warning or error\n"
+	"           debug, info, warning or error; and of how many messages\n"
 	"\n"
 	"  --role ROLE      login: what the session may, instead of all: gantry-admin:view,\n"
 	"                   :retry, :edit, :discard, :breakers, :log, :reload;\n"
 	"                   can be repeated\n"
 	"  --before REF     audit: what was before that, as the page before said\n"
+	"  --sample PERCENT log-level: of how many messages lines below warning are\n"
+	"                   written, 0 to 100\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
 	"  --with FILE      one more file, read last (one of several on a host)\n"
 	"  --presets DIR    presets that \"use:\" names\n"
@@ -51,6 +53,7 @@ struct operate {
 	unsigned n_roles;
 	const char *level;		/* of log-level, or NULL */
 	const char *before;		/* of audit, or NULL */
+	int64_t sample;			/* of log-level; -1: as it is */
 };
 
 static const char *operate_text(const json_t *object, const char *name)
@@ -206,8 +209,13 @@ static void operate_audit(const struct operate *o, const json_t *data)
 
 static void operate_log_level(const struct operate *o, const json_t *data)
 {
+	json_int_t sample = json_integer_value(json_object_get(data, "sample"));
+
 	(void)o;
-	puts(operate_text(data, "level"));
+	printf("%s", operate_text(data, "level"));
+	if (sample < 100)
+		printf(", below warning of %" JSON_INTEGER_FORMAT " %% of the messages", sample);
+	putchar('\n');
 }
 
 struct operate_command {
@@ -272,6 +280,8 @@ static char *operate_body(const struct operate *o)
 	for (unsigned i = 0; i < o->n_roles; i++)
 		json_array_append_new(roles, json_string(o->roles[i]));
 	tree = o->level != NULL ? json_pack("{ss}", "level", o->level) : json_object();
+	if (o->sample >= 0)
+		json_object_set_new(tree, "sample", json_integer(o->sample));
 	if (o->n_roles > 0)
 		json_object_set(tree, "roles", roles);
 	json_decref(roles);
@@ -331,6 +341,9 @@ static int operate_take(int key, void *own)
 		o->before = optarg;
 		return parse_integer(optarg, &ref) ? -1 : common_usage(operate_usage);
 	}
+	if (key == 's')
+		return parse_integer(optarg, &o->sample) && o->sample >= 0 ? -1 :
+		       common_usage(operate_usage);
 	if (o->n_roles == OPERATE_ROLES)
 		return common_usage(operate_usage);
 	o->roles[o->n_roles++] = optarg;
@@ -342,6 +355,7 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 	static const struct option known[] = {
 		{ "role", required_argument, NULL, 'r' },
 		{ "before", required_argument, NULL, 'b' },
+		{ "sample", required_argument, NULL, 's' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
@@ -357,7 +371,7 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 
 int operate_main(int argc, char **argv)
 {
-	struct operate o = { .n_roles = 0 };
+	struct operate o = { .sample = -1 };
 	int status = operate_parse(argc, argv, &o), n = argc - optind;
 	const char *verb = n > 0 ? argv[optind] : "";
 	bool levels = strcmp(verb, "log-level") == 0;
@@ -365,14 +379,15 @@ int operate_main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	if (n < 1 || n > 1 + levels || (o.n_roles > 0 && strcmp(verb, "login") != 0) ||
-	    (o.before != NULL && strcmp(verb, "audit") != 0))
+	    (o.before != NULL && strcmp(verb, "audit") != 0) || (o.sample >= 0 && !levels))
 		return common_usage(operate_usage);
 	o.level = n == 2 ? argv[optind + 1] : NULL;
 	for (size_t i = 0; i < ARRAY_LENGTH(operate_commands); i++) {
 		const struct operate_command *command = &operate_commands[i];
 
 		if (strcmp(verb, command->name) == 0 &&
-		    (!levels || (strcmp(command->method, "POST") == 0) == (n == 2)))
+		    (!levels || (strcmp(command->method, "POST") == 0) ==
+				(n == 2 || o.sample >= 0)))
 			return operate_run(&o, command);
 	}
 	return common_usage(operate_usage);

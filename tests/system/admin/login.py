@@ -308,6 +308,12 @@ def test_one_right_alone(g):
         token = g.token("gantry-admin:" + right)
         got = ask(g, method, API + path, {"level": "info"}, Authorization="Bearer " + token)
         assert got.status not in (401, 403), got
+    asked = {(r["object"], r["result"]) for r in g.rows(
+        "select object, result from audit where action = 'login' and actor like 'uid %'")}
+    assert ("gantry-admin:view", "link made") in asked, asked
+    gantry(g, "login", "--role", "gantry-admin:retry", "--role", "gantry-admin:view")
+    wait_for(lambda: g.rows("select ref from audit where action = 'login' and object = "
+                            "'gantry-admin:view, gantry-admin:retry'"))
     done = gantry(g, "login", "--role", "order-service")
     assert (done.returncode, done.stdout) == (1, ""), done
     assert done.stderr == "gantry: roles: must be some of the roles of the admin API\n" \
@@ -546,9 +552,10 @@ def test_the_level_of_the_log(g):
     local(g, "POST", "/breakers/calls-to-orders/reset")
     assert len(log_of(g)) == n
     done = gantry(g, "log-level", "debug", "--json")
-    assert json.loads(done.stdout) == {"level": "debug"}, done
+    assert json.loads(done.stdout) == {"level": "debug", "sample": 100}, done
     local(g, "POST", "/breakers/calls-to-orders/reset")
     lines = log_of(g)
+    assert all("correlationId" in line for line in lines[n:]), lines[n:]
     assert len(lines) > n + 1 and lines[n]["level"] == "warning", lines[n:]
     assert re.fullmatch(r"log level: debug by uid \d+", lines[n]["message"]), lines[n]
     wait_for(lambda: ["debug", "error"] == sorted({row["result"] for row in g.rows(
@@ -560,7 +567,7 @@ def test_the_level_of_the_log(g):
         (1, "gantry: level: must be debug, info, warning or error\n"), done
     token = g.token("gantry-admin:log", sub="carol")
     got = ask(g, "POST", API + "/log-level", {"level": "info"}, Authorization="Bearer " + token)
-    assert got.json == {"success": True, "data": {"level": "info"}}, got
+    assert got.json == {"success": True, "data": {"level": "info", "sample": 100}}, got
     assert log_of(g)[-1]["message"] == "log level: info by carol"
     for bad in (None, {}, {"level": 1}, []):
         got = local(g, "POST", "/log-level", bad)
@@ -568,10 +575,41 @@ def test_the_level_of_the_log(g):
                  "level: must be debug, info, warning or error")
 
 
+def test_the_sample_of_the_log(g):
+    """Of how many messages lines below warning are written, and nothing else of it."""
+    def lines(n=20):
+        before = len(log_of(g))
+        for _ in range(n):
+            assert local(g, "POST", "/breakers/calls-to-orders/reset").status == 200
+        return len(log_of(g)) - before
+
+    assert lines() == 20
+    done = gantry(g, "log-level", "--sample", "0")
+    assert (done.returncode, done.stdout) == \
+        (0, "info, below warning of 0 % of the messages\n"), done
+    assert re.fullmatch(r"log level: info, sample 0 % by uid \d+", log_of(g)[-1]["message"])
+    assert lines() == 0
+    assert gantry(g, "log-level", "warning", "--sample", "50").returncode == 0
+    assert lines() == 0
+    assert gantry(g, "log-level", "info").stdout == \
+        "info, below warning of 50 % of the messages\n"
+    assert 0 < lines(100) < 100
+    assert local(g, "POST", "/log-level", {"sample": 100}).data == \
+        {"level": "info", "sample": 100}
+    assert lines() == 20
+    assert {"info, sample 0 %", "info, sample 100 %"} <= {r["result"] for r in g.rows(
+        "select result from audit where action = 'log-level'")}
+    for bad in (-1, 101, "x", 1.5, None):
+        is_error(local(g, "POST", "/log-level", {"sample": bad}), 400, "VALIDATION_ERROR",
+                 "sample: must be 0 to 100")
+
+
 def test_the_command(g):
     assert gantry(g, "--help").returncode == 0
     for words in ([], ["nothing"], ["login", "x"], ["status", "--role", "x"],
-                  ["log-level", "info", "x"]):
+                  ["log-level", "info", "x"], ["log-level", "--sample", "x"],
+                  ["audit", "--before", "x"], ["status", "--sample", "1"],
+                  ["outbox", "--before", "1"]):
         done = gantry(g, *words)
         assert done.returncode == 2 and done.stderr.startswith("Usage: gantry admin"), done
     lines = gantry(g, "status").stdout.splitlines()
