@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * logs - how much is logged, changed while it runs: from which level on, and of how
- * many messages. That is not stored, so a restart or a reload takes what the configuration says; who changed it stands in
- * the audit, and in the log whatever the level is.
+ * many messages. That is not stored, so a restart or a reload takes what the
+ * configuration says; who changed it stands in the audit, and in the log whatever the
+ * level is.
  */
 #include <string.h>
 

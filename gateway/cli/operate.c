@@ -11,13 +11,17 @@
 #include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
 #include "gateway/config/config.h"
+#include "gateway/cli/traffic.h"
 #include "gateway/upstream/local.h"
 
 #define OPERATE_ROLES 8
+#define OPERATE_OVER_MS 2000
+#define OPERATE_MAX_OVER_MS (3600 * 1000)
 
 static const char operate_usage[] =
 	"Usage: gantry admin login [--role ROLE]...\n"
 	"       gantry admin status\n"
+	"       gantry admin traffic [--over DURATION]\n"
 	"       gantry admin plugins\n"
 	"       gantry admin outbox\n"
 	"       gantry admin audit [--before REF]\n"
@@ -27,6 +31,7 @@ static const char operate_usage[] =
 	"\n"
 	"login      print a link to the admin page, good once and for a minute\n"
 	"status     how it is: what it rests on, what waits, dead letters by cause\n"
+	"traffic    requests, latencies, errors and events of the next seconds, by route\n"
 	"plugins    instances of plugins with their options\n"
 	"outbox     how many events wait, and the oldest\n"
 	"audit      what operators did, the newest last\n"
@@ -37,6 +42,7 @@ static const char operate_usage[] =
 	"                   :retry, :edit, :discard, :breakers, :log, :reload;\n"
 	"                   can be repeated\n"
 	"  --before REF     audit: what was before that, as the page before said\n"
+	"  --over DURATION  traffic: for so long, 1s to 1h (default: 2s)\n"
 	"  --sample PERCENT log-level: of how many messages lines below warning are\n"
 	"                   written, 0 to 100\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
@@ -53,6 +59,7 @@ struct operate {
 	unsigned n_roles;
 	const char *level;		/* of log-level, or NULL */
 	const char *before;		/* of audit, or NULL */
+	int64_t over_ms;		/* of traffic; 0: as usual */
 	int64_t sample;			/* of log-level; -1: as it is */
 };
 
@@ -218,6 +225,7 @@ static void operate_log_level(const struct operate *o, const json_t *data)
 	putchar('\n');
 }
 
+/* method NULL: it is no answer of the API. */
 struct operate_command {
 	const char *name, *method, *path;
 	void (*print)(const struct operate *o, const json_t *data);
@@ -226,6 +234,7 @@ struct operate_command {
 static const struct operate_command operate_commands[] = {
 	{ "login", "POST", "/login", operate_login },
 	{ "status", "GET", "/overview", operate_status },
+	{ "traffic", NULL, NULL, NULL },
 	{ "plugins", "GET", "/plugins", operate_plugins },
 	{ "outbox", "GET", "/outbox?limit=50", operate_outbox },
 	{ "audit", "GET", "/audit?newest=true&limit=1000", operate_audit },
@@ -325,6 +334,9 @@ static int operate_run(const struct operate *o, const struct operate_command *co
 
 	if (problems.n > 0)
 		problems_print(&problems, stderr);
+	else if (command->method == NULL)
+		status = traffic_show(config->admin.socket, o->over_ms != 0 ? o->over_ms :
+				      OPERATE_OVER_MS, o->common.json);
 	else
 		status = operate_ask(o, command, config->admin.socket);
 	problems_fini(&problems);
@@ -344,6 +356,9 @@ static int operate_take(int key, void *own)
 	if (key == 's')
 		return parse_integer(optarg, &o->sample) && o->sample >= 0 ? -1 :
 		       common_usage(operate_usage);
+	if (key == 'o')
+		return parse_duration(optarg, &o->over_ms) && o->over_ms >= 1000 &&
+		       o->over_ms <= OPERATE_MAX_OVER_MS ? -1 : common_usage(operate_usage);
 	if (o->n_roles == OPERATE_ROLES)
 		return common_usage(operate_usage);
 	o->roles[o->n_roles++] = optarg;
@@ -356,6 +371,7 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 		{ "role", required_argument, NULL, 'r' },
 		{ "before", required_argument, NULL, 'b' },
 		{ "sample", required_argument, NULL, 's' },
+		{ "over", required_argument, NULL, 'o' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
@@ -369,6 +385,15 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 		&o->common);
 }
 
+/* Each option belongs to one of them. */
+static bool operate_fits(const struct operate *o, const char *verb)
+{
+	return (o->n_roles == 0 || strcmp(verb, "login") == 0) &&
+	       (o->before == NULL || strcmp(verb, "audit") == 0) &&
+	       (o->over_ms == 0 || strcmp(verb, "traffic") == 0) &&
+	       (o->sample < 0 || strcmp(verb, "log-level") == 0);
+}
+
 int operate_main(int argc, char **argv)
 {
 	struct operate o = { .sample = -1 };
@@ -378,8 +403,7 @@ int operate_main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (n < 1 || n > 1 + levels || (o.n_roles > 0 && strcmp(verb, "login") != 0) ||
-	    (o.before != NULL && strcmp(verb, "audit") != 0) || (o.sample >= 0 && !levels))
+	if (n < 1 || n > 1 + levels || !operate_fits(&o, verb))
 		return common_usage(operate_usage);
 	o.level = n == 2 ? argv[optind + 1] : NULL;
 	for (size_t i = 0; i < ARRAY_LENGTH(operate_commands); i++) {

@@ -308,9 +308,8 @@ def test_one_right_alone(g):
         token = g.token("gantry-admin:" + right)
         got = ask(g, method, API + path, {"level": "info"}, Authorization="Bearer " + token)
         assert got.status not in (401, 403), got
-    asked = {(r["object"], r["result"]) for r in g.rows(
-        "select object, result from audit where action = 'login' and actor like 'uid %'")}
-    assert ("gantry-admin:view", "link made") in asked, asked
+    wait_for(lambda: {"object": "gantry-admin:view", "result": "link made"} in g.rows(
+        "select object, result from audit where action = 'login' and actor like 'uid %'"))
     gantry(g, "login", "--role", "gantry-admin:retry", "--role", "gantry-admin:view")
     wait_for(lambda: g.rows("select ref from audit where action = 'login' and object = "
                             "'gantry-admin:view, gantry-admin:retry'"))
@@ -597,11 +596,48 @@ def test_the_sample_of_the_log(g):
     assert local(g, "POST", "/log-level", {"sample": 100}).data == \
         {"level": "info", "sample": 100}
     assert lines() == 20
-    assert {"info, sample 0 %", "info, sample 100 %"} <= {r["result"] for r in g.rows(
-        "select result from audit where action = 'log-level'")}
+    wait_for(lambda: {"info, sample 0 %", "info, sample 100 %"} <= {r["result"] for r in g.rows(
+        "select result from audit where action = 'log-level'")})
     for bad in (-1, 101, "x", 1.5, None):
         is_error(local(g, "POST", "/log-level", {"sample": bad}), 400, "VALIDATION_ERROR",
                  "sample: must be 0 to 100")
+
+
+def test_the_traffic(g):
+    """What the charts of the page show, while requests come."""
+    item, over = g.item(1000000), threading.Event()
+
+    def work():
+        while not over.wait(0.02):
+            g.allocate(item, 1)
+            assert g.orders.get("/allocations/none").status == 404
+
+    busy = threading.Thread(target=work)
+    busy.start()
+    try:
+        shown = gantry(g, "traffic", "--over", "1s")
+        tree = json.loads(gantry(g, "traffic", "--json").stdout)
+    finally:
+        over.set()
+        busy.join()
+    assert shown.returncode == 0, shown
+    lines = shown.stdout.splitlines()
+    row = (r" +(\d+\.\d)/s answered +(\d+\.\d)/s refused +0\.0/s failed +half below \S+( ms)? +"
+           r"95 % below \S+( ms)? +99 % below \S+( ms)?")
+    whole = re.fullmatch("all requests" + row, lines[0])
+    assert whole and float(whole[1]) > 0 and float(whole[2]) > 0, lines
+    assert any(re.fullmatch("POST /allocations" + row, line) for line in lines), lines
+    assert len(lines) == 4, lines
+    assert lines[-1] == "events: 0.0/s consumed, 0.0/s published", lines
+    assert 2 <= tree["seconds"] < 20, tree
+    post, = (r for r in tree["routes"] if r["route"] == "POST /allocations")
+    none, = (r for r in tree["routes"] if r["route"] == "GET /allocations/{id}")
+    assert post["answered"] > 0 and post["refused"] == 0 and none["answered"] == 0, tree
+    assert abs(tree["answered"] - sum(r["answered"] for r in tree["routes"])) < 1e-6, tree
+    assert abs(tree["refused"] - none["refused"]) < 1e-6 and none["refused"] > 0, tree
+    assert 0 < post["halfBelowMs"] <= post["95BelowMs"] <= post["99BelowMs"], post
+    quiet = json.loads(gantry(g, "traffic", "--over", "1s", "--json").stdout)
+    assert (quiet["answered"], quiet["halfBelowMs"]) == (0, None), quiet
 
 
 def test_the_command(g):
@@ -609,7 +645,8 @@ def test_the_command(g):
     for words in ([], ["nothing"], ["login", "x"], ["status", "--role", "x"],
                   ["log-level", "info", "x"], ["log-level", "--sample", "x"],
                   ["audit", "--before", "x"], ["status", "--sample", "1"],
-                  ["outbox", "--before", "1"]):
+                  ["outbox", "--before", "1"], ["traffic", "--over", "10"],
+                  ["traffic", "--over", "500ms"], ["status", "--over", "2s"]):
         done = gantry(g, *words)
         assert done.returncode == 2 and done.stderr.startswith("Usage: gantry admin"), done
     lines = gantry(g, "status").stdout.splitlines()
