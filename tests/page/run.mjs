@@ -317,8 +317,12 @@ async function everything(browser, theme) {
 		await page.getByRole("button", { name: "Close" }).waitFor();
 		assert.equal(await page.evaluate(() => document.activeElement.textContent), "Close");
 		await close("2 of 13 letters: 2 applied; 11 not tried");
-		// what nobody answered has not failed again
-		await begin();
+		// what nobody answered has not failed again; from the group's own list this time
+		await page.getByRole("link", { name: mine.many.cause }).click();
+		await page.getByRole("button", { name: "Retry the group" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+		await page.getByRole("button", { name: "Retry the group" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Retry 11 letters" }).click();
 		await next("continue");
 		await next("abort");
 		await shows(page, "The gateway does not answer");
@@ -502,6 +506,16 @@ async function everything(browser, theme) {
 	});
 
 	await named("nothing went wrong behind it", async () => assert.deepEqual(wrong, []));
+
+	await named("a session that has ended leads to the way in, and says so", async () => {
+		const [cookie] = await context.cookies();
+		await context.addCookies([{ ...cookie, value: "0".repeat(64) }]);
+		await shows(page, "The session has ended, or the gateway was started again");
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		assert.ok(await page.getByRole("navigation").isHidden());
+		await page.goto(link());
+		await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+	});
 
 	await named("out again", async () => {
 		await page.getByRole("button", { name: "Sign out" }).click();
