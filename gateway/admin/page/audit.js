@@ -42,9 +42,9 @@ export async function show(root, { signal, can, params }) {
 					"Each retry, edit and discard of a dead letter is kept here.") :
 				table("Audit", [
 					["At", row => time(row.at)],
-					["Who", row => row.actor],
+					["Who", row => row.actor, "word"],
 					["What", row => row.action],
-					["To", object],
+					["To", object, "wrap"],
 					["Result", row => badge(GOOD.includes(row.result) ? "pass" : "warn",
 						row.result)],
 					["Reason or error", row => row.text || "–"],
