@@ -293,6 +293,13 @@ def test_process(g):
     assert 0 < page.of("process_cpu_seconds_total") < 600
 
 
+def probe(g, path):
+    client = Client(g.admin_port)
+    got = client.get(path)
+    client.close()
+    return got.status, got.json
+
+
 def test_storage_that_is_away(g):
     over = threading.Event()
     outage = threading.Thread(target=g.store.outage, args=(over, 60))
@@ -308,6 +315,9 @@ def test_storage_that_is_away(g):
         # that the page is there depends on nothing
         page = scrape(g)
         assert page.of("gantry_storage_up") == 0
+        # and neither does that it runs; but work goes to others
+        assert probe(g, "/livez") == (200, {"status": "pass"})
+        assert probe(g, "/readyz") == (503, {"status": "fail", "reason": "storage"})
         assert page.of("gantry_messages_total", source="http", verdict="failed") >= 1
         # who waits is refused before that
         wait_for("a unit has failed", 20, lambda: scrape(g).of(
@@ -316,6 +326,7 @@ def test_storage_that_is_away(g):
         over.set()
         outage.join()
     wait_for("storage is up", 20, lambda: scrape(g).of("gantry_storage_up") == 1)
+    assert probe(g, "/readyz") == (200, {"status": "pass"})
 
 
 if __name__ == "__main__":
