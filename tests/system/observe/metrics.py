@@ -3,12 +3,14 @@
 """The metrics page of a gateway without a broker: its form, that its numbers are
 those of what was sent, while it is scraped, and that nothing makes it grow."""
 import os
+import signal
+import socket
 import threading
 import time
 
 import _path  # noqa: F401
 import tap
-from gantry import Client
+from gantry import Client, Gantry
 from letters import put
 from rabbit import wait_for
 from scrape import TYPE, Scrape, check_documented, promtool, scrape
@@ -298,6 +300,26 @@ def probe(g, path):
     got = client.get(path)
     client.close()
     return got.status, got.json
+
+
+def test_one_that_stops_is_not_ready(g):
+    """While it ends what is under way, here a request to somebody who is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = "http://127.0.0.1:%d" % silent.getsockname()[1]
+        with Gantry("upstreams:\n  order-service: {url: \"%s\", auth: services, "
+                    "timeout: 60s, deadline: 60s, retries: 0}\n" % url, "stopping") as other:
+            client = other.client("inventory-service")
+            asked = threading.Thread(target=client.get, args=("/orders/o",))
+            asked.start()
+            there, _ = silent.accept()
+            assert probe(other, "/readyz") == (200, {"status": "pass"})
+            other.process.send_signal(signal.SIGTERM)
+            wait_for("it says so", 15, lambda: probe(other, "/readyz") == (
+                503, {"status": "fail", "reason": "stopping"}))
+            assert probe(other, "/livez") == (200, {"status": "pass"})
+            there.close()
+            asked.join()
+            assert other.stop() == 0
 
 
 def test_storage_that_is_away(g):
