@@ -101,7 +101,8 @@ static int audit_go_back(struct admin *admin, struct gantry_message *m,
 			many = wanted->after;
 		wanted->after = many >= 0 ? many + (few - many) / 2 :
 				few > step ? few - step : 0;
-		step *= AUDIT_STEP;
+		if (step < INT64_MAX / AUDIT_STEP)
+			step *= AUDIT_STEP;
 	}
 	return -1;
 }
