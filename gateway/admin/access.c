@@ -60,9 +60,8 @@ bool access_check_socket(struct admin *admin, struct admin_job *job)
 	return false;
 }
 
-/* 401 says how to identify oneself, but not why the token was refused. */
-static void access_unauthenticated(struct gantry_message *m, const char *challenge,
-				   const char *text)
+void access_unauthenticated(struct gantry_message *m, const char *challenge,
+			    const char *text)
 {
 	error_reset(&m->error);
 	error_set(&m->error, "UNAUTHENTICATED", "%s", text);

@@ -176,6 +176,8 @@ static bool admin_may(struct admin *admin, struct admin_job *job,
 static void admin_do(struct admin *admin, struct admin_job *job,
 		     const struct admin_path *path)
 {
+	/* for the log, too */
+	message_correlate(job->m);
 	job->work = path->work;
 	if (path->at_once) {
 		job->work(admin, job);

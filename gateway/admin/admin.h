@@ -15,12 +15,12 @@
  *	POST /dead-letters/REF/edit	the body: the event as it should be;
  *				?check=true: only looks whether it could be
  *	POST /dead-letters/REF/discard	{"reason": "..."}
- *	GET  /audit?limit=&after=
+ *	GET  /audit?limit=&after=, or ?newest=true&limit=&before=
  *	GET  /breakers
  *	POST /breakers/NAME/open	{"for": "5m"}, or no body
  *	POST /breakers/NAME/close	the same
  *	POST /breakers/NAME/reset
- *	GET  /log-level, POST /log-level	{"level": "debug"}
+ *	GET  /log-level, POST /log-level	{"level": "debug", "sample": 10}, or one
  *	POST /reload		read the configuration anew
  *	POST /login		{"roles": [...]}; over the socket: a ticket
  *	POST /session		{"ticket": "..."}: a cookie
@@ -78,10 +78,11 @@ void admin_free(struct admin **admin);
 
 /* The port that it got, if the configuration left it open. */
 void admin_listens(struct admin *admin, unsigned port);
-/* What became of a reload, by whoever was asked for it: data is freed. */
-void admin_reloaded(struct gantry_message *m, json_t *data);
-/* The same when it failed; m->error says why. */
-void admin_refused(struct gantry_message *m);
+/* What became of a reload, by whoever was asked for it, into the audit, too: data is
+   freed. */
+void admin_reloaded(struct admin *admin, struct gantry_message *m, json_t *data);
+/* The same when it failed; m->error says why. admin NULL: it was not tried. */
+void admin_refused(struct admin *admin, struct gantry_message *m);
 
 /* For struct http_ops. On a loop thread; never blocks. */
 void admin_handle(void *admin, struct gantry_message *m);

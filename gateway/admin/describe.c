@@ -59,7 +59,7 @@ static const char describe_one[] = GANTRY_JSON({
 		"type": "object", "required": ["success", "data"], "properties": {
 			"success": {"const": true},
 			"data": {"$ref": "#/components/schemas/DeadLetter"}}}}}}},
-	"x-errors": ["DEAD_LETTER_NOT_FOUND"]
+	"x-errors": ["DEAD_LETTER_NOT_FOUND", "ROUTE_NOT_FOUND"]
 });
 
 #define DESCRIBE_RESOLVED                                                    \
@@ -97,8 +97,14 @@ static const char describe_discard[] =
 
 static const char describe_audit[] =
 	"{" GANTRY_JSON("tags": ["Audit"]) ", \"parameters\": ["
-	DESCRIBE_LIMIT "," DESCRIBE_AFTER "], "
-	GANTRY_JSON("responses": {"200": {"description": "Who did what, the oldest first",
+	GANTRY_JSON({"name": "newest", "in": "query",
+		"description": "true: the newest first; by default the oldest are",
+		"schema": {"type": "string"}})
+	"," GANTRY_JSON({"name": "before", "in": "query",
+		"description": "With newest: what next of the page before said",
+		"schema": {"type": "string"}})
+	"," DESCRIBE_LIMIT "," DESCRIBE_AFTER "], "
+	GANTRY_JSON("responses": {"200": {"description": "Who did what",
 		"content": {"application/json": {"schema": {
 		"type": "object", "required": ["success", "data"], "properties": {
 			"success": {"const": true},
@@ -112,7 +118,7 @@ static const char describe_audit[] =
 				"result": {"type": ["string", "null"]},
 				"text": {"type": ["string", "null"]}}}},
 			"next": {"type": "string",
-				"description": "If more follow: after of the next page"}}}}}}},
+				"description": "If more follow: after, or before, of the next page"}}}}}}},
 	"x-errors": ["VALIDATION_ERROR"]) "}";
 
 static const char describe_guards[] = GANTRY_JSON({
@@ -261,19 +267,23 @@ static const char describe_outbox[] =
 		"content": {"application/json": {"schema": {                 \
 		"type": "object", "required": ["success", "data"], "properties": { \
 			"success": {"const": true},                          \
-			"data": {"type": "object", "required": ["level"],    \
-				"properties": {"level": {                    \
-				"$ref": "#/components/schemas/Level"}}}}}}}}})
+			"data": {"type": "object",                           \
+				"required": ["level", "sample"], "properties": { \
+				"level": {"$ref": "#/components/schemas/Level"}, \
+				"sample": {                                  \
+				"$ref": "#/components/schemas/Sample"}}}}}}}}})
 
 static const char describe_level[] =
 	"{" GANTRY_JSON("tags": ["Gateway"]) "," DESCRIBE_LEVEL "}";
 
 static const char describe_level_change[] =
 	"{" GANTRY_JSON("tags": ["Gateway"],
-		"requestBody": {"required": true, "content": {"application/json": {
-			"schema": {"type": "object", "required": ["level"],
-				"properties": {"level": {
-				"$ref": "#/components/schemas/Level"}}}}}})
+		"requestBody": {"required": true,
+			"description": "One of them, or both; the other stays as it is",
+			"content": {"application/json": {
+			"schema": {"type": "object", "properties": {
+				"level": {"$ref": "#/components/schemas/Level"},
+				"sample": {"$ref": "#/components/schemas/Sample"}}}}}})
 	"," DESCRIBE_LEVEL "," GANTRY_JSON("x-errors": ["VALIDATION_ERROR"]) "}";
 
 static const char describe_reload[] = GANTRY_JSON({
@@ -401,7 +411,9 @@ const char describe_schemas[] = GANTRY_JSON({
 		"data": {"type": "object", "required": ["outcome"], "properties": {
 			"ref": {"type": "string"},
 			"outcome": {"enum": ["applied", "duplicate", "refused", "discarded",
-				"valid"]}}}}},
+				"already applied", "already refused", "already discarded",
+				"valid"],
+				"description": "already ...: it was closed before"}}}}},
 	"Breaker": {"type": "object",
 		"required": ["name", "state", "held", "calls", "failures", "opened",
 			"refused"],
@@ -423,6 +435,8 @@ const char describe_schemas[] = GANTRY_JSON({
 		"status": {"enum": ["pass", "warn", "fail"]},
 		"checks": {"$ref": "#/components/schemas/Checks"}}},
 	"Level": {"enum": ["debug", "info", "warning", "error"]},
+	"Sample": {"type": "integer", "minimum": 0, "maximum": 100,
+		"description": "Of 100 messages, so many have their lines below warning"},
 	"Route": {"type": "object",
 		"required": ["source", "address", "place", "auth", "roles", "steps"],
 		"properties": {

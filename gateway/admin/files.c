@@ -37,13 +37,14 @@ static const char *files_type(const char *name)
 	return "application/octet-stream";
 }
 
-static void files_send(struct gantry_message *m, const struct files_file *file)
+static bool files_send(struct gantry_message *m, const struct files_file *file)
 {
 	m->answer = (struct message_answer){ .verdict = GANTRY_DONE, .status = 200,
 					     .text = (const char *)file->bytes,
 					     .len = file->len };
 	admin_header(m, "Content-Type", files_type(file->name));
 	m->home->answer(m);
+	return true;
 }
 
 static bool files_redirect(struct gantry_message *m)
@@ -55,22 +56,28 @@ static bool files_redirect(struct gantry_message *m)
 	return true;
 }
 
-bool files_handle(struct gantry_message *m)
+static const struct files_file *files_find(const char *name)
 {
-	const char *name = m->path + strlen(FILES_AT);
-
-	if (strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0)
-		return false;
-	if (strcmp(m->path, "/admin") == 0)
-		return files_redirect(m);
-	if (strncmp(m->path, FILES_AT, strlen(FILES_AT)) != 0)
-		return false;
 	if (*name == '\0')
 		name = "index.html";
 	for (size_t i = 0; i < ARRAY_LENGTH(files_list); i++)
-		if (strcmp(name, files_list[i].name) == 0) {
-			files_send(m, &files_list[i]);
-			return true;
-		}
-	return false;
+		if (strcmp(name, files_list[i].name) == 0)
+			return &files_list[i];
+	return NULL;
+}
+
+bool files_handle(struct gantry_message *m)
+{
+	bool bare = strcmp(m->path, "/admin") == 0;
+	const struct files_file *file = NULL;
+
+	if (strncmp(m->path, FILES_AT, strlen(FILES_AT)) == 0)
+		file = files_find(m->path + strlen(FILES_AT));
+	if (!bare && file == NULL)
+		return false;
+	if (strcmp(m->method, "GET") != 0 && strcmp(m->method, "HEAD") != 0) {
+		admin_wrong_method(m, "GET, HEAD");
+		return true;
+	}
+	return bare ? files_redirect(m) : files_send(m, file);
 }

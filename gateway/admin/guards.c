@@ -80,7 +80,7 @@ static void guards_order(struct admin *admin, struct admin_job *job,
 		admin_refuse(m);
 		return;
 	}
-	log_line(GANTRY_LOG_INFO, m->correlation_id, NULL, "breaker %s: %s by %s",
+	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent, "breaker %s: %s by %s",
 		 guard_name(guard), verb, job->actor);
 	admin_note(admin, job, "breaker", guard_name(guard), verb);
 	admin_answer(m, json_pack("{sb so}", "success", 1, "data", guards_tree(guard)));

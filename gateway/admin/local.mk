@@ -5,7 +5,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/admin/look.c \
 	gateway/admin/private.h \
 	gateway/admin/resolve.c
-gateway_libcore_a_SOURCES += gateway/admin/guards.c
+gateway_libcore_a_SOURCES += gateway/admin/audit.c gateway/admin/guards.c
 gateway_libcore_a_SOURCES += gateway/admin/describe.c gateway/admin/describe.h
 gateway_libcore_a_SOURCES += gateway/admin/files.c gateway/admin/health.c \
 	gateway/admin/login.c gateway/admin/logs.c gateway/admin/outbox.c \

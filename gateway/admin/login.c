@@ -44,6 +44,17 @@ static int login_roles(struct gantry_message *m, unsigned *roles_out)
 			 "roles: must be some of the roles of the admin API");
 }
 
+static const char *login_text(struct gantry_message *m, unsigned roles)
+{
+	const char *text = NULL;
+
+	for (unsigned i = 0; access_role(i) != NULL; i++)
+		if (roles & 1U << i)
+			text = text == NULL ? access_role(i) :
+			       arena_format(&m->arena, "%s, %s", text, access_role(i));
+	return text;
+}
+
 void login_admit(struct admin *admin, struct admin_job *job)
 {
 	struct gantry_message *m = job->m;
@@ -57,8 +68,9 @@ void login_admit(struct admin *admin, struct admin_job *job)
 	}
 	snprintf(who.actor, sizeof(who.actor), "%s", job->actor);
 	sessions_admit(admin_sessions(admin), &who, login_now_ms(), ticket);
-	log_line(GANTRY_LOG_INFO, m->correlation_id, NULL, "admin: a login link for %s",
-		 job->actor);
+	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent,
+		 "admin: a login link for %s", job->actor);
+	admin_note(admin, job, "login", login_text(m, who.roles), "link made");
 	/* behind #, which browsers send to nobody */
 	url = arena_format(&m->arena, "%s/admin/#login=%s", admin_url(admin, &m->arena),
 			   ticket);
@@ -114,12 +126,12 @@ void login_begin(struct admin *admin, struct admin_job *job)
 	}
 	if (!sessions_begin(admin_sessions(admin), json_string_value(ticket),
 			    login_now_ms(), session)) {
-		login_refuse(m, "UNAUTHENTICATED", "This link was used, is older than a "
-			     "minute, or from before the last start: gantry admin login "
-			     "makes a new one");
+		access_unauthenticated(m, NULL, "This link was used, is older than a "
+				       "minute, or from before the last start: gantry admin "
+				       "login makes a new one");
 		return;
 	}
-	log_line(GANTRY_LOG_INFO, m->correlation_id, NULL, "admin: a session begins");
+	log_line(GANTRY_LOG_INFO, m->correlation_id, m->traceparent, "admin: a session begins");
 	login_answer(admin, m, arena_text(&m->arena, session), SESSIONS_MS / 1000,
 		     "{\"success\":true,\"data\":{\"outcome\":\"begun\"}}");
 	explicit_bzero(session, sizeof(session));

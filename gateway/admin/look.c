@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* look - what only looks: lists of dead letters, one of them, the audit. */
+/* look - what only looks: lists of dead letters, and one of them. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -26,20 +26,19 @@ unsigned look_limit(struct gantry_message *m)
 	return 0;
 }
 
-bool look_after(struct gantry_message *m, int64_t *after_out)
+bool look_ref(struct gantry_message *m, const char *name, int64_t *ref_out)
 {
-	const char *text = gantry_query(m, "after");
+	const char *text = gantry_query(m, name);
 
-	*after_out = 0;
-	if (text == NULL || parse_integer(text, after_out))
+	if (text == NULL || parse_integer(text, ref_out))
 		return true;
-	error_set(&m->error, "VALIDATION_ERROR", "after: not what \"next\" said: \"%s\"",
+	error_set(&m->error, "VALIDATION_ERROR", "%s: not what \"next\" said: \"%s\"", name,
 		  text);
 	admin_refuse(m);
 	return false;
 }
 
-static json_t *look_page(json_t *data, const char *next)
+json_t *look_page(json_t *data, const char *next)
 {
 	json_t *tree = json_pack("{sb so}", "success", 1, "data", data);
 
@@ -107,59 +106,4 @@ void look_one(struct admin *admin, struct admin_job *job)
 		error_set(&m->error, "DEAD_LETTER_NOT_FOUND",
 			  "There is no dead letter %" PRId64, job->ref);
 	admin_refuse(m);
-}
-
-struct look_audit {
-	json_t *rows;
-	int64_t last;
-};
-
-static json_t *look_text(const struct gantry_value *value)
-{
-	return value->kind == GANTRY_NULL ? json_null() :
-		json_stringn(value->is.text, value->len);
-}
-
-static int look_audit_row(void *context, size_t key, const struct gantry_value *v)
-{
-	struct look_audit *audit = context;
-	char at[CLOCK_TEXT];
-
-	(void)key;
-	audit->last = v[AUDIT_REF].is.number;
-	clock_format(v[AUDIT_AT].is.number, at);
-	json_array_append_new(audit->rows, json_pack("{ss so so so so so}", "at", at,
-		"actor", look_text(&v[AUDIT_ACTOR]), "action", look_text(&v[AUDIT_ACTION]),
-		"object", look_text(&v[AUDIT_OBJECT]), "result", look_text(&v[AUDIT_RESULT]),
-		"text", look_text(&v[AUDIT_TEXT])));
-	return 0;
-}
-
-void look_audit(struct admin *admin, struct admin_job *job)
-{
-	const struct query_store *store = &admin_options(admin)->store;
-	struct gantry_message *m = job->m;
-	struct look_audit audit = { .last = 0 };
-	struct gantry_sink sink = { look_audit_row, &audit };
-	const char *text;
-	int64_t after;
-	struct gantry_value from;
-	struct gantry_range range = { .size = sizeof(range), .table = COMMIT_AUDIT,
-				      .index = GANTRY_BY_REF, .from = &from,
-				      .n_from = 1, .from_after = true };
-
-	range.limit = look_limit(m);
-	if (range.limit == 0 || !look_after(m, &after))
-		return;
-	from = (struct gantry_value){ .kind = GANTRY_INT64, .is.number = after };
-	audit.rows = json_array();
-	if (store->storage->scan(store->self, &range, &sink, &m->error) !=
-	    GANTRY_STORED) {
-		json_decref(audit.rows);
-		admin_refuse(m);
-		return;
-	}
-	text = json_array_size(audit.rows) < range.limit ? NULL :
-		arena_format(&m->arena, "%" PRId64, audit.last);
-	admin_answer(m, look_page(audit.rows, text));
 }

@@ -70,14 +70,14 @@ void look_outbox(struct admin *admin, struct admin_job *job)
 	struct gantry_message *m = job->m;
 	struct outbox_page page = { .last = 0 };
 	struct gantry_sink sink = { outbox_row, &page };
-	int64_t after;
+	int64_t after = 0;
 	struct gantry_value from;
 	struct gantry_range range = { .size = sizeof(range), .table = COMMIT_OUTBOX,
 				      .index = GANTRY_BY_REF, .from = &from,
 				      .n_from = 1, .from_after = true };
 
 	range.limit = look_limit(m);
-	if (range.limit == 0 || !look_after(m, &after))
+	if (range.limit == 0 || !look_ref(m, "after", &after))
 		return;
 	from = (struct gantry_value){ .kind = GANTRY_INT64, .is.number = after };
 	page.events = json_array();

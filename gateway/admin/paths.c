@@ -50,7 +50,7 @@ const struct admin_path admin_paths[] = {
 		"Hold a breaker closed", guards_close),
 	AT_ONCE("POST", "/breakers/{name}/reset", BREAKERS,
 		"Let a breaker judge by results again", guards_reset),
-	AT_ONCE("GET", "/log-level", VIEW, "The least that is logged", logs_show),
+	AT_ONCE("GET", "/log-level", VIEW, "The least that is logged, and of how many messages", logs_show),
 	AT_ONCE("POST", "/log-level", LOG,
 		"Log more or less, until the next restart or reload", logs_change),
 	AT_ONCE("POST", "/reload", RELOAD, "Read the configuration anew", reload_ask),

@@ -7,14 +7,14 @@
  *	access.c	who may; site.c: by which name, and from which page
  *	login.c		tickets and sessions (sessions.c)
  *	files.c		the page itself
- *	look.c		what only looks: lists, one letter, the audit
+ *	look.c		what only looks: lists, one letter
+ *	audit.c		what operators did; note.c: what is done in memory, into it
  *	running.c	how the gateway is, routes, instances; outbox.c: what waits
  *	guards.c	breakers: their states, and orders to them
  *	logs.c		the level of the log
  *	action.c	actions of the configuration: a message of the source admin
  *	resolve.c	retry, edit, discard: a letter becomes a message again
  *	reload.c	the configuration anew
- *	note.c		what is done in memory, into the audit
  */
 #ifndef ADMIN_PRIVATE_H
 #define ADMIN_PRIVATE_H
@@ -65,6 +65,10 @@ bool access_check_socket(struct admin *admin, struct admin_job *job);
 /* Whether the sender is known and has a role for right, by a token alone;
    answers nothing. */
 bool access_is_known(struct gantry_message *m, const char *right);
+/* 401 says how to identify oneself, by Bearer if challenge is NULL, but not why a
+   token was refused. */
+void access_unauthenticated(struct gantry_message *m, const char *challenge,
+			    const char *text);
 /* The bit of a role that a session may have, 0: there is none; back: NULL
    behind the last. */
 unsigned access_role_bit(const char *role);
@@ -86,12 +90,15 @@ void action_run(struct admin *admin, struct admin_job *job);
 /* files.c: true with m answered, if it asks for a part of the page. */
 bool files_handle(struct gantry_message *m);
 
-/* look.c; outbox.c; running.c, at once. */
+/* look.c; audit.c; outbox.c; running.c, at once. */
 admin_work look_list, look_causes, look_one, look_audit, look_outbox;
 admin_work look_overview, look_routes, look_plugins;
-/* look.c: ?limit=; 0 with the request answered. ?after=, a ref; false the same. */
+/* look.c: ?limit=; 0 with the request answered. A ref of that name, which leaves
+   *ref_out if it is not given; false the same. */
 unsigned look_limit(struct gantry_message *m);
-bool look_after(struct gantry_message *m, int64_t *after_out);
+bool look_ref(struct gantry_message *m, const char *name, int64_t *ref_out);
+/* {success, data, next}; data is freed with it, next may be NULL. */
+json_t *look_page(json_t *data, const char *next);
 
 /* login.c and logs.c, at once */
 admin_work login_admit, login_begin, login_show, login_end;

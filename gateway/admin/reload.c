@@ -16,16 +16,25 @@ void reload_ask(struct admin *admin, struct admin_job *job)
 		admin_refuse(job->m);
 		return;
 	}
-	admin_note(admin, job, "reload", "configuration", "asked for");
+	job->m->actor = job->actor;
 	options->reload(options->ctx, job->m, job->actor);
 }
 
-void admin_reloaded(struct gantry_message *m, json_t *data)
+static void reload_note(struct admin *admin, struct gantry_message *m, const char *result)
 {
+	admin_note(admin, &(struct admin_job){ .m = m, .actor = m->actor }, "reload",
+		   "configuration", result);
+}
+
+void admin_reloaded(struct admin *admin, struct gantry_message *m, json_t *data)
+{
+	reload_note(admin, m, "done");
 	admin_answer(m, json_pack("{sb so}", "success", 1, "data", data));
 }
 
-void admin_refused(struct gantry_message *m)
+void admin_refused(struct admin *admin, struct gantry_message *m)
 {
+	if (admin != NULL)
+		reload_note(admin, m, "refused");
 	admin_refuse(m);
 }

@@ -42,6 +42,11 @@ void log_set_sample(unsigned percent)
 	atomic_store(&log_sample, percent);
 }
 
+unsigned log_sample_now(void)
+{
+	return atomic_load(&log_sample);
+}
+
 /* A message's lines belong together, so its id decides. */
 static bool log_is_left_out(enum gantry_level level, const char *correlation_id)
 {

@@ -20,6 +20,7 @@ void log_set_level(enum gantry_level level);
  * all or none, by its correlation id. Lines of no message are always written.
  */
 void log_set_sample(unsigned percent);
+unsigned log_sample_now(void);
 enum gantry_level log_level_now(void);
 
 /* correlation_id and traceparent may be NULL; of the latter the trace's id is

@@ -8,33 +8,43 @@
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
 #include "gateway/config/config.h"
+#include "gateway/cli/traffic.h"
 #include "gateway/upstream/local.h"
 
 #define OPERATE_ROLES 8
+#define OPERATE_OVER_MS 2000
+#define OPERATE_MAX_OVER_MS (3600 * 1000)
 
 static const char operate_usage[] =
 	"Usage: gantry admin login [--role ROLE]...\n"
 	"       gantry admin status\n"
+	"       gantry admin traffic [--over DURATION]\n"
 	"       gantry admin plugins\n"
 	"       gantry admin outbox\n"
-	"       gantry admin audit\n"
-	"       gantry admin log-level [LEVEL]\n"
+	"       gantry admin audit [--before REF]\n"
+	"       gantry admin log-level [LEVEL] [--sample PERCENT]\n"
 	"\n"
 	"See and steer the running daemon.\n"
 	"\n"
 	"login      print a link to the admin page, good once and for a minute\n"
 	"status     how it is: what it rests on, what waits, dead letters by cause\n"
+	"traffic    requests, latencies, errors and events of the next seconds, by route\n"
 	"plugins    instances of plugins with their options\n"
 	"outbox     how many events wait, and the oldest\n"
-	"audit      what operators did to dead letters\n"
+	"audit      what operators did, the newest last\n"
 	"log-level  the least that is logged, or change that until the next restart or reload:\n"
-	"           debug, info, warning or error\n"
+	"           debug, info, warning or error; and of how many messages\n"
 	"\n"
 	"  --role ROLE      login: what the session may, instead of all: gantry-admin:view,\n"
 	"                   :retry, :edit, :discard, :breakers, :log, :reload;\n"
 	"                   can be repeated\n"
+	"  --before REF     audit: what was before that, as the page before said\n"
+	"  --over DURATION  traffic: for so long, 1s to 1h (default: 2s)\n"
+	"  --sample PERCENT log-level: of how many messages lines below warning are\n"
+	"                   written, 0 to 100\n"
 	"  --config FILE    configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
 	"  --with FILE      one more file, read last (one of several on a host)\n"
 	"  --presets DIR    presets that \"use:\" names\n"
@@ -48,6 +58,9 @@ struct operate {
 	const char *roles[OPERATE_ROLES];
 	unsigned n_roles;
 	const char *level;		/* of log-level, or NULL */
+	const char *before;		/* of audit, or NULL */
+	int64_t over_ms;		/* of traffic; 0: as usual */
+	int64_t sample;			/* of log-level; -1: as it is */
 };
 
 static const char *operate_text(const json_t *object, const char *name)
@@ -192,16 +205,27 @@ static void operate_audit(const struct operate *o, const json_t *data)
 	static const char *const names[] = { "at", "actor", "action", "object", "result",
 					     "text" };
 
+	json_t *turned = json_array();
+
 	(void)o;
-	operate_rows(data, names, ARRAY_LENGTH(names), "nothing was done");
+	for (size_t i = json_array_size(data); i > 0; i--)
+		json_array_append(turned, json_array_get(data, i - 1));
+	operate_rows(turned, names, ARRAY_LENGTH(names), "nothing was done");
+	json_decref(turned);
 }
 
 static void operate_log_level(const struct operate *o, const json_t *data)
 {
+	json_int_t sample = json_integer_value(json_object_get(data, "sample"));
+
 	(void)o;
-	puts(operate_text(data, "level"));
+	printf("%s", operate_text(data, "level"));
+	if (sample < 100)
+		printf(", below warning of %" JSON_INTEGER_FORMAT " %% of the messages", sample);
+	putchar('\n');
 }
 
+/* method NULL: it is no answer of the API. */
 struct operate_command {
 	const char *name, *method, *path;
 	void (*print)(const struct operate *o, const json_t *data);
@@ -210,9 +234,10 @@ struct operate_command {
 static const struct operate_command operate_commands[] = {
 	{ "login", "POST", "/login", operate_login },
 	{ "status", "GET", "/overview", operate_status },
+	{ "traffic", NULL, NULL, NULL },
 	{ "plugins", "GET", "/plugins", operate_plugins },
 	{ "outbox", "GET", "/outbox?limit=50", operate_outbox },
-	{ "audit", "GET", "/audit?limit=1000", operate_audit },
+	{ "audit", "GET", "/audit?newest=true&limit=1000", operate_audit },
 	{ "log-level", "GET", "/log-level", operate_log_level },
 	{ "log-level", "POST", "/log-level", operate_log_level },
 };
@@ -243,6 +268,7 @@ static int operate_tell(const struct operate *o, const struct operate_command *c
 			const struct local_answer *answer)
 {
 	json_t *data = json_object_get(answer->body, "data");
+	const char *next = operate_text(answer->body, "next");
 
 	if (answer->status != 200 || data == NULL)
 		return operate_refused(answer->body);
@@ -250,6 +276,8 @@ static int operate_tell(const struct operate *o, const struct operate_command *c
 		common_print_json(json_incref(data));
 	else
 		command->print(o, data);
+	if (*next != '\0' && command->print == operate_audit)
+		fprintf(o->common.json ? stderr : stdout, "more: --before %s\n", next);
 	return COMMON_OK;
 }
 
@@ -261,6 +289,8 @@ static char *operate_body(const struct operate *o)
 	for (unsigned i = 0; i < o->n_roles; i++)
 		json_array_append_new(roles, json_string(o->roles[i]));
 	tree = o->level != NULL ? json_pack("{ss}", "level", o->level) : json_object();
+	if (o->sample >= 0)
+		json_object_set_new(tree, "sample", json_integer(o->sample));
 	if (o->n_roles > 0)
 		json_object_set(tree, "roles", roles);
 	json_decref(roles);
@@ -272,7 +302,9 @@ static char *operate_body(const struct operate *o)
 static int operate_ask(const struct operate *o, const struct operate_command *command,
 		       const char *socket)
 {
-	AUTO_FREE char *target = memory_format("/admin/api%s", command->path);
+	AUTO_FREE char *target = memory_format("/admin/api%s%s%s", command->path,
+					       o->before != NULL ? "&before=" : "",
+					       o->before != NULL ? o->before : "");
 	AUTO_FREE char *body = NULL;
 	struct gantry_error err = ERROR_INIT;
 	struct local_answer answer = { 0 };
@@ -302,6 +334,9 @@ static int operate_run(const struct operate *o, const struct operate_command *co
 
 	if (problems.n > 0)
 		problems_print(&problems, stderr);
+	else if (command->method == NULL)
+		status = traffic_show(config->admin.socket, o->over_ms != 0 ? o->over_ms :
+				      OPERATE_OVER_MS, o->common.json);
 	else
 		status = operate_ask(o, command, config->admin.socket);
 	problems_fini(&problems);
@@ -309,12 +344,21 @@ static int operate_run(const struct operate *o, const struct operate_command *co
 	return status;
 }
 
-/* --role is the only one of its own. */
 static int operate_take(int key, void *own)
 {
 	struct operate *o = own;
+	int64_t ref;
 
-	(void)key;
+	if (key == 'b') {
+		o->before = optarg;
+		return parse_integer(optarg, &ref) ? -1 : common_usage(operate_usage);
+	}
+	if (key == 's')
+		return parse_integer(optarg, &o->sample) && o->sample >= 0 ? -1 :
+		       common_usage(operate_usage);
+	if (key == 'o')
+		return parse_duration(optarg, &o->over_ms) && o->over_ms >= 1000 &&
+		       o->over_ms <= OPERATE_MAX_OVER_MS ? -1 : common_usage(operate_usage);
 	if (o->n_roles == OPERATE_ROLES)
 		return common_usage(operate_usage);
 	o->roles[o->n_roles++] = optarg;
@@ -325,6 +369,9 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 {
 	static const struct option known[] = {
 		{ "role", required_argument, NULL, 'r' },
+		{ "before", required_argument, NULL, 'b' },
+		{ "sample", required_argument, NULL, 's' },
+		{ "over", required_argument, NULL, 'o' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "with", required_argument, NULL, 'w' },
 		{ "presets", required_argument, NULL, 'p' },
@@ -338,23 +385,33 @@ static int operate_parse(int argc, char **argv, struct operate *o)
 		&o->common);
 }
 
+/* Each option belongs to one of them. */
+static bool operate_fits(const struct operate *o, const char *verb)
+{
+	return (o->n_roles == 0 || strcmp(verb, "login") == 0) &&
+	       (o->before == NULL || strcmp(verb, "audit") == 0) &&
+	       (o->over_ms == 0 || strcmp(verb, "traffic") == 0) &&
+	       (o->sample < 0 || strcmp(verb, "log-level") == 0);
+}
+
 int operate_main(int argc, char **argv)
 {
-	struct operate o = { .n_roles = 0 };
+	struct operate o = { .sample = -1 };
 	int status = operate_parse(argc, argv, &o), n = argc - optind;
 	const char *verb = n > 0 ? argv[optind] : "";
 	bool levels = strcmp(verb, "log-level") == 0;
 
 	if (status >= 0)
 		return status;
-	if (n < 1 || n > 1 + levels || (o.n_roles > 0 && strcmp(verb, "login") != 0))
+	if (n < 1 || n > 1 + levels || !operate_fits(&o, verb))
 		return common_usage(operate_usage);
 	o.level = n == 2 ? argv[optind + 1] : NULL;
 	for (size_t i = 0; i < ARRAY_LENGTH(operate_commands); i++) {
 		const struct operate_command *command = &operate_commands[i];
 
 		if (strcmp(verb, command->name) == 0 &&
-		    (!levels || (strcmp(command->method, "POST") == 0) == (n == 2)))
+		    (!levels || (strcmp(command->method, "POST") == 0) ==
+				(n == 2 || o.sample >= 0)))
 			return operate_run(&o, command);
 	}
 	return common_usage(operate_usage);

@@ -58,7 +58,7 @@ void serve_reload_fini(struct serve *s)
 static void reload_tell_stopping(struct gantry_message *m)
 {
 	error_set(&m->error, "OVERLOADED", "The gateway stops");
-	admin_refused(m);
+	admin_refused(NULL, m);
 }
 
 void serve_reload_ask(void *ctx, struct gantry_message *m, const char *actor)
@@ -281,7 +281,7 @@ static void reload_answer(struct reload *r, struct gantry_message *m, bool good)
 	unsigned n;
 
 	if (good) {
-		admin_reloaded(m, json_pack("{si si si si si si}",
+		admin_reloaded(r->serve->operator, m, json_pack("{si si si si si si}",
 			"routes", (int)r->graph->n_routes, "kept", (int)r->kept,
 			"opened", (int)r->opened, "closed", (int)r->closed,
 			"reloads", (int)atomic_load(&r->serve->status.reloads.done),
@@ -293,7 +293,7 @@ static void reload_answer(struct reload *r, struct gantry_message *m, bool good)
 		reload_problem(&m->error, &list[i]);
 	error_set(&m->error, "RELOAD_REFUSED",
 		  "The configuration is refused; what runs stays as it is");
-	admin_refused(m);
+	admin_refused(r->serve->operator, m);
 }
 
 /* systemd wants to know that it is not the answer to an earlier signal. */

@@ -228,7 +228,7 @@ static int64_t serve_admin_body(const struct serve *s)
 	       max > HTTP_MAX_BODY ? HTTP_MAX_BODY : max;
 }
 
-/* The socket of the command line. */
+/* The socket of the command line: the same as the listener. */
 static int serve_start_local(struct serve *s, struct gantry_error *err)
 {
 	AUTO_FREE char *address = memory_format("unix:%s", s->config->admin.socket);
@@ -238,7 +238,8 @@ static int serve_start_local(struct serve *s, struct gantry_error *err)
 		.loops = 1,
 		.max_connections = 64,
 		.max_body = serve_admin_body(s),
-		.ops = { .handle = admin_handle, .ctx = s->operator },
+		.ops = { .handle = serve_admin_handle, .ctx = &s->status,
+			 .pages = status_pages, .n_pages = STATUS_PAGES },
 		.spans = traces_spans(s->traces),
 	};
 

@@ -139,10 +139,10 @@ static void serve_stop(struct serve *s)
 			log_warning("some requests were not finished in %d s",
 				    SERVE_DRAIN_S);
 	}
-	/* the admin's page looks at the other one */
+	/* the pages of the admin's look at the other one */
 	http_free(&s->admin);
-	http_free(&s->api);
 	http_free(&s->local);
+	http_free(&s->api);
 	admin_free(&s->operator);
 	census_free(&s->status.census);
 	serve_wait_for_engine(s, deadline + SERVE_LAST_S * INT64_C(1000000000));

@@ -154,3 +154,9 @@ int local_ask(struct local *local, const char *method, const char *target,
 	out->body = json_loadb(local->len > 0 ? local->answer : "", local->len, 0, NULL);
 	return 0;
 }
+
+const char *local_bytes(const struct local *local, size_t *len_out)
+{
+	*len_out = local->len;
+	return local->answer;
+}

@@ -32,6 +32,9 @@ int local_ask(struct local *local, const char *method, const char *target,
 	      const char *body, size_t len, struct local_answer *out,
 	      struct gantry_error *err);
 
+/* The answer as it came, until the next one is asked for; no NUL behind it. */
+const char *local_bytes(const struct local *local, size_t *len_out);
+
 /* Percent-encoded, to be freed. */
 char *local_escape(struct local *local, const char *text);
 

@@ -275,6 +275,62 @@ async function everything(browser, theme) {
 		await row.getByRole("cell", { name: left, exact: true }).waitFor();
 	});
 
+	await named("what is told meanwhile takes no button away", async () => {
+		const waiting = [];
+		await page.route("**/retry", route => waiting.push(route));
+		const next = async how => {
+			while (waiting.length === 0)
+				await page.waitForTimeout(10);
+			await waiting.shift()[how]();
+		};
+		const begin = async () => {
+			await page.getByRole("button", { name: `Retry all: ${mine.many.cause}` }).click();
+			await page.getByRole("dialog").getByRole("button", { name: /^Retry \d/ }).click();
+		};
+		const close = async text => {
+			await page.getByRole("heading", { name: `Retried ${mine.many.cause}` }).waitFor();
+			assert.equal(await page.locator(".job-text").textContent(), text);
+			await page.getByRole("button", { name: "Close" }).click();
+			await page.locator("#job").waitFor({ state: "hidden" });
+		};
+		const stop = page.getByRole("button", { name: "Stop", exact: true });
+		// a hand takes longer for a click than a letter for its way
+		await begin();
+		await next("continue");
+		await page.getByText(/^1 of 16 /).waitFor();
+		await stop.hover();
+		await page.mouse.down();
+		await next("continue");
+		await page.getByText(/^2 of 16 /).waitFor();
+		await page.mouse.up();
+		await page.getByRole("button", { name: "Stopping …" }).waitFor();
+		await next("continue");
+		await close("3 of 16 letters: 3 applied; 13 not tried");
+		// and so does who has the keyboard alone
+		await begin();
+		await stop.focus();
+		await next("continue");
+		await page.getByText(/^1 of 13 /).waitFor();
+		await page.keyboard.press("Enter");
+		await page.getByRole("button", { name: "Stopping …" }).waitFor();
+		await next("continue");
+		await page.getByRole("button", { name: "Close" }).waitFor();
+		assert.equal(await page.evaluate(() => document.activeElement.textContent), "Close");
+		await close("2 of 13 letters: 2 applied; 11 not tried");
+		// what nobody answered has not failed again; from the group's own list this time
+		await page.getByRole("link", { name: mine.many.cause }).click();
+		await page.getByRole("button", { name: "Retry the group" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Cancel" }).click();
+		await page.getByRole("button", { name: "Retry the group" }).click();
+		await page.getByRole("dialog").getByRole("button", { name: "Retry 11 letters" }).click();
+		await next("continue");
+		await next("abort");
+		await shows(page, "The gateway does not answer");
+		assert.match(wrong.pop(), /ERR_FAILED/);
+		await close("2 of 11 letters: 1 applied, 1 without an answer; 9 not tried");
+		await page.unroute("**/retry");
+	});
+
 	await named("a breaker is held open, held closed and reset", async () => {
 		await go(page, "Breakers", "breakers");
 		await page.getByRole("heading", { level: 2, name: "calls-to-orders" }).waitFor();
@@ -338,6 +394,43 @@ async function everything(browser, theme) {
 		await picture(page, theme, "reconcile-plan");
 	});
 
+	await named("a plan is stopped on its way, and says so", async () => {
+		await page.reload();
+		await page.getByRole("heading", { level: 2, name: "Runs" }).waitFor();
+		let here;
+		const asked = new Promise(done => {
+			here = done;
+		});
+		let asks = 0;
+		// one page of a plan that goes on, and the next one when it was told to stop
+		await page.route("**/reconcile.plan", async route => {
+			if (++asks > 1) {
+				here(route);
+				return;
+			}
+			const got = await route.fetch(), tree = await got.json();
+			tree.data.done = false;
+			await route.fulfill({ response: got, json: tree });
+		});
+		await page.getByRole("button", { name: "Make a plan" }).click();
+		const route = await asked, stop = page.getByRole("button", { name: "Stop", exact: true });
+		await stop.focus();
+		await page.keyboard.press("Enter");
+		await page.getByRole("button", { name: "Stopping …" }).waitFor();
+		assert.equal(await page.evaluate(() => document.activeElement.textContent), "Stopping …");
+		const got = await route.fetch(), tree = await got.json();
+		tree.data.done = false;
+		await route.fulfill({ response: got, json: tree });
+		await page.locator("main .job-text").filter({ hasText: "; not looked at all of it." })
+			.waitFor();
+		await page.unroute("**/reconcile.plan");
+		assert.equal(asks, 2);
+		await page.reload();
+		await page.getByRole("heading", { level: 2, name: "Runs" }).waitFor();
+		await page.getByRole("button", { name: "Make a plan" }).click();
+		await page.locator("main .job-text").filter({ hasText: /; 1 drift found\.$/ }).waitFor();
+	});
+
 	// one theme plans it, the other one does it
 	if (theme === "dark")
 		await named("and the plan is applied", async () => {
@@ -352,8 +445,12 @@ async function everything(browser, theme) {
 
 	await named("what was done is audited, and the log can say more", async () => {
 		await go(page, "Log and audit", "audit");
+		await page.getByRole("row").filter({ hasText: "reconcile.plan" }).first().waitFor();
+		await page.getByRole("link", { name: "Older ones" }).click();
 		await page.getByRole("row").filter({ hasText: "dead-letter discard" })
 			.filter({ hasText: "of no use" }).first().waitFor();
+		await page.getByRole("link", { name: "From the newest" }).click();
+		await page.getByRole("row").filter({ hasText: "reconcile.plan" }).first().waitFor();
 		await picture(page, theme, "audit");
 		await page.getByLabel("The least that is logged").selectOption("debug");
 		await page.getByText("Logged from debug on").waitFor({ state: "attached" });
@@ -393,7 +490,32 @@ async function everything(browser, theme) {
 		await page.waitForFunction(() => document.activeElement.id === "main");
 	});
 
+	await named("what changes by itself keeps the focus where it is", async () => {
+		const hasFocus = async (path, element) => {
+			const read = () => page.waitForResponse(got => got.url().endsWith(path));
+			await element.focus();
+			await read();
+			await read();
+			await page.waitForTimeout(100);
+			assert.ok(await element.evaluate(at => at === document.activeElement), path);
+		};
+		await go(page, "Overview", "overview");
+		await hasFocus("/overview", page.getByRole("link", { name: "look" }));
+		await page.getByRole("region", { name: "Requests by route" }).waitFor();
+		await hasFocus("/metrics", page.getByRole("region", { name: "Requests by route" }));
+	});
+
 	await named("nothing went wrong behind it", async () => assert.deepEqual(wrong, []));
+
+	await named("a session that has ended leads to the way in, and says so", async () => {
+		const [cookie] = await context.cookies();
+		await context.addCookies([{ ...cookie, value: "0".repeat(64) }]);
+		await shows(page, "The session has ended, or the gateway was started again");
+		await page.getByRole("heading", { name: "Sign in" }).waitFor();
+		assert.ok(await page.getByRole("navigation").isHidden());
+		await page.goto(link());
+		await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+	});
 
 	await named("out again", async () => {
 		await page.getByRole("button", { name: "Sign out" }).click();

@@ -326,7 +326,8 @@ class Gantry:
         """The documents of what its configuration is and was, newest first."""
         with self.describing:
             known = self.contracts.setdefault(what, {})
-            at = tuple(open(path, "rb").read() for path in self.configured())
+            at = tuple(open(path, "rb").read() for path in self.configured()
+                       if os.path.exists(path))
             if at not in known:
                 known[at] = self.describe(what)
             return [each for each in reversed(list(known.values())) if each is not None]

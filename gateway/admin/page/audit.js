@@ -3,7 +3,7 @@
 import { h, put, badge, nothing, problem, say, table, time } from "./dom.js";
 import { get, post, query } from "./api.js";
 
-const PAGES = 10, PAGE = 1000, SHOWN = 100;
+const PAGE = 25;
 
 function level(now, can) {
 	const told = h("div", {});
@@ -23,20 +23,6 @@ function level(now, can) {
 			"configuration says. The log tells who changed it."), told);
 }
 
-// From the oldest on; who looks wants the newest.
-async function newest(signal) {
-	const rows = [];
-	let after = null;
-	for (let i = 0; i < PAGES; i++) {
-		const page = await get("/audit" + query({ limit: PAGE, after }), signal);
-		rows.push(...page.data);
-		after = page.next;
-		if (!after)
-			break;
-	}
-	return { rows: rows.slice(-SHOWN).reverse(), all: rows.length, cut: Boolean(after) };
-}
-
 // "dead-letter 17" is one that can be looked at.
 function object(row) {
 	const [, ref] = /^dead-letter (\d+)$/.exec(row.object || "") || [];
@@ -45,22 +31,25 @@ function object(row) {
 
 const GOOD = ["applied", "discarded", "refused"];
 
-export async function show(root, { signal, can }) {
-	const [now, audit] = await Promise.all([get("/log-level", signal), newest(signal)]);
+export async function show(root, { signal, can, params }) {
+	const before = params.get("before");
+	const [now, audit] = await Promise.all([get("/log-level", signal),
+		get("/audit" + query({ newest: true, limit: PAGE, before }), signal)]);
 	put(root, level(now.data.level, can),
 		h("section", { class: "card" }, h("h2", {}, "Audit"),
-			audit.rows.length === 0 ? nothing("Nobody has done anything yet.",
-				"Each retry, edit and discard of a dead letter is kept here.") : [
-				audit.all > SHOWN ? h("p", { class: "muted" }, audit.cut ?
-					"There is more: gantry admin audit, or the API." :
-					`The newest ${SHOWN} of ${audit.all}.`) : null,
+			audit.data.length === 0 ? before ? nothing("There is nothing older.") :
+				nothing("Nobody has done anything yet.",
+					"Each retry, edit and discard of a dead letter is kept here.") :
 				table("Audit", [
 					["At", row => time(row.at)],
-					["Who", row => row.actor],
+					["Who", row => row.actor, "word"],
 					["What", row => row.action],
-					["To", object],
+					["To", object, "wrap"],
 					["Result", row => badge(GOOD.includes(row.result) ? "pass" : "warn",
 						row.result)],
 					["Reason or error", row => row.text || "–"],
-				], audit.rows)]));
+				], audit.data),
+			audit.next ? h("p", {}, h("a", { class: "button", href: "#/audit" +
+				query({ before: audit.next }) }, "Older ones")) : null,
+			before ? h("p", {}, h("a", { href: "#/audit" }, "From the newest")) : null));
 }

@@ -57,6 +57,16 @@ export function table(caption, columns, rows) {
 						cell(row))))))));
 }
 
+// A table in the place of one of its caption that is there: rows change, and who
+// scrolls in it or has the focus there stays.
+export function putTable(place, fresh) {
+	const old = place.firstElementChild, label = fresh.getAttribute("aria-label");
+	if (old && label && old.getAttribute("aria-label") === label)
+		old.querySelector("tbody").replaceWith(fresh.querySelector("tbody"));
+	else
+		put(place, fresh);
+}
+
 // What there is to see when there is nothing.
 export function nothing(text, hint) {
 	return h("div", { class: "nothing" }, h("p", {}, text),

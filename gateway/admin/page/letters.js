@@ -8,43 +8,60 @@ const PAGE = 50, FREEZE = 1000, MAX_ERRORS = 10;
 
 // --- a group, as it was when it began, letter by letter ---
 
-let job = null, place = null;
+// What shows it is made once: a click takes longer than a letter, and the focus stays.
+let job = null, place = null, parts = null;
 
 export function mount(element) {
 	place = element;
+	parts = {
+		title: h("h2", {}), bar: h("progress", { "aria-label": "Letters tried" }),
+		text: h("p", { class: "job-text" }), why: h("div", { hidden: true }),
+		note: h("p", { class: "muted" },
+			"This page does it: it stops when the page is closed."),
+		stop: button("Stop", stop),
+		close: button("Close", () => {
+			job = null;
+			drawJob();
+		}, { class: "quiet" }),
+	};
+	put(place, h("div", { class: "card job" }, parts.title, parts.bar, parts.text, parts.why,
+		parts.note, h("div", { class: "actions" }, parts.stop, parts.close)));
 }
 
 function jobText() {
 	const left = job.refs.length - job.tried;
-	const parts = [[job.applied, "applied"], [job.refused, "refused"],
-		[job.closed, "closed before"], [job.failed, "failed again"]]
+	const became = [[job.applied, "applied"], [job.refused, "refused"],
+		[job.closed, "closed before"], [job.failed, "failed again"],
+		[job.lost, "without an answer"]]
 		.filter(([n], i) => i === 0 || n > 0).map(([n, word]) => `${n} ${word}`);
-	return `${job.tried} of ${count(job.refs.length, "letter")}: ${parts.join(", ")}` +
+	return `${job.tried} of ${count(job.refs.length, "letter")}: ${became.join(", ")}` +
 		(left > 0 && job.done ? `; ${left} not tried` : "");
 }
 
 function drawJob() {
 	place.hidden = job === null;
-	if (job === null) {
-		put(place);
+	if (job === null)
 		return;
-	}
-	const name = `${job.cause} from ${job.queue}`;
-	put(place, h("div", { class: "card job" },
-		h("h2", {}, job.freezing ? `Counting ${name} …` : job.done ?
-			`Retried ${name}` : `Retrying ${name} …`),
-		h("progress", { max: String(Math.max(1, job.refs.length)), value: job.tried,
-			"aria-label": "Letters tried" }),
-		h("p", { class: "job-text" }, jobText()),
-		job.why ? problem(job.why) : null,
-		job.done ? null : h("p", { class: "muted" },
-			"This page does it: it stops when the page is closed."),
-		h("div", { class: "actions" }, job.done ?
-			button("Close", () => {
-				job = null;
-				drawJob();
-			}, { class: "quiet" }) :
-			button(job.stopping ? "Stopping …" : "Stop", stop, { disabled: job.stopping }))));
+	const name = `${job.cause} from ${job.queue}`, { title, bar, text, why, note } = parts;
+	title.textContent = job.freezing ? `Counting ${name} …` : job.done ?
+		`Retried ${name}` : `Retrying ${name} …`;
+	bar.max = Math.max(1, job.refs.length);
+	bar.value = job.tried;
+	text.textContent = jobText();
+	why.hidden = !job.why;
+	put(why, job.why ? problem(job.why) : null);
+	note.hidden = job.done;
+	drawButtons();
+}
+
+function drawButtons() {
+	const { stop, close } = parts, left = job.done && document.activeElement === stop;
+	close.hidden = !job.done;
+	if (left)
+		close.focus();
+	stop.hidden = job.done;
+	stop.textContent = job.stopping ? "Stopping …" : "Stop";
+	stop.setAttribute("aria-disabled", job.stopping);
 }
 
 export function stop() {
@@ -83,11 +100,11 @@ async function retryOne(ref) {
 		take((await post(`/dead-letters/${ref}/retry`)).data.outcome);
 	} catch (error) {
 		job.tried++;
-		job.failed++;
 		if (error.code !== "RETRY_FAILED" && error.code !== "ROUTE_NOT_FOUND") {
+			job.lost++;
 			job.why = error;
 			job.stopping = true;
-		} else if (job.failed >= MAX_ERRORS) {
+		} else if (++job.failed >= MAX_ERRORS) {
 			job.why = { message: `Stopped after ${MAX_ERRORS} that failed again`,
 				hint: "Mend what they name, then retry the group." };
 			job.stopping = true;
@@ -101,7 +118,8 @@ function guard(event) {
 
 async function retryGroup(group, after) {
 	job = { cause: group.cause, queue: group.queue, refs: [], tried: 0, applied: 0, refused: 0,
-		closed: 0, failed: 0, freezing: true, stopping: false, done: false, why: null };
+		closed: 0, failed: 0, lost: 0, freezing: true, stopping: false, done: false,
+		why: null };
 	drawJob();
 	addEventListener("beforeunload", guard);
 	try {

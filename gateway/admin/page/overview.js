@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // overview - how the gateway is, and its traffic since this page was opened: the
 // metrics page is read every two seconds, and one reading taken from the next.
-import { h, put, badge, table, nothing, count, age } from "./dom.js";
+import { h, put, putTable, badge, table, nothing, count, age } from "./dom.js";
 import { get, metrics } from "./api.js";
 import { Chart } from "./chart.js";
 
@@ -166,21 +166,38 @@ function words(name, check) {
 		"all closed";
 }
 
+// A tile of that name, made when it is first told of; it stays what it is.
+function tile(root, name, aside) {
+	for (const one of root.children)
+		if (one.dataset.name === name)
+			return one;
+	const made = h("li", { class: "card tile", "data-name": name },
+		h("div", { class: "tile-head" }, h("h3", {}, name), aside), h("p", {}));
+	root.append(made);
+	return made;
+}
+
+function drawTile(root, name, text, state) {
+	const one = tile(root, name, state ? badge(state) : null);
+	if (state)
+		one.querySelector(".badge").replaceWith(badge(state));
+	one.querySelector("p").textContent = text;
+}
+
 function drawHealth(root, data) {
-	put(root, ...Object.entries(data.checks).map(([name, check]) =>
-		h("li", { class: "card tile" }, h("div", { class: "tile-head" },
-			h("h3", {}, TITLES[name] || name), badge(check.status)),
-		h("p", {}, words(name, check)))),
-	h("li", { class: "card tile" }, h("div", { class: "tile-head" },
-		h("h3", {}, "Dead letters"), h("a", { href: "#/dead-letters" }, "look")),
-	h("p", {}, data.deadLetters === null ? "not counted yet" :
-		count(Object.values(data.deadLetters).reduce((a, b) => a + b, 0), "letter") +
-		" open")),
-	...data.backlogs.map(one => h("li", { class: "card tile" },
-		h("div", { class: "tile-head" }, h("h3", {}, `${one.handlers}: ${one.backlog}`)),
-		h("p", {}, one.waiting === 0 ? "nothing waits" :
-			one.waiting.toLocaleString() + " wait" +
-			(one.oldestAt ? `, the oldest for ${age(one.oldestAt)}` : "")))));
+	for (const [name, check] of Object.entries(data.checks))
+		drawTile(root, TITLES[name] || name, words(name, check), check.status);
+	tile(root, "Dead letters", h("a", { href: "#/dead-letters" }, "look"));
+	drawTile(root, "Dead letters", data.deadLetters === null ? "not counted yet" :
+		count(Object.values(data.deadLetters).reduce((a, b) => a + b, 0), "letter") + " open");
+	const names = data.backlogs.map(one => `${one.handlers}: ${one.backlog}`);
+	data.backlogs.forEach((one, i) => drawTile(root, names[i], one.waiting === 0 ?
+		"nothing waits" : one.waiting.toLocaleString() + " wait" +
+		(one.oldestAt ? `, the oldest for ${age(one.oldestAt)}` : "")));
+	// a reload may take one away
+	for (const one of [...root.children])
+		if (one.dataset.name.includes(": ") && !names.includes(one.dataset.name))
+			one.remove();
 }
 
 function drawRoutes(root) {
@@ -192,7 +209,7 @@ function drawRoutes(root) {
 			slow: quantile(first.byRoute.get(route) || new Map(),
 				now.byRoute.get(route), 0.95) };
 	}).filter(row => row.all > 0) : [];
-	put(root, rows.length === 0 ?
+	putTable(root, rows.length === 0 ?
 		nothing("No request has come yet.", "What is seen here is the API's listener.") :
 		table("Requests by route", [
 			["Route", row => row.route === "none" ? "no route" : h("code", {}, row.route)],

@@ -114,28 +114,47 @@ function drifts(plan) {
 	], plan.drifts.slice(0, SHOWN))];
 }
 
-function drawPlan(root, plan, context) {
+// Made once for a plan: its buttons outlive what is told meanwhile.
+function planParts(root, plan, context) {
 	const draw = () => drawPlan(root, plan, context);
-	const mend = plan.drifts.filter(drift => drift.command).length;
-	put(root, h("h2", {}, plan.applying ? "Applied" : "Plan"),
-		h("p", { class: "job-text" }, planText(plan)),
-		plan.why ? problem(plan.why) : null,
-		plan.drifts.length > 0 ? drifts(plan) : plan.done ?
-			nothing("Nothing differs.", "What moved a moment ago was spared.") : null,
-		h("div", { class: "actions" },
-			plan.running ? button(plan.stopping ? "Stopping …" : "Stop", () => {
-				plan.stopping = true;
-				draw();
-			}, { disabled: plan.stopping }) : null,
-			!plan.running && !plan.applying && mend > 0 && context.can("edit") ?
-				button(`Apply ${count(mend, "command")} …`, async () => {
-					const yes = await ask("Apply this plan?", [
-						h("p", {}, `${count(mend, "command")} are given, as traffic gives them. ` +
-							"What has moved since it was looked at is left alone, and told."),
-					], "Apply");
-					if (yes)
-						apply(plan, draw).then(() => context.signal.aborted || drawRuns(context));
-				}) : null));
+	const parts = {
+		title: h("h2", {}), text: h("p", { class: "job-text" }), why: h("div", { hidden: true }),
+		drifts: h("div", { hidden: true }),
+		stop: button("Stop", () => {
+			plan.stopping = true;
+			draw();
+		}),
+		apply: button("", async () => {
+			const n = count(mendable(plan), "command"), yes = await ask("Apply this plan?", [
+				h("p", {}, `${n} are given, as traffic gives them. ` +
+					"What has moved since it was looked at is left alone, and told."),
+			], "Apply");
+			if (yes)
+				apply(plan, draw).then(() => context.signal.aborted || drawRuns(context));
+		}),
+	};
+	put(root, parts.title, parts.text, parts.why, parts.drifts,
+		h("div", { class: "actions" }, parts.stop, parts.apply));
+	return parts;
+}
+
+const mendable = plan => plan.drifts.filter(drift => drift.command).length;
+
+function drawPlan(root, plan, context) {
+	plan.parts = plan.parts || planParts(root, plan, context);
+	const { title, text, why, drifts: list, stop, apply } = plan.parts, mend = mendable(plan);
+	title.textContent = plan.applying ? "Applied" : "Plan";
+	text.textContent = planText(plan);
+	why.hidden = !plan.why;
+	put(why, plan.why ? problem(plan.why) : null);
+	list.hidden = plan.drifts.length === 0 && !plan.done;
+	put(list, plan.drifts.length > 0 ? drifts(plan) :
+		nothing("Nothing differs.", "What moved a moment ago was spared."));
+	stop.hidden = !plan.running;
+	stop.textContent = plan.stopping ? "Stopping …" : "Stop";
+	stop.setAttribute("aria-disabled", Boolean(plan.stopping));
+	apply.hidden = plan.running || plan.applying || mend === 0 || !context.can("edit");
+	apply.textContent = `Apply ${count(mend, "command")} …`;
 	if (!plan.running && !plan.told) {
 		plan.told = true;
 		say(planText(plan));

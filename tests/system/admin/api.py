@@ -4,14 +4,17 @@
 is refused, and what becomes of dead letters."""
 import json
 import os
+import re
 import stat
 import subprocess
+import time
 
 import _path  # noqa: F401
 import gantry
 import tap
 from gantry import PROGRAM
-from letters import (audit, created, event, inbox, letter, local, put, tcp)
+from letters import (audit, created, event, inbox, insert, letter, local, put,
+                     tcp)
 
 LETTERS = "/dead-letters"
 PATHS = [("GET", LETTERS), ("GET", LETTERS + "/causes"), ("GET", LETTERS + "/17"),
@@ -340,6 +343,57 @@ def test_audit_pages(g):
         seen += got.data
         after = "&after=" + got.json["next"] if "next" in got.json else None
     assert seen == whole and len(whole) > 14
+
+
+def back(g, limit):
+    """All of the audit from the newest on, page by page."""
+    seen, before = [], ""
+    while before is not None:
+        got = local(g, "GET", "/audit?newest=true&limit=%d%s" % (limit, before))
+        assert len(got.data) <= limit, got
+        seen += got.data
+        before = "&before=" + got.json["next"] if "next" in got.json else None
+    return seen
+
+
+def test_the_newest_of_the_audit(g):
+    """However old the others are, and however many came at once."""
+    whole = local(g, "GET", "/audit?limit=1000").data
+    assert back(g, 7) == whole[::-1] and back(g, 1000) == whole[::-1]
+    assert g.stop() == 0
+    now, refs = int(time.time() * 1000), []
+    for ms, n in ((now - 40 * 86400000, 300), (now - 86400000, 900), (now - 5000, 2)):
+        refs += [((ms - 1577836800000) << 22) + i for i in range(n)]
+    g.store.change(*[insert("audit", {
+        "ref": ref, "version": 1, "at": now, "actor": "x", "action": "a", "object": str(n),
+        "result": "applied"}) for n, ref in enumerate(refs)])
+    g.start()
+    old = len(refs)
+    newest = local(g, "GET", "/audit?newest=true&limit=5").data
+    found = [row["object"] for row in newest if row["actor"] == "x"]
+    assert newest[0]["at"] >= newest[-1]["at"] and found == [
+        str(old - 1 - i) for i in range(len(found))], newest
+    for limit in (33, 1000):
+        seen = [row["object"] for row in back(g, limit) if row["actor"] == "x"]
+        assert seen == [str(i) for i in range(old)][::-1], limit
+    is_error(local(g, "GET", "/audit?newest=true&before=x"), 400, "VALIDATION_ERROR",
+             "before: not what \"next\" said: \"x\"")
+    for before in ("0", "1", "-5"):
+        assert local(g, "GET", "/audit?newest=true&before=" + before).data == [], before
+    shown = admin_command(g, "audit").splitlines()
+    assert len(shown) == 1001 and newest[0]["object"] in shown[-2], shown[-2]
+    more = re.fullmatch(r"more: --before (\d+)", shown[-1])
+    rest = admin_command(g, "audit", "--before", more[1]).splitlines()
+    assert len(rest) == len(whole) + old - 1000, len(rest)
+    assert json.loads(admin_command(g, "audit", "--json")) == \
+        local(g, "GET", "/audit?newest=true&limit=1000").data
+
+
+def admin_command(g, *words):
+    done = subprocess.run([PROGRAM, "admin", *words, "--config", g.path("gantry.yaml")] +
+                          g.folders()[:2], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done
+    return done.stdout
 
 
 def test_nothing_in_the_log(g):

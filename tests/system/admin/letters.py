@@ -7,6 +7,9 @@ import json
 import socket
 import time
 
+import contract
+from gantry import Answer
+
 QUEUE = "inventory.order-events"
 COUNT = itertools.count(1)
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -27,8 +30,8 @@ class Local(http.client.HTTPConnection):
 
 class Reply:
     def __init__(self, got):
-        self.status, self.headers = got.status, dict(got.getheaders())
-        self.body = got.read()
+        self.status, self.pairs = got.status, got.getheaders()
+        self.headers, self.body = dict(self.pairs), got.read()
         try:
             self.json = json.loads(self.body)
         except ValueError:
@@ -45,8 +48,15 @@ class Reply:
     def __repr__(self):
         return "%d %s" % (self.status, self.body[:400])
 
+    def keeps_contract(self, g, method, path, body):
+        """Held against what "gantry spec openapi --admin" says."""
+        contract.check(g.admin_port, method, path, body,
+                       Answer(self.status, self.pairs, self.body))
+        return self
 
-def ask(connection, method, path, body=None, **headers):
+
+def ask(g, connection, method, path, body=None, **headers):
+    path = "/admin/api" + path
     if isinstance(body, (dict, list)):
         body = json.dumps(body)
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -57,20 +67,21 @@ def ask(connection, method, path, body=None, **headers):
             connection.request(method, path, body, headers)
         except BrokenPipeError:
             pass    # refused before all of it was sent: the answer is there
-        return Reply(connection.getresponse())
+        got = Reply(connection.getresponse())
     finally:
         connection.close()
+    return got.keeps_contract(g, method, path, body)
 
 
 def local(g, method, path, body=None, **headers):
-    return ask(Local(g.path("admin.sock")), method, "/admin/api" + path, body, **headers)
+    return ask(g, Local(g.path("admin.sock")), method, path, body, **headers)
 
 
 def tcp(g, method, path, body=None, token=None, **headers):
     if token is not None:
         headers["Authorization"] = "Bearer " + token
     there = http.client.HTTPConnection("127.0.0.1", g.admin_port, timeout=30)
-    return ask(there, method, "/admin/api" + path, body, **headers)
+    return ask(g, there, method, path, body, **headers)
 
 
 def event(g, type, payload, **more):

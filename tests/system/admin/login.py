@@ -25,7 +25,17 @@ PATHS = [("GET", "/overview"), ("GET", "/routes"), ("GET", "/plugins"),
          ("GET", "/audit"), ("GET", "/breakers"), ("POST", "/breakers/x/open"),
          ("POST", "/breakers/x/close"), ("POST", "/breakers/x/reset"),
          ("POST", "/reload"), ("GET", "/log-level"), ("POST", "/log-level"), ("GET", "/session"),
-         ("DELETE", "/session")]
+         ("DELETE", "/session"),
+         ("POST", "/actions/reconcile.plan"), ("POST", "/actions/reconcile.apply"),
+         ("POST", "/actions/reconcile.runs"), ("GET", "/reconcile/plan"),
+         ("GET", "/reconcile/runs")]
+RIGHTS = ("view", "retry", "edit", "discard", "breakers", "log", "reload")
+# Of those paths that do more than to show.
+NEEDS = {("POST", "/dead-letters/17/retry"): "retry", ("POST", "/dead-letters/17/edit"): "edit",
+         ("POST", "/dead-letters/17/discard"): "discard",
+         ("POST", "/breakers/x/open"): "breakers", ("POST", "/breakers/x/close"): "breakers",
+         ("POST", "/breakers/x/reset"): "breakers", ("POST", "/log-level"): "log",
+         ("POST", "/reload"): "reload", ("POST", "/actions/reconcile.apply"): "edit"}
 POLICY = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
           "connect-src 'self'; base-uri 'none'; form-action 'none'; "
           "frame-ancestors 'none'; require-trusted-types-for 'script'")
@@ -59,9 +69,10 @@ def ask(g, method, path, body=None, **headers):
         if content or method == "POST":
             there.putheader("Content-Length", str(len(content)))
         there.endheaders(content)
-        return Reply(there.getresponse())
+        got = Reply(there.getresponse())
     finally:
         there.close()
+    return got.keeps_contract(g, method, path, content)
 
 
 def ticket(g, *roles):
@@ -98,6 +109,15 @@ def is_guarded(got):
     assert "Access-Control-Allow-Origin" not in got.headers, got.headers
 
 
+def document(g):
+    """Of the daemon's own configuration."""
+    made = subprocess.run([PROGRAM, "spec", "openapi", "--admin", "--json", "--config",
+                           g.path("gantry.yaml")] + g.folders(), capture_output=True,
+                          timeout=30)
+    assert made.returncode == 0, made
+    return json.loads(made.stdout)
+
+
 def wait_for(what):
     end = time.monotonic() + 30
     while not what():
@@ -106,11 +126,54 @@ def wait_for(what):
 
 
 def test_the_table_is_whole(g):
-    """Each path of the program's table is in the one of this test."""
+    """Each path of the program's table and of its routes is in the one of this test."""
     with open(_path.__file__.rsplit("/tests/", 1)[0] + "/gateway/admin/paths.c") as f:
         rows = re.findall(r'"(GET|POST|DELETE)", (?:API )?"(/[^"]*)"', f.read())
     rows = {(m, p.replace("{ref}", "17").replace("{name}", "x")) for m, p in rows}
-    assert rows - {("POST", "/login"), ("POST", "/session")} == set(PATHS), rows
+    described = {(method.upper(), path[len(API):].replace("{ref}", "17").replace("{name}", "x"))
+                 for path, item in document(g)["paths"].items()
+                 for method in item if path.startswith(API)}
+    assert rows <= described, rows - described
+    assert described - {("POST", "/login"), ("POST", "/session")} == set(PATHS), described
+
+
+def needed(g):
+    """What the document says that each path needs, by the last word of a role."""
+    for path, item in document(g)["paths"].items():
+        for method, operation in item.items():
+            roles = {role for one in operation.get("security", []) for names in one.values()
+                     for role in names}
+            if path.startswith(API) and roles:
+                right, = (role.split(":")[1] for role in roles if ":" in role)
+                yield (method.upper(), path[len(API):].replace("{ref}", "17")
+                       .replace("{name}", "x")), right
+
+
+def test_each_path_has_its_right(g):
+    """Each of the others is refused, by token and by session, and so are those of no
+    right; what the document says of a path is what the program does."""
+    tokens = {right: g.token("gantry-admin:" + right) for right in RIGHTS}
+    strangers = [g.token(role) for role in (
+        "order-service", "inventory-admin", "event-publisher", "admin",
+        "gantry-administrator", "gantry-admin:", "gantry-admin:views")] + [g.token([])]
+    cookies = {right: session(g, "gantry-admin:" + right) for right in RIGHTS}
+    rights = dict(needed(g))
+    assert rights == {path: NEEDS.get(path, "view") for path in PATHS}, rights
+    assert set(rights.values()) == set(RIGHTS), rights
+    # what ends the session comes last
+    for (method, path), right in sorted(rights.items(), key=lambda row: row[0][0] == "DELETE"):
+        body = {} if method == "POST" else None
+        for token in strangers + [tokens[other] for other in RIGHTS if other != right]:
+            is_error(ask(g, method, API + path, body, Authorization="Bearer " + token), 403,
+                     "FORBIDDEN", "The token has no role that may do this")
+        for other in RIGHTS:
+            got = ask(g, method, API + path, body, Cookie=cookies[other])
+            if other == right:
+                assert got.status not in (401, 403), (method, path, got)
+            else:
+                is_error(got, 403, "FORBIDDEN", "The session has no role that may do this")
+        got = ask(g, method, API + path, body, Authorization="Bearer " + tokens[right])
+        assert got.status not in (401, 403), (method, path, got)
 
 
 def test_nothing_without_a_session_or_token(g):
@@ -145,8 +208,10 @@ def test_what_is_open(g):
     assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=|https?://", page), page
     got = ask(g, "GET", "/admin")
     assert (got.status, got.headers["Location"]) == (308, "/admin/"), got
-    for path in FILES:
-        assert ask(g, "POST", path, {}).status == 404, path
+    for path in FILES + ["/admin"]:
+        got = ask(g, "POST", path, {})
+        is_error(got, 405, "METHOD_NOT_ALLOWED", "This path has no such method")
+        assert got.headers["Allow"] == "GET, HEAD", got.headers
 
 
 def test_a_link_works_once(g):
@@ -162,6 +227,7 @@ def test_a_link_works_once(g):
     for _ in range(2):
         got = ask(g, "POST", API + "/session", {"ticket": one})
         is_error(got, 401, "UNAUTHENTICATED", USED)
+        assert got.headers["WWW-Authenticate"] == "Bearer", got.headers
         assert "Set-Cookie" not in got.headers
     for bad in ("", "0" * 64, one.upper(), one[:-1], one + "0"):
         is_error(ask(g, "POST", API + "/session", {"ticket": bad}), 401, "UNAUTHENTICATED",
@@ -248,6 +314,11 @@ def test_one_right_alone(g):
         token = g.token("gantry-admin:" + right)
         got = ask(g, method, API + path, {"level": "info"}, Authorization="Bearer " + token)
         assert got.status not in (401, 403), got
+    wait_for(lambda: {"object": "gantry-admin:view", "result": "link made"} in g.rows(
+        "select object, result from audit where action = 'login' and actor like 'uid %'"))
+    gantry(g, "login", "--role", "gantry-admin:retry", "--role", "gantry-admin:view")
+    wait_for(lambda: g.rows("select ref from audit where action = 'login' and object = "
+                            "'gantry-admin:view, gantry-admin:retry'"))
     done = gantry(g, "login", "--role", "order-service")
     assert (done.returncode, done.stdout) == (1, ""), done
     assert done.stderr == "gantry: roles: must be some of the roles of the admin API\n" \
@@ -486,9 +557,10 @@ def test_the_level_of_the_log(g):
     local(g, "POST", "/breakers/calls-to-orders/reset")
     assert len(log_of(g)) == n
     done = gantry(g, "log-level", "debug", "--json")
-    assert json.loads(done.stdout) == {"level": "debug"}, done
+    assert json.loads(done.stdout) == {"level": "debug", "sample": 100}, done
     local(g, "POST", "/breakers/calls-to-orders/reset")
     lines = log_of(g)
+    assert all("correlationId" in line for line in lines[n:]), lines[n:]
     assert len(lines) > n + 1 and lines[n]["level"] == "warning", lines[n:]
     assert re.fullmatch(r"log level: debug by uid \d+", lines[n]["message"]), lines[n]
     wait_for(lambda: ["debug", "error"] == sorted({row["result"] for row in g.rows(
@@ -500,7 +572,7 @@ def test_the_level_of_the_log(g):
         (1, "gantry: level: must be debug, info, warning or error\n"), done
     token = g.token("gantry-admin:log", sub="carol")
     got = ask(g, "POST", API + "/log-level", {"level": "info"}, Authorization="Bearer " + token)
-    assert got.json == {"success": True, "data": {"level": "info"}}, got
+    assert got.json == {"success": True, "data": {"level": "info", "sample": 100}}, got
     assert log_of(g)[-1]["message"] == "log level: info by carol"
     for bad in (None, {}, {"level": 1}, []):
         got = local(g, "POST", "/log-level", bad)
@@ -508,10 +580,79 @@ def test_the_level_of_the_log(g):
                  "level: must be debug, info, warning or error")
 
 
+def test_the_sample_of_the_log(g):
+    """Of how many messages lines below warning are written, and nothing else of it."""
+    def lines(n=20):
+        before = len(log_of(g))
+        for _ in range(n):
+            assert local(g, "POST", "/breakers/calls-to-orders/reset").status == 200
+        return len(log_of(g)) - before
+
+    assert lines() == 20
+    done = gantry(g, "log-level", "--sample", "0")
+    assert (done.returncode, done.stdout) == \
+        (0, "info, below warning of 0 % of the messages\n"), done
+    assert re.fullmatch(r"log level: info, sample 0 % by uid \d+", log_of(g)[-1]["message"])
+    assert lines() == 0
+    assert gantry(g, "log-level", "warning", "--sample", "50").returncode == 0
+    assert lines() == 0
+    assert gantry(g, "log-level", "info").stdout == \
+        "info, below warning of 50 % of the messages\n"
+    assert 0 < lines(100) < 100
+    assert local(g, "POST", "/log-level", {"sample": 100}).data == \
+        {"level": "info", "sample": 100}
+    assert lines() == 20
+    wait_for(lambda: {"info, sample 0 %", "info, sample 100 %"} <= {r["result"] for r in g.rows(
+        "select result from audit where action = 'log-level'")})
+    for bad in (-1, 101, "x", 1.5, None):
+        is_error(local(g, "POST", "/log-level", {"sample": bad}), 400, "VALIDATION_ERROR",
+                 "sample: must be 0 to 100")
+
+
+def test_the_traffic(g):
+    """What the charts of the page show, while requests come."""
+    item, over = g.item(1000000), threading.Event()
+
+    def work():
+        while not over.wait(0.02):
+            g.allocate(item, 1)
+            assert g.orders.get("/allocations/none").status == 404
+
+    busy = threading.Thread(target=work)
+    busy.start()
+    try:
+        shown = gantry(g, "traffic", "--over", "1s")
+        tree = json.loads(gantry(g, "traffic", "--json").stdout)
+    finally:
+        over.set()
+        busy.join()
+    assert shown.returncode == 0, shown
+    lines = shown.stdout.splitlines()
+    row = (r" +(\d+\.\d)/s answered +(\d+\.\d)/s refused +0\.0/s failed +half below \S+( ms)? +"
+           r"95 % below \S+( ms)? +99 % below \S+( ms)?")
+    whole = re.fullmatch("all requests" + row, lines[0])
+    assert whole and float(whole[1]) > 0 and float(whole[2]) > 0, lines
+    assert any(re.fullmatch("POST /allocations" + row, line) for line in lines), lines
+    assert len(lines) == 4, lines
+    assert lines[-1] == "events: 0.0/s consumed, 0.0/s published", lines
+    assert 2 <= tree["seconds"] < 20, tree
+    post, = (r for r in tree["routes"] if r["route"] == "POST /allocations")
+    none, = (r for r in tree["routes"] if r["route"] == "GET /allocations/{id}")
+    assert post["answered"] > 0 and post["refused"] == 0 and none["answered"] == 0, tree
+    assert abs(tree["answered"] - sum(r["answered"] for r in tree["routes"])) < 1e-6, tree
+    assert abs(tree["refused"] - none["refused"]) < 1e-6 and none["refused"] > 0, tree
+    assert 0 < post["halfBelowMs"] <= post["95BelowMs"] <= post["99BelowMs"], post
+    quiet = json.loads(gantry(g, "traffic", "--over", "1s", "--json").stdout)
+    assert (quiet["answered"], quiet["halfBelowMs"]) == (0, None), quiet
+
+
 def test_the_command(g):
     assert gantry(g, "--help").returncode == 0
     for words in ([], ["nothing"], ["login", "x"], ["status", "--role", "x"],
-                  ["log-level", "info", "x"]):
+                  ["log-level", "info", "x"], ["log-level", "--sample", "x"],
+                  ["audit", "--before", "x"], ["status", "--sample", "1"],
+                  ["outbox", "--before", "1"], ["traffic", "--over", "10"],
+                  ["traffic", "--over", "500ms"], ["status", "--over", "2s"]):
         done = gantry(g, *words)
         assert done.returncode == 2 and done.stderr.startswith("Usage: gantry admin"), done
     lines = gantry(g, "status").stdout.splitlines()

@@ -49,7 +49,8 @@ def test_who_may(g):
         assert got.status == 200, got
     assert "reload: asked for by alice" in g.log()
     wait_for("it is in the audit", lambda: g.rows(
-        "select 1 from audit where action = 'reload' and actor = 'alice'") != [])
+        "select 1 from audit where action = 'reload' and actor = 'alice' and "
+        "result = 'done'") != [])
     assert tcp(g, "GET", "/reload", token=g.token("gantry-admin")).status == 405
 
 

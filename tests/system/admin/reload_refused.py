@@ -6,13 +6,17 @@ import os
 
 import _path  # noqa: F401
 from letters import local
-from rabbit import make_tls
+from rabbit import make_tls, wait_for
 from reloading import column, main, reload, reloaded, run
+
+
+def audited(g):
+    return len(g.rows("select 1 from audit where action = 'reload' and result = 'refused'"))
 
 
 def refused(g, *lines):
     """By the command, by the API and in the log; and what ran goes on."""
-    was, reloads = g.version(), reloaded(g)
+    was, reloads, noted = g.version(), reloaded(g), audited(g)
     got = run(g)
     assert got.returncode == 2 and got.stdout == "", got
     assert got.stderr.splitlines() == list(lines) + [
@@ -26,6 +30,7 @@ def refused(g, *lines):
     assert "reload: refused, what runs stays as it is; problems: %d" % len(lines) in log
     for line in lines:
         assert "reload: " + line.replace('"', '\\"') in log, line
+    wait_for("both are audited", 20, lambda: audited(g) == noted + 2)
     now = g.version()
     assert reloaded(g) == reloads
     assert (now["text"], now["calls"]) == (was["text"], was["calls"] + 1), (was, now)

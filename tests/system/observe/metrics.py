@@ -3,12 +3,14 @@
 """The metrics page of a gateway without a broker: its form, that its numbers are
 those of what was sent, while it is scraped, and that nothing makes it grow."""
 import os
+import signal
+import socket
 import threading
 import time
 
 import _path  # noqa: F401
 import tap
-from gantry import Client
+from gantry import Client, Gantry
 from letters import put
 from rabbit import wait_for
 from scrape import TYPE, Scrape, check_documented, promtool, scrape
@@ -293,6 +295,33 @@ def test_process(g):
     assert 0 < page.of("process_cpu_seconds_total") < 600
 
 
+def probe(g, path):
+    client = Client(g.admin_port)
+    got = client.get(path)
+    client.close()
+    return got.status, got.json
+
+
+def test_one_that_stops_is_not_ready(g):
+    """While it ends what is under way, here a request to somebody who is silent."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = "http://127.0.0.1:%d" % silent.getsockname()[1]
+        with Gantry("upstreams:\n  order-service: {url: \"%s\", auth: services, "
+                    "timeout: 60s, deadline: 60s, retries: 0}\n" % url, "stopping") as other:
+            client = other.client("inventory-service")
+            asked = threading.Thread(target=client.get, args=("/orders/o",))
+            asked.start()
+            there, _ = silent.accept()
+            assert probe(other, "/readyz") == (200, {"status": "pass"})
+            other.process.send_signal(signal.SIGTERM)
+            wait_for("it says so", 15, lambda: probe(other, "/readyz") == (
+                503, {"status": "fail", "reason": "stopping"}))
+            assert probe(other, "/livez") == (200, {"status": "pass"})
+            there.close()
+            asked.join()
+            assert other.stop() == 0
+
+
 def test_storage_that_is_away(g):
     over = threading.Event()
     outage = threading.Thread(target=g.store.outage, args=(over, 60))
@@ -308,6 +337,9 @@ def test_storage_that_is_away(g):
         # that the page is there depends on nothing
         page = scrape(g)
         assert page.of("gantry_storage_up") == 0
+        # and neither does that it runs; but work goes to others
+        assert probe(g, "/livez") == (200, {"status": "pass"})
+        assert probe(g, "/readyz") == (503, {"status": "fail", "reason": "storage"})
         assert page.of("gantry_messages_total", source="http", verdict="failed") >= 1
         # who waits is refused before that
         wait_for("a unit has failed", 20, lambda: scrape(g).of(
@@ -316,6 +348,7 @@ def test_storage_that_is_away(g):
         over.set()
         outage.join()
     wait_for("storage is up", 20, lambda: scrape(g).of("gantry_storage_up") == 1)
+    assert probe(g, "/readyz") == (200, {"status": "pass"})
 
 
 if __name__ == "__main__":
