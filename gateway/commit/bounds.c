@@ -3,10 +3,10 @@
  * bounds - how many events wait in the outbox, how old the oldest is, and what
  * follows when that is too much (DESIGN.md 5).
  *
- * What is there at the start is counted page by page beside the work; from
- * then on units tell what they add and take. As other replicas add and take
- * too, it is counted again now and then: a small outbox often, a large one
- * seldom.
+ * What is there at the start is counted page by page beside the work, a tenth of
+ * the time at most; from then on units tell what they add and take. As other
+ * replicas add and take too, it is counted again now and then: a small outbox
+ * often, a large one seldom.
  */
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +20,7 @@
 #define BOUNDS_AGAIN 200		/* rows that are counted again */
 #define BOUNDS_AGAIN_MS 10000
 #define BOUNDS_WHOLE_MS 600000		/* if there are more */
+#define BOUNDS_REST 9			/* after a page of them, so many times as long */
 #define BOUNDS_OLDEST_MS 500
 #define BOUNDS_DROP 512
 #define BOUNDS_LOG_MS 60000
@@ -39,7 +40,7 @@ struct bounds {
 	_Atomic bool away;		/* the broker, as far as is known */
 	/* the first lane's */
 	int64_t next_oldest_ms, next_again_ms, next_log_ms;	/* steady */
-	int64_t next_whole_ms;
+	int64_t next_whole_ms, next_page_ns;
 	int64_t doomed[BOUNDS_DROP];
 	unsigned n_doomed;
 	uint64_t told;			/* of dropped, in the log */
@@ -154,16 +155,23 @@ static void bounds_count_end(struct bounds *b)
 static void bounds_count_page(struct unit *u, struct bounds *b)
 {
 	struct bounds_scan scan = { .bounds = b };
-	int64_t counted = atomic_load(&b->counted_to);
+	int64_t counted = atomic_load(&b->counted_to), began_ns;
+	bool there;
 
 	if (counted == INT64_MAX)
+		return;
+	began_ns = clock_steady_ns();
+	if (began_ns < b->next_page_ns)
 		return;
 	if (atomic_load(&b->new_from) == INT64_MAX) {
 		atomic_store(&b->new_from, ids_ref(&u->world->refs,
 						   atomic_load(&b->now_ms)));
 		atomic_store(&b->fresh, 0);
 	}
-	if (!bounds_page(u, counted, atomic_load(&b->new_from) - 1, BOUNDS_PAGE, &scan))
+	there = bounds_page(u, counted, atomic_load(&b->new_from) - 1, BOUNDS_PAGE, &scan);
+	b->next_page_ns = clock_steady_ns();
+	b->next_page_ns += BOUNDS_REST * (b->next_page_ns - began_ns);
+	if (!there)
 		return;
 	atomic_fetch_add(&b->fresh, (int64_t)scan.n);
 	if (scan.n < BOUNDS_PAGE) {

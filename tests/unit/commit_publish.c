@@ -46,6 +46,12 @@ static int setup_small(void **state)
 	return open_with(5, true);
 }
 
+static int setup_large(void **state)
+{
+	(void)state;
+	return open_with(10000, true);
+}
+
 static int setup_alone(void **state)
 {
 	(void)state;
@@ -481,6 +487,26 @@ static void test_what_was_there_is_counted(void **state)
 	committer_free(&b);
 }
 
+/* Beside the work: the pages of 2,500 rows are far from each other if they take long. */
+static void test_counting_leaves_time(void **state)
+{
+	struct committer *b;
+	int64_t began_ns;
+
+	(void)state;
+	for (int i = 0; i < 2500; i++)
+		tell("One");
+	pthread_mutex_lock(&world.lock);
+	world.scan_ms = 10;
+	pthread_mutex_unlock(&world.lock);
+	began_ns = clock_steady_ns();
+	b = replica("b");
+	while (committer_outbox(b).rows < 2500)
+		lease(b, "b", LEASE_SEIZE, 0);
+	assert_true(clock_steady_ns() - began_ns >= INT64_C(2) * 9 * 10 * 1000000);
+	committer_free(&b);
+}
+
 /* Events of handlers in the order of their record. */
 
 static enum gantry_verdict do_ordered(struct shot *s, struct gantry_message *m,
@@ -589,6 +615,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_without_a_broker_the_oldest_go,
 						setup_alone, teardown),
 		CASE(test_what_was_there_is_counted),
+		cmocka_unit_test_setup_teardown(test_counting_leaves_time, setup_large, teardown),
 		CASE(test_ordered_by_a_record),
 		CASE(test_ordered_by_an_order),
 	};

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
@@ -56,7 +57,12 @@ static enum gantry_stored world_scan(void *self, const struct gantry_range *rang
 				     struct gantry_error *err)
 {
 	struct world *w = self;
+	unsigned ms;
 
+	pthread_mutex_lock(&w->lock);
+	ms = w->scan_ms;
+	pthread_mutex_unlock(&w->lock);
+	usleep(ms * 1000);
 	return w->inner->scan(w->inner_self, range, sink, err);
 }
 

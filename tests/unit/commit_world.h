@@ -74,6 +74,7 @@ struct world {
 	bool holding, held;		/* commits wait; one does */
 	unsigned hold_lane;		/* 1 + the only one that does; 0: any */
 	unsigned held_lane;		/* the newest that did */
+	unsigned scan_ms;		/* that a scan takes at least */
 	int64_t ahead_ms;		/* of the storage's clock */
 	int64_t fixed_ms;		/* not 0: what that clock says */
 	unsigned answered;
