@@ -118,6 +118,7 @@ struct turn {
 	bool met;			/* not alone, within the last units */
 	unsigned alone;			/* units in a row since */
 	int64_t rest_ms;		/* until then without */
+	unsigned missed;		/* turns in a row that did not come */
 	int64_t common;			/* rows that a unit shares with the one
 					   before it, on average; in 1/1024 */
 	int64_t *rows;			/* of the one before, ascending */
@@ -330,7 +331,8 @@ enum gantry_stored doubt_ask(struct unit *u, struct gantry_error *err);
 bool turn_is_due(const struct unit *u);
 /* A unit has begun, and there was one of this lane elsewhere, or none. */
 void turn_note(struct unit *u, bool was_free);
-/* It did not come in time. */
+/* It came, or it did not in time. */
+void turn_came(struct unit *u);
 void turn_missed(struct unit *u);
 /* A unit has locked its rows. */
 void turn_learn(struct unit *u, const struct reading *r);

@@ -19,9 +19,10 @@
 
 enum {
 	TURN_ALONE = 64,	/* units without another one: it has gone */
-	TURN_REST_MS = 1000,
+	TURN_REST_MS = 50,	/* after a turn that did not come, and */
+	TURN_RESTS = 5,		/* twice that, so often, if none comes then */
 	TURN_WEIGHT = 32,	/* units that the average is of */
-	TURN_WORTH = 1024 / 10,	/* a unit in ten would wait for a row */
+	TURN_WORTH = 1024 / 40,	/* a unit in forty would wait for a row */
 };
 
 /* FNV-1a. */
@@ -53,9 +54,18 @@ void turn_note(struct unit *u, bool was_free)
 		t->met = false;
 }
 
+void turn_came(struct unit *u)
+{
+	u->turn.missed = 0;
+}
+
 void turn_missed(struct unit *u)
 {
-	u->turn.rest_ms = connection_now_ms() + TURN_REST_MS;
+	struct turn *t = &u->turn;
+
+	t->rest_ms = connection_now_ms() + (TURN_REST_MS << t->missed);
+	if (t->missed < TURN_RESTS)
+		t->missed++;
 }
 
 static int turn_order(const void *a, const void *b)

@@ -336,8 +336,10 @@ static enum gantry_stored unit_take_turn(struct unit *u, struct gantry_error *er
 
 	unit_start_by(u, VERB_TURN);
 	stored = trip_collect(u->s, c, NULL);
-	if (stored == GANTRY_STORED)
+	if (stored == GANTRY_STORED) {
+		turn_came(u);
 		return stored;
+	}
 	missed = strcmp(c->sqlstate, "55P03") == 0;
 	unit_end(u);
 	if (missed)
