@@ -132,9 +132,10 @@ function planParts(root, plan, context) {
 			if (yes)
 				apply(plan, draw).then(() => context.signal.aborted || drawRuns(context));
 		}),
+		again: button("Make a new plan", () => begin(root, context), { class: "quiet" }),
 	};
 	put(root, parts.title, parts.text, parts.why, parts.drifts,
-		h("div", { class: "actions" }, parts.stop, parts.apply));
+		h("div", { class: "actions" }, parts.stop, parts.apply, parts.again));
 	return parts;
 }
 
@@ -142,7 +143,8 @@ const mendable = plan => plan.drifts.filter(drift => drift.command).length;
 
 function drawPlan(root, plan, context) {
 	plan.parts = plan.parts || planParts(root, plan, context);
-	const { title, text, why, drifts: list, stop, apply } = plan.parts, mend = mendable(plan);
+	const { title, text, why, drifts: list, stop, apply, again } = plan.parts;
+	const mend = mendable(plan);
 	title.textContent = plan.applying ? "Applied" : "Plan";
 	text.textContent = planText(plan);
 	why.hidden = !plan.why;
@@ -150,11 +152,16 @@ function drawPlan(root, plan, context) {
 	list.hidden = plan.drifts.length === 0 && !plan.done;
 	put(list, plan.drifts.length > 0 ? drifts(plan) :
 		nothing("Nothing differs.", "What moved a moment ago was spared."));
+	const focused = [stop, apply, again].find(one => one === document.activeElement);
+	again.hidden = plan.running;
 	stop.hidden = !plan.running;
 	stop.textContent = plan.stopping ? "Stopping …" : "Stop";
 	stop.setAttribute("aria-disabled", Boolean(plan.stopping));
 	apply.hidden = plan.running || plan.applying || mend === 0 || !context.can("edit");
 	apply.textContent = `Apply ${count(mend, "command")} …`;
+	// what has the focus may be gone
+	if (focused && focused.hidden)
+		(plan.running ? stop : again).focus();
 	if (!plan.running && !plan.told) {
 		plan.told = true;
 		say(planText(plan));
@@ -188,20 +195,23 @@ async function drawRuns({ runs, signal }) {
 		], data));
 }
 
+function begin(place, context) {
+	const plan = { drifts: [], cursor: null, done: false, running: true, why: null };
+	drawPlan(place, plan, context);
+	plan.parts.stop.focus();
+	makePlan(plan, () => drawPlan(place, plan, context));
+	context.signal.addEventListener("abort", () => {
+		plan.stopping = true;
+	});
+}
+
 export async function show(root, context) {
 	const runs = h("section", { class: "card" }), place = h("section", { class: "card" });
 	Object.assign(context, { runs });
 	put(place, h("h2", {}, "Plan"),
 		h("p", {}, "Asks the Order Service for every order that Gantry has a row for, and " +
 			"says what differs. It changes nothing."),
-		h("div", { class: "actions" }, button("Make a plan", () => {
-			const plan = { drifts: [], cursor: null, done: false, running: true, why: null };
-			drawPlan(place, plan, context);
-			makePlan(plan, () => drawPlan(place, plan, context));
-			context.signal.addEventListener("abort", () => {
-				plan.stopping = true;
-			});
-		})));
+		h("div", { class: "actions" }, button("Make a plan", () => begin(place, context))));
 	put(root, place, runs);
 	await drawRuns(context);
 }
