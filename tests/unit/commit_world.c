@@ -62,7 +62,8 @@ static enum gantry_stored world_scan(void *self, const struct gantry_range *rang
 	pthread_mutex_lock(&w->lock);
 	ms = w->scan_ms;
 	pthread_mutex_unlock(&w->lock);
-	usleep(ms * 1000);
+	if (ms > 0)
+		usleep(ms * 1000);
 	return w->inner->scan(w->inner_self, range, sink, err);
 }
 
