@@ -9,13 +9,15 @@ sent what its handler dies of, again and again until it is left dead.
 Every other window is one of these, on an instance that has not died before, so that
 none passes in quarantine. p99 is of all samples of a kind of window; "noise" is the
 same ratio of the quiet windows among themselves, which says what a ratio is worth.
-Exit 0: measured (goal reached or not); 1: errors.
+"elsewhere" is a process that the gateway knows nothing of and that takes as much
+memory as "leak" does, as often: what is lost to it, the machine has lost. Exit 0: measured (goal reached or not); 1: errors.
 """
 import argparse
 import json
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -29,8 +31,11 @@ import servers              # noqa: E402
 GOAL = 1.10
 RATE = 250                  # of the one that is measured, a second
 PAUSE = 0.05                # of the one that misbehaves, after one it survived
+DEATHS = 5                  # of an instance, until it is left dead
 # of what "excess" stages nothing fits; of "flood" 900 kB do, and are stored
-DEEDS = ["crash", "spin", "leak", "excess", "flood"]
+DEEDS = ["crash", "spin", "leak", "elsewhere", "scribble", "nonsense", "excess", "flood"]
+TAKE = ["nice", "-n", "10", "dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1",
+        "status=none"]
 HANDLER = "  w%d: {plugin: %s, isolation: process, isolation_timeout: 400ms, " \
     "isolation_memory: 64M}\n"
 ROUTE = '  - {http: "POST /w%d", auth: services, roles: [order-service], ' \
@@ -169,6 +174,24 @@ class Misbehaving(threading.Thread):
         self.connection.close()
 
 
+class Elsewhere(threading.Thread):
+    """Takes memory as often as a handler leaks, in a process that is nobody's."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.stopping, self.done = threading.Event(), 0
+
+    def run(self):
+        while self.done < DEATHS and not self.stopping.is_set():
+            subprocess.run(TAKE, check=True)
+            self.done += 1
+            self.stopping.wait(PAUSE)
+
+    def stop(self):
+        self.stopping.set()
+        self.join()
+
+
 def p99(took):
     return statistics.quantiles(took, n=100)[98]
 
@@ -177,7 +200,8 @@ def windows(server, deed, given):
     """(began, ended, misbehaving) of each."""
     made, done = [], 0
     for n in range(2 * given.windows):
-        bad = Misbehaving(server, n // 2, deed) if n % 2 else None
+        bad = None if n % 2 == 0 else Elsewhere() if deed == "elsewhere" else \
+            Misbehaving(server, n // 2, deed)
         began = time.monotonic()
         if bad:
             bad.start()
@@ -214,10 +238,12 @@ def report(deed, made, samples, done):
     together = [sum(each, []) for each in (quiet, loud, quiet[::2], quiet[1::2])]
     without, beside, even, odd = (p99(each) for each in together)
     ratio = beside / without
-    print("%-8s p99 %.3f ms without, %.3f ms beside %d of it: %.2f (goal < %.2f)%s; "
+    verdict = "for comparison" if deed == "elsewhere" else "goal < %.2f%s" % (
+        GOAL, "" if ratio < GOAL else ": MISSED")
+    print("%-9s p99 %.3f ms without, %.3f ms beside %d of it: %.2f (%s); "
           "noise %.2f, medians %.2f, %d samples" %
-          (deed, 1000 * without, 1000 * beside, done, ratio, GOAL,
-           "" if ratio < GOAL else " MISSED", max(even, odd) / min(even, odd),
+          (deed, 1000 * without, 1000 * beside, done, ratio, verdict,
+           max(even, odd) / min(even, odd),
            statistics.median(together[1]) / statistics.median(together[0]),
            len(together[1])), flush=True)
 
