@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goes through every action of the admin page with a real browser, in both themes,
-// lets axe look at every view, and takes pictures. tests/system/admin/page.py has
-// started the gateway and says by the environment what is in it.
+// Goes through every action of the admin page with a real browser, in one theme, lets
+// axe look at every view, and takes pictures. tests/system/admin/page.py has started
+// the gateway, runs this for both themes, and says by the environment what is in it.
 //
+//	PAGE_PART	"light" or "dark": everything in that theme; "other": what is not
+//			of a theme, who may only look, the order side and foreign pages
 //	PAGE_URL	the admin listener, http://127.0.0.1:PORT
 //	PAGE_LOGIN	a command that prints a link, as JSON: ["gantry", "admin", ...]
 //	PAGE_SEED	what was put into the store for each theme, as JSON
@@ -14,7 +16,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 
-const { PAGE_URL, PAGE_LOGIN, PAGE_SEED, PAGE_MODULES, PAGE_PICTURES, PAGE_BROWSER } = process.env;
+const { PAGE_PART, PAGE_URL, PAGE_LOGIN, PAGE_SEED, PAGE_MODULES, PAGE_PICTURES,
+	PAGE_BROWSER } = process.env;
 const require = createRequire(PAGE_MODULES + "/");
 const { chromium } = require("playwright-core");
 const AXE = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -168,6 +171,39 @@ async function everything(browser, theme) {
 		const list = page.getByRole("region", { name: "Dead letters", exact: true });
 		assert.equal(await list.locator("tbody tr").count(), mine.group.n);
 		await picture(page, theme, "dead-letters-of-a-cause");
+	});
+
+	await named("more letters of a cause than a page has", async () => {
+		const { cause, n } = mine.paged;
+		const rows = page.getByRole("region", { name: "Dead letters", exact: true })
+			.locator("tbody tr");
+		await page.getByRole("link", { name: "All groups" }).click();
+		await page.getByRole("link", { name: cause }).click();
+		await page.getByRole("heading", { level: 2, name: cause }).waitFor();
+		assert.equal(await rows.count(), 50);
+		const first = await rows.first().textContent();
+		await page.getByRole("link", { name: "The next ones" }).click();
+		await rows.filter({ hasText: first }).waitFor({ state: "detached" });
+		assert.equal(await rows.count(), n - 50);
+		assert.equal(await page.getByRole("link", { name: "The next ones" }).count(), 0);
+		await lookAccessible(page, "the last page of a cause");
+		await rows.last().getByRole("link").click();
+		await page.getByRole("heading", { level: 2, name: /^Letter \d+$/ }).waitFor();
+		await page.getByRole("link", { name: "its group" }).click();
+		await page.getByRole("heading", { level: 2, name: cause }).waitFor();
+		await page.getByRole("link", { name: "All groups" }).click();
+		await page.getByRole("link", { name: cause }).waitFor();
+	});
+
+	await named("what does not come can be asked for again", async () => {
+		await page.route("**/admin/api/plugins", route => route.abort());
+		await go(page, "Plugins", "plugins");
+		await shows(page, "The gateway does not answer");
+		assert.match(wrong.pop(), /ERR_FAILED/);
+		await picture(page, theme, "no-answer");
+		await page.unroute("**/admin/api/plugins");
+		await page.getByRole("button", { name: "Try again" }).click();
+		await page.getByRole("region", { name: "Options of services" }).waitFor();
 	});
 
 	await named("one letter, whole", async () => {
@@ -431,17 +467,23 @@ async function everything(browser, theme) {
 		await page.locator("main .job-text").filter({ hasText: /; 1 drift found\.$/ }).waitFor();
 	});
 
-	// one theme plans it, the other one does it
-	if (theme === "dark")
-		await named("and the plan is applied", async () => {
-			await page.getByRole("button", { name: "Apply 1 command …" }).click();
-			await page.getByRole("dialog", { name: "Apply this plan?" })
-				.getByRole("button", { name: "Apply" }).click();
-			await shows(page, "1 of 1 command: 1 applied");
-			await page.getByRole("region", { name: "Runs" })
-				.getByRole("cell", { name: "1 applied" }).waitFor();
-			await picture(page, theme, "reconcile-applied");
-		});
+	await named("and a plan is applied, when that is meant", async () => {
+		const applied = page.getByRole("region", { name: "Runs" })
+			.getByRole("cell", { name: "1 applied" });
+		const before = await applied.count();
+		const dialog = page.getByRole("dialog", { name: "Apply this plan?" });
+		await page.getByRole("button", { name: "Apply 1 command …" }).click();
+		await dialog.getByRole("button", { name: "Cancel" }).click();
+		await dialog.waitFor({ state: "detached" });
+		await page.getByRole("button", { name: "Apply 1 command …" }).click();
+		await dialog.getByRole("button", { name: "Apply" }).click();
+		await shows(page, "1 of 1 command: 1 applied");
+		await applied.nth(before).waitFor();
+		await picture(page, theme, "reconcile-applied");
+		await page.getByRole("button", { name: "Make a new plan" }).click();
+		await page.locator("main .job-text").filter({ hasText: /; 0 drifts found\.$/ }).waitFor();
+		await shows(page, "Nothing differs.");
+	});
 
 	await named("what was done is audited, and the log can say more", async () => {
 		await go(page, "Log and audit", "audit");
@@ -451,14 +493,30 @@ async function everything(browser, theme) {
 			.filter({ hasText: "of no use" }).first().waitFor();
 		await page.getByRole("link", { name: "From the newest" }).click();
 		await page.getByRole("row").filter({ hasText: "reconcile.plan" }).first().waitFor();
+		await page.getByRole("link", { name: "Older ones" }).click();
+		await page.getByRole("row").filter({ hasText: "of no use" }).first()
+			.getByRole("link", { name: `letter ${mine.discard}` }).click();
+		await page.getByRole("heading", { name: `Letter ${mine.discard}` }).waitFor();
+		await go(page, "Log and audit", "audit");
 		await picture(page, theme, "audit");
 		await page.getByLabel("The least that is logged").selectOption("debug");
 		await page.getByText("Logged from debug on").waitFor({ state: "attached" });
+		const sample = page.getByLabel("of how many messages in 100");
+		await sample.fill("120");
+		await sample.press("Enter");
+		assert.equal(await sample.evaluate(at => at.validity.rangeOverflow), true);
+		await sample.fill("40");
+		await sample.press("Enter");
+		await page.getByText("debug on, below warning of 40 %").waitFor({ state: "attached" });
 		await page.reload();
 		await page.getByRole("heading", { level: 1, name: "Log and audit" }).waitFor();
 		assert.equal(await page.getByLabel("The least that is logged").inputValue(), "debug");
 		await page.getByLabel("The least that is logged").selectOption("info");
 		await page.getByText("Logged from info on").waitFor({ state: "attached" });
+		assert.equal(await sample.inputValue(), "40");
+		await sample.fill("100");
+		await sample.press("Enter");
+		await page.getByText("below warning of 100 %").waitFor({ state: "attached" });
 	});
 
 	await named("the theme is a choice that lasts", async () => {
@@ -541,6 +599,7 @@ async function withoutRights(browser) {
 		assert.equal(await page.getByRole("button", { name: /^Hold open/ }).count(), 0);
 		await go(page, "Log and audit", "audit");
 		assert.ok(await page.getByLabel("The least that is logged").isDisabled());
+		assert.ok(await page.getByLabel("of how many messages in 100").isDisabled());
 	});
 	await context.close();
 }
@@ -577,11 +636,13 @@ async function framed(browser) {
 const browser = await chromium.launch({ executablePath: PAGE_BROWSER,
 	args: ["--no-sandbox", "--disable-dev-shm-usage"] });
 try {
-	await everything(browser, "light");
-	await everything(browser, "dark");
-	await withoutRights(browser);
-	await edge(browser);
-	await framed(browser);
+	if (PAGE_PART === "other") {
+		await withoutRights(browser);
+		await edge(browser);
+		await framed(browser);
+	} else {
+		await everything(browser, PAGE_PART);
+	}
 } finally {
 	await browser.close();
 }

@@ -5,20 +5,34 @@ import { get, post, query } from "./api.js";
 
 const PAGE = 25;
 
-function level(now, can) {
-	const told = h("div", {});
-	const select = h("select", { id: "level", disabled: !can("log"), onchange: async () => {
+// What of the log is changed at run time; what the gateway says it is then is shown.
+function log(now, can) {
+	const told = h("div", {}), disabled = !can("log");
+	const draw = data => {
+		level.value = data.level;
+		sample.value = data.sample;
+	};
+	const change = async wanted => {
 		try {
-			const { data } = await post("/log-level", { level: select.value });
+			const { data } = await post("/log-level", wanted);
 			told.replaceChildren();
-			say(`Logged from ${data.level} on`);
+			draw(data);
+			say(`Logged from ${data.level} on, below warning of ${data.sample} % of the messages`);
 		} catch (error) {
 			told.replaceChildren(problem(error));
 		}
-	} }, ["debug", "info", "warning", "error"].map(name => h("option", { value: name }, name)));
-	select.value = now;
+	};
+	const level = h("select", { id: "level", disabled,
+		onchange: () => change({ level: level.value }) },
+	["debug", "info", "warning", "error"].map(name => h("option", { value: name }, name)));
+	const sample = h("input", { id: "sample", type: "number", min: "0", max: "100",
+		required: true, disabled,
+		onchange: () => sample.reportValidity() && change({ sample: Number(sample.value) }) });
+	draw(now);
 	return h("section", { class: "card" }, h("h2", {}, "Log"),
-		h("p", {}, h("label", { for: "level" }, "The least that is logged "), select),
+		h("p", {}, h("label", { for: "level" }, "The least that is logged "), level),
+		h("p", {}, h("label", { for: "sample" }, "Below warning, of how many messages in 100 "),
+			sample),
 		h("p", { class: "muted" }, "Until the next restart or reload, which takes what the " +
 			"configuration says. The log tells who changed it."), told);
 }
@@ -35,7 +49,7 @@ export async function show(root, { signal, can, params }) {
 	const before = params.get("before");
 	const [now, audit] = await Promise.all([get("/log-level", signal),
 		get("/audit" + query({ newest: true, limit: PAGE, before }), signal)]);
-	put(root, level(now.data.level, can),
+	put(root, log(now.data, can),
 		h("section", { class: "card" }, h("h2", {}, "Audit"),
 			audit.data.length === 0 ? before ? nothing("There is nothing older.") :
 				nothing("Nobody has done anything yet.",

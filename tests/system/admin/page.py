@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The admin page in a real browser: starts a gateway with dead letters, events and
 traffic, and one at the order side with requests that wait, and lets
-tests/page/run.mjs go through all of it. What npm has to bring comes into the build
-folder; pictures go to screenshots/ there."""
+tests/page/run.mjs go through all of it, once for each theme. What npm has to bring
+comes into the build folder; pictures go to screenshots/ there."""
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ BUILD = os.path.abspath(os.environ.get("BUILD") or os.getcwd())
 MODULES = os.path.join(BUILD, "tests", "page")
 PICTURES = os.path.join(BUILD, "screenshots")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+THEMES = ("light", "dark")
 SECONDS = 600
 WAITING = 3
 
@@ -57,15 +59,19 @@ def seed(g, theme):
               for _ in range(2)]
     many = [{"event": created(g, item=item), "cause": "MANY_" + theme.upper()}
             for _ in range(20)]
+    # the page shows 50 of them at once
+    paged = [{"event": created(g, item=item), "cause": "PAGES_" + theme.upper()}
+             for _ in range(60)]
     bad = dict(created(g), payload={})
     refs = put(g, {"event": created(g, item=item), "headers": '{"x-a": "b"}'},
                {"event": bad}, {"event": created(g)},
-               {"event": created(g), "cause": "LEFT_ALONE"}, *group, *many)
+               {"event": created(g), "cause": "LEFT_ALONE"}, *group, *many, *paged)
     return {"retry": str(refs[0]), "edit": str(refs[1]), "discard": str(refs[2]),
             "left": str(refs[3]), "payload": payload,
             "group": {"cause": "GROUP_" + theme.upper(), "n": 10, "applied": 7,
                       "refused": 1, "failed": 2},
-            "many": {"cause": "MANY_" + theme.upper(), "n": 20}}
+            "many": {"cause": "MANY_" + theme.upper(), "n": 20},
+            "paged": {"cause": "PAGES_" + theme.upper(), "n": 60}}
 
 
 def drift(g):
@@ -78,13 +84,24 @@ def drift(g):
     return item
 
 
-def traffic(g, item, stop):
+@contextlib.contextmanager
+def traffic(g, item):
     """Something for the charts."""
-    while not stop.wait(0.02):
-        made = g.orders.post("/allocations", g.request(item, 1))
-        if made.status == 201 and not stop.wait(0.02):
-            g.orders.get("/allocations/" + made.data["id"])
-            g.orders.get("/allocations/none")
+    stop = threading.Event()
+
+    def ask():
+        while not stop.wait(0.02):
+            made = g.orders.post("/allocations", g.request(item, 1))
+            if made.status == 201 and not stop.wait(0.02):
+                g.orders.get("/allocations/" + made.data["id"])
+                g.orders.get("/allocations/none")
+    busy = threading.Thread(target=ask)
+    busy.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        busy.join()
 
 
 def url(g):
@@ -96,8 +113,9 @@ def login(g):
     return [PROGRAM, "admin", "login", "--config", g.path("gantry.yaml")] + g.folders()[:2]
 
 
-def environment(g, seeds):
-    return dict(os.environ, PAGE_URL=url(g), PAGE_LOGIN=json.dumps(login(g)),
+def environment(g, part, seeds):
+    return dict(os.environ, PAGE_PART=part, PAGE_URL=url(g),
+                PAGE_LOGIN=json.dumps(login(g)),
                 PAGE_SEED=json.dumps(seeds), PAGE_MODULES=MODULES,
                 PAGE_PICTURES=PICTURES,
                 PAGE_BROWSER=next(filter(None, map(shutil.which, BROWSERS))))
@@ -111,24 +129,27 @@ def waits(edge):
     return {"url": url(edge), "login": login(edge), "waiting": WAITING}
 
 
+def run(g, part, seeds):
+    """What the browser's tests have said of a part; whether they went well."""
+    return subprocess.run(["node", os.path.join(SOURCE, "run.mjs")],
+                          env=environment(g, part, seeds), timeout=SECONDS,
+                          stdin=subprocess.DEVNULL).returncode == 0
+
+
 def browse(g, edge):
-    """What the browser's tests have said; whether they went well."""
+    """Each theme, with a drift of its own to mend, then what has none."""
     os.makedirs(PICTURES, exist_ok=True)
-    seeds = {theme: seed(g, theme) for theme in ("light", "dark")}
+    seeds = {theme: seed(g, theme) for theme in THEMES}
     seeds["api"] = "http://127.0.0.1:%d" % g.port
-    item, stop = g.item(1000000), threading.Event()
+    item, fine = g.item(1000000), []
     for _ in range(60):
         g.allocate(item, 1)
-    seeds["drift"], seeds["edge"] = drift(g), waits(edge)
-    busy = threading.Thread(target=traffic, args=(g, item, stop))
-    busy.start()
-    try:
-        return subprocess.run(["node", os.path.join(SOURCE, "run.mjs")],
-                              env=environment(g, seeds), timeout=SECONDS,
-                              stdin=subprocess.DEVNULL).returncode == 0
-    finally:
-        stop.set()
-        busy.join()
+    seeds["edge"] = waits(edge)
+    for theme in THEMES:
+        seeds[theme]["drift"] = drift(g)
+        with traffic(g, item):
+            fine.append(run(g, theme, seeds))
+    return all(fine + [run(g, "other", seeds)])
 
 
 def main():
