@@ -282,10 +282,7 @@ static void lane_fini(struct lane *lane)
 
 static bool lane_is_stuck(const struct lane *lane, unsigned tick)
 {
-	unsigned busy = atomic_load_explicit(&((struct lane *)lane)->unit.busy,
-					     memory_order_relaxed);
-
-	return busy != 0 && tick - busy > COMMITTER_TICKS;
+	return unit_is_stuck(&lane->unit, tick, COMMITTER_TICKS);
 }
 
 static void lane_watch(struct lane *lane, unsigned tick)

@@ -176,6 +176,14 @@ static void unit_leave(struct unit *u)
 	atomic_store_explicit(&u->busy, 0, memory_order_relaxed);
 }
 
+bool unit_is_stuck(const struct unit *u, unsigned tick, unsigned ticks)
+{
+	unsigned busy = atomic_load_explicit(&((struct unit *)u)->busy,
+					     memory_order_relaxed);
+
+	return busy != 0 && (int)(tick - busy) > (int)ticks;
+}
+
 void unit_open(struct unit *u)
 {
 	struct gantry_error err = ERROR_INIT;

@@ -115,6 +115,13 @@ void unit_idle(struct unit *u);
    given back, if storage takes it. */
 void unit_last(struct unit *u);
 
+/*
+ * Whether the storage has had the lane's thread for more than so many ticks at that
+ * one, which may have been read before the unit began: such a unit is not old but
+ * new. Any thread.
+ */
+bool unit_is_stuck(const struct unit *u, unsigned tick, unsigned ticks);
+
 /* Storage is in the way: m is answered, without a unit. Any thread. */
 void unit_refuse(struct unit_world *world, struct gantry_message *m);
 

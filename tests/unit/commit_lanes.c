@@ -3,6 +3,7 @@
  * commit_lanes - which lane a message goes to, and a lane that hangs in its
  * storage: what waits for it is refused, the others go on.
  */
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
 #include "gateway/commit/affinity.h"
+#include "gateway/commit/unit.h"
 #include "tests/unit/commit_world.h"
 
 #define LANES 4
@@ -352,6 +354,24 @@ static void test_one_lane_of_four_hangs(void **state)
 	world_close(&world);
 }
 
+/* Who asks may have read the tick, and been off the processor until the next one. */
+static void test_a_unit_that_began_later_does_not_hang(void **state)
+{
+	struct unit u = { .busy = 8 };
+
+	(void)state;
+	assert_false(unit_is_stuck(&u, 7, 4));
+	assert_false(unit_is_stuck(&u, 8, 4));
+	assert_false(unit_is_stuck(&u, 12, 4));
+	assert_true(unit_is_stuck(&u, 13, 4));
+	u.busy = UINT_MAX;	/* after 34 years */
+	assert_false(unit_is_stuck(&u, UINT_MAX - 1, 4));
+	assert_false(unit_is_stuck(&u, 2, 4));
+	assert_true(unit_is_stuck(&u, 4, 4));
+	u.busy = 0;
+	assert_false(unit_is_stuck(&u, 100, 4));
+}
+
 static void test_the_only_lane_hangs(void **state)
 {
 	struct shot plug;
@@ -438,6 +458,7 @@ int main(void)
 		cmocka_unit_test(test_the_table_is_bounded),
 		cmocka_unit_test(test_records_keep_their_lane),
 		cmocka_unit_test(test_one_lane_of_four_hangs),
+		cmocka_unit_test(test_a_unit_that_began_later_does_not_hang),
 		cmocka_unit_test(test_the_only_lane_hangs),
 		cmocka_unit_test(test_who_waited_for_a_failure_is_refused),
 		cmocka_unit_test(test_stop_with_a_lane_that_hangs),
