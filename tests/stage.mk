@@ -130,6 +130,7 @@ THREADED_TESTS = tests/system/amqp/consume.py tests/system/http_guard_tls.py \
 	tests/system/amqp/tables.py \
 	tests/unit/jwt_cache tests/unit/stock_storage tests/unit/http \
 	tests/unit/http_listener tests/unit/schedule tests/unit/commit_publish \
+	tests/unit/commit_bounds \
 	tests/unit/commit_letters tests/unit/commit_lanes tests/unit/commit_replica \
 	tests/unit/commit_random tests/unit/commit_metrics tests/unit/metrics \
 	tests/unit/amqp_broker tests/unit/amqp_content tests/unit/amqp_backlog \

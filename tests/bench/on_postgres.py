@@ -102,15 +102,21 @@ class PostgresBench(Bench):
 
     # --- two on one database ---
 
+    def checkpoint(self):
+        with self.server.client() as owner:
+            owner.run("checkpoint")
+
     def run_two(self):
         """One of two that run does all, or both do; two clients ask at once. By turns, now
         one of them, now the other, as the tables grow all the time, and twice as often
         as the rest: they differ by little. Both have run for a while: what a gateway
-        does when it starts is no part of this."""
+        does when it starts is no part of this, nor what the parts before have left for
+        the server to write."""
         self.items = SPREAD
         first = self.gateway(SPREAD)
         second = self.gateway(SPREAD, beside=first)
         try:
+            self.checkpoint()
             for server in (first, second):
                 self.wrk(server, 64, False, 2)
             for repeat in range(2 * self.given.repeats):
@@ -173,8 +179,7 @@ class PostgresBench(Bench):
         try:
             say("a store of %d allocations" % rows)
             fill_postgres.fill(large.made.store.conninfo, rows, SPREAD, say)
-            with self.server.client() as owner:
-                owner.run("checkpoint")
+            self.checkpoint()
             for repeat in range(self.given.repeats):
                 for name, server in (("many rows", large), ("empty", empty)):
                     self.wrk(server, 64, False, 1)

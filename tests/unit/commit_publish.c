@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * commit_publish - the storage side of publishing: the hand-over, rows that go
- * when they are published, causes, leases of several replicas, bounds.
+ * when they are published, causes, leases of several replicas.
  */
-#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,100 +15,13 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
-#include "gateway/commit/handover.h"
 #include "gateway/commit/verify.h"
-#include "tests/unit/commit_world.h"
-
-static struct world world;
-static struct committer_options options;
-
-static int open_with(int64_t max_rows, bool publishes)
-{
-	options = committer_defaults;
-	options.outbox_max_rows = max_rows;
-	options.publishes = publishes;
-	options.owner = "a";
-	world_open(&world, &options);
-	world_item(&world, "inv_1", 1000);
-	return 0;
-}
+#include "tests/unit/publish_world.h"
 
 static int setup(void **state)
 {
 	(void)state;
 	return open_with(1000, true);
-}
-
-static int setup_small(void **state)
-{
-	(void)state;
-	return open_with(5, true);
-}
-
-static int setup_large(void **state)
-{
-	(void)state;
-	return open_with(10000, true);
-}
-
-static int setup_alone(void **state)
-{
-	(void)state;
-	return open_with(5, false);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	world_close(&world);
-	return 0;
-}
-
-static int tell(const char *type)
-{
-	struct shot s;
-	int status;
-
-	shot_init(&world, &s, GANTRY_INLINE, shot_publish);
-	s.text = type;
-	shot_run(&s);
-	status = s.m.answer.status;
-	shot_fini(&s);
-	return status;
-}
-
-/* What the hand-over has within 5 s, of the kind that is asked for. */
-static struct handover_news news_of(struct committer *c, bool (*want)(const struct handover_news *))
-{
-	struct handover *h = committer_handover(c);
-	struct handover_news news = { 0 };
-
-	for (int i = 0; i < 50; i++) {
-		struct pollfd fd = { .fd = handover_fd(h), .events = POLLIN };
-
-		poll(&fd, 1, 100);
-		handover_take(h, &news);
-		if (want(&news))
-			return news;
-		handover_news_fini(&news);
-	}
-	fail_msg("no news");
-	return news;
-}
-
-static bool has_events(const struct handover_news *news)
-{
-	return news->n > 0;
-}
-
-static bool has_gone(const struct handover_news *news)
-{
-	return news->n_gone > 0;
-}
-
-static bool has_lease(const struct handover_news *news)
-{
-	return news->n_leases > 0;
 }
 
 static int64_t take_one(void)
@@ -278,38 +190,6 @@ static void test_cause_is_kept(void **state)
 
 /* Leases. */
 
-static struct committer_lease lease(struct committer *c, const char *owner,
-				    enum lease_how how, int64_t epoch)
-{
-	struct committer_lease wish = { .how = how, .epoch = epoch };
-	struct handover_news news;
-
-	snprintf(wish.owner, sizeof(wish.owner), "%s", owner);
-	committer_lease(c, &wish);
-	news = news_of(c, has_lease);
-	wish = news.leases[0];
-	assert_int_equal(news.n_leases, 1);
-	handover_news_fini(&news);
-	assert_string_equal(wish.owner, owner);
-	return wish;
-}
-
-static struct committer *replica(const char *name)
-{
-	struct committer_options other = options;
-
-	other.owner = name;
-	other.replica = 1;
-	return committer_new(&other, &world.storage, &world);
-}
-
-static void pass_ms(int64_t ms)
-{
-	pthread_mutex_lock(&world.lock);
-	world.ahead_ms += ms;
-	pthread_mutex_unlock(&world.lock);
-}
-
 static void test_lease_of_two_replicas(void **state)
 {
 	struct committer *b = replica("b");
@@ -363,148 +243,6 @@ static void test_lease_of_a_namesake(void **state)
 	assert_true(got.namesake);
 	assert_true(lease(newer, "a", LEASE_KEEP, 2).held);
 	committer_free(&newer);
-}
-
-/* Bounds. */
-
-static enum gantry_verdict do_nothing_much(struct shot *s, struct gantry_message *m,
-					   struct gantry_error *err)
-{
-	json_t *value = json_integer(1);
-	int done = gantry_record_put(m, "s", s->text, value, err);
-
-	json_decref(value);
-	return done < 0 ? GANTRY_FAILED : GANTRY_DONE;
-}
-
-static void test_full_outbox_refuses(void **state)
-{
-	struct handover_news news;
-	struct shot s;
-	int64_t refs[6];
-	size_t n = 0;
-
-	(void)state;
-	for (int i = 0; i < 6; i++)
-		assert_int_equal(tell("One"), 200);
-	assert_true(committer_outbox(world.committer).full);
-	shot_init(&world, &s, GANTRY_INLINE, shot_publish);
-	s.text = "One";
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 503);
-	assert_non_null(strstr(s.m.answer.text, "\"code\":\"OVERLOADED\",\"message\":"
-			       "\"Too many events wait for the broker\""));
-	assert_string_equal(shot_header(&s, "Retry-After"), "1");
-	shot_fini(&s);
-	assert_int_equal(world_count(&world, COMMIT_OUTBOX), 6);
-	/* what makes no event is done */
-	shot_init(&world, &s, GANTRY_INLINE, do_nothing_much);
-	s.text = "k";
-	shot_run(&s);
-	assert_int_equal(s.m.answer.status, 200);
-	shot_fini(&s);
-	/* and an event is held, as it depends on the broker */
-	shot_init(&world, &s, GANTRY_INLINE, shot_publish);
-	s.text = "One";
-	shot_is_event(&s, "evt_1");
-	shot_run(&s);
-	assert_int_equal(s.m.answer.verdict, GANTRY_FAILED);
-	assert_int_equal(s.m.error.dependency, GANTRY_DEPENDS_ON_BROKER);
-	shot_fini(&s);
-	assert_int_equal(world_count(&world, COMMIT_INBOX), 0);
-	news = news_of(world.committer, has_events);
-	for (const struct handover_event *e = news.first; e != NULL; e = e->next)
-		refs[n++] = e->ref;
-	handover_news_fini(&news);
-	committer_published(world.committer, refs, n);
-	handover_news_fini(&(struct handover_news){ 0 });
-	news = news_of(world.committer, has_gone);
-	handover_news_fini(&news);
-	assert_int_equal(tell("One"), 200);
-}
-
-/* Old events refuse work only while the broker is away. */
-static void test_old_outbox_refuses(void **state)
-{
-	(void)state;
-	assert_int_equal(tell("One"), 200);
-	pass_ms(options.outbox_max_age_ms + 1000);
-	tell("Two");		/* shows the time; the age is looked at twice a second */
-	for (int i = 0; i < 100 && !committer_outbox(world.committer).full; i++) {
-		usleep(20000);
-		tell("Three");
-	}
-	assert_true(committer_outbox(world.committer).full);
-	assert_int_equal(tell("Four"), 503);
-	committer_broker(world.committer, true);
-	assert_true(committer_outbox(world.committer).warn);
-	assert_false(committer_outbox(world.committer).full);
-	assert_int_equal(tell("Four"), 200);
-}
-
-static void test_without_a_broker_the_oldest_go(void **state)
-{
-	struct gantry_error err = ERROR_INIT;
-	struct query_store store = world_query_store(&world);
-	json_t *rows;
-	char type[16];
-
-	(void)state;
-	for (int i = 0; i < 9; i++) {
-		snprintf(type, sizeof(type), "N%d", i);
-		assert_int_equal(tell(type), 200);
-	}
-	for (int i = 0; i < 40 && committer_outbox(world.committer).rows > 5; i++) {
-		usleep(20000);
-		assert_int_equal(tell("Last"), 200);
-	}
-	rows = world_rows(&world, COMMIT_OUTBOX);
-	assert_true(json_array_size(rows) <= 6);
-	assert_int_equal(world_count_text(&world, COMMIT_OUTBOX, "type", "N0"), 0);
-	assert_int_equal(committer_outbox(world.committer).rows, json_array_size(rows));
-	assert_true(committer_outbox(world.committer).dropped >= 4);
-	json_decref(rows);
-	/* verify knows by this lease that events may be gone */
-	assert_int_equal(world_count_text(&world, COMMIT_LEASES, "name", "publisher:a"), 1);
-	assert_int_equal(commit_verify(&store, NULL, NULL, &err), 0);
-}
-
-/* What was there before is counted. */
-static void test_what_was_there_is_counted(void **state)
-{
-	struct committer *b;
-
-	(void)state;
-	for (int i = 0; i < 7; i++)
-		tell("One");
-	b = replica("b");
-	for (int i = 0; i < 200 && committer_outbox(b).rows != 7; i++) {
-		/* a unit shows it the time */
-		lease(b, "b", LEASE_SEIZE, 0);
-	}
-	assert_int_equal(committer_outbox(b).rows, 7);
-	assert_true(committer_outbox(b).oldest_ms > 0);
-	committer_free(&b);
-}
-
-/* Beside the work: the pages of 2,500 rows are far from each other if they take long. */
-static void test_counting_leaves_time(void **state)
-{
-	struct committer *b;
-	int64_t began_ns;
-
-	(void)state;
-	for (int i = 0; i < 2500; i++)
-		tell("One");
-	pthread_mutex_lock(&world.lock);
-	world.scan_ms = 10;
-	pthread_mutex_unlock(&world.lock);
-	began_ns = clock_steady_ns();
-	b = replica("b");
-	while (committer_outbox(b).rows < 2500)
-		lease(b, "b", LEASE_SEIZE, 0);
-	assert_true(clock_steady_ns() - began_ns >= INT64_C(2) * 9 * 10 * 1000000);
-	committer_free(&b);
 }
 
 /* Events of handlers in the order of their record. */
@@ -609,13 +347,6 @@ int main(void)
 		CASE(test_cause_is_kept),
 		CASE(test_lease_of_two_replicas),
 		CASE(test_lease_of_a_namesake),
-		cmocka_unit_test_setup_teardown(test_full_outbox_refuses, setup_small,
-						teardown),
-		CASE(test_old_outbox_refuses),
-		cmocka_unit_test_setup_teardown(test_without_a_broker_the_oldest_go,
-						setup_alone, teardown),
-		CASE(test_what_was_there_is_counted),
-		cmocka_unit_test_setup_teardown(test_counting_leaves_time, setup_large, teardown),
 		CASE(test_ordered_by_a_record),
 		CASE(test_ordered_by_an_order),
 	};
