@@ -21,12 +21,17 @@ _gantry() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words
 
 	case $before in
-	--config | --with | --from | --to | --key | --event | --export | --body | --file)
+	--kind)
+		mapfile -t COMPREPLY < <(compgen -W "handler auth breaker storage" -- "$word")
+		return
+		;;
+	--config | --with | --from | --to | --key | --event | --export | --body | --file | \
+		--jwk | --output | --orders | --html | --man)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
 		;;
-	--plugins | --presets)
+	--plugins | --presets | --into | --templates)
 		mapfile -t COMPREPLY < <(compgen -d -- "$word")
 		compopt -o filenames 2>/dev/null
 		return
@@ -42,4 +47,5 @@ _gantry() {
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }
-complete -F _gantry gantry
+# where it knows of no word, a file is what is meant
+complete -o default -F _gantry gantry

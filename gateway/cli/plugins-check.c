@@ -27,6 +27,8 @@
 /* A plugin that is not loaded by then hangs in a constructor. */
 #define CHECK_SECONDS 10
 #define CHECK_MAX_MAN (1 << 20)
+/* The child's last line: what it loaded has not ended it before. */
+#define CHECK_OVER "over\n"
 
 struct checking {
 	const struct plugins_check_options *options;
@@ -38,6 +40,7 @@ struct checked {
 	struct common_table table;
 	json_t *json;		/* or NULL: the table */
 	unsigned n, failed;
+	bool over;		/* the child came to its end */
 };
 
 /* why: printf, or NULL: it holds. */
@@ -64,8 +67,10 @@ static void check_folders(struct checking *c)
 
 	while ((slash = strrchr(path, '/')) != NULL && slash != path) {
 		*slash = '\0';
-		if (stat(path, &st) < 0)
-			continue;
+		if (stat(path, &st) < 0) {
+			check_say(c, "path", "%s: %s", path, strerror(errno));
+			return;
+		}
 		if (st.st_uid != 0 && st.st_uid != geteuid()) {
 			check_say(c, "path", "%s belongs to user %u", path, st.st_uid);
 			return;
@@ -219,6 +224,7 @@ static void check_child(struct checking *c, struct plugins *plugins)
 		check_descriptions(c, p);
 		check_man(c, p);
 	}
+	fputs(CHECK_OVER, c->out);
 	fclose(c->out);
 	error_fini(&err);
 }
@@ -250,6 +256,7 @@ static void checked_read(struct checked *k, int fd)
 		char *what = strchr(line, '\t');
 		char *why = what != NULL ? strchr(what + 1, '\t') : NULL;
 
+		k->over |= strcmp(line, CHECK_OVER) == 0;
 		if (why == NULL)
 			continue;
 		*what = *why = '\0';
@@ -264,7 +271,7 @@ static void checked_end(struct checked *k, int status)
 {
 	char why[128];
 
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && k->over)
 		return;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
 		snprintf(why, sizeof(why), "not loaded after %d s: what runs when it "
@@ -300,17 +307,28 @@ static int check_in_child(struct checking *c, struct plugins *plugins, struct ch
 	return k->failed > 0 ? COMMON_FAILED : COMMON_OK;
 }
 
+/* A file, or the short name of one that is installed. NULL with errno. */
+static char *check_path(const struct plugins *plugins, const char *plugin)
+{
+	size_t n = strlen(plugin);
+	char *path AUTO_FREE = NULL;
+
+	if (strchr(plugin, '/') != NULL || (n > 3 && strcmp(plugin + n - 3, ".so") == 0))
+		return realpath(plugin, NULL);
+	path = memory_format("%s/%s.so", plugins_folder(plugins), plugin);
+	return realpath(path, NULL);
+}
+
 int plugins_check_run(struct plugins *plugins, const struct plugins_check_options *o)
 {
-	char *path AUTO_FREE = strchr(o->plugin, '/') != NULL ?
-		realpath(o->plugin, NULL) :
-		memory_format("%s/%s.so", plugins_folder(plugins), o->plugin);
+	char *path AUTO_FREE = check_path(plugins, o->plugin);
 	struct checking c = { .options = o, .path = path };
 	struct checked k = { .table = { .columns = 3 } };
 	int status;
 
 	if (path == NULL) {
-		fprintf(stderr, "gantry: %s: %s\n", o->plugin, strerror(errno));
+		fprintf(stderr, "gantry: %s: %s; a file, or the name of a plugin in %s\n",
+			o->plugin, strerror(errno), plugins_folder(plugins));
 		return COMMON_FAILED;
 	}
 	if (o->json)

@@ -63,18 +63,18 @@ static bool new_is_name(const char *name)
 	return true;
 }
 
-/* "struct @IDENT@" must be one in C and in C++. */
+/* "struct @IDENT@" must be one in C and in C++, with what compilers define. */
 static bool new_is_keyword(const char *name)
 {
 	static const char *const words[] = {
 		"auto", "bool", "break", "case", "catch", "char", "class", "const",
 		"continue", "default", "delete", "do", "double", "else", "enum",
 		"explicit", "export", "extern", "false", "float", "for", "friend",
-		"goto", "if", "inline", "int", "long", "mutable", "namespace", "new",
+		"goto", "if", "inline", "int", "linux", "long", "mutable", "namespace", "new",
 		"operator", "private", "protected", "public", "register", "restrict",
 		"return", "short", "signed", "sizeof", "static", "struct", "switch",
 		"template", "this", "throw", "true", "try", "typedef", "typename",
-		"union", "unsigned", "using", "virtual", "void", "volatile", "while",
+		"union", "unix", "unsigned", "using", "virtual", "void", "volatile", "while",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)

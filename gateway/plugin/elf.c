@@ -276,7 +276,8 @@ static int elf_check_import(struct elf_file *f, const char *name,
 	if (elf_begins(name, "gantry_") && !offers(name))
 		return gantry_fail(f->err, "%s: calls %s, which this gateway "
 				   "(plugin interface %d, level %d) does not "
-				   "have", f->path, name, GANTRY_MAJOR,
+				   "have; update the gateway, or use what "
+				   "gantry-plugin(3) says it has", f->path, name, GANTRY_MAJOR,
 				   GANTRY_LEVEL);
 	if (elf_begins(name, "json_") && !elf_needs_jansson(f))
 		return gantry_fail(f->err, "%s: calls %s without " ELF_JANSSON

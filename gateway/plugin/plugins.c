@@ -190,8 +190,11 @@ static int plugins_fail_dl(const struct plugins_open *o,
 		why = "unknown reason";
 	colon = strncmp(why, "/proc/self/fd/", 14) == 0 ? strchr(why, ' ') :
 							  NULL;
-	return gantry_fail(err, "%s: cannot be loaded: %s", o->path,
-			   colon != NULL ? colon + 1 : why);
+	if (colon != NULL)
+		why = colon + 1;
+	return gantry_fail(err, "%s: cannot be loaded: %s%s", o->path, why,
+			   strstr(why, "undefined symbol") != NULL ?
+				   "; link it with the library that has it" : "");
 }
 
 /*

@@ -56,7 +56,7 @@ class Made:
     def check(self):
         """What the check says of it, by name; and its exit status."""
         self.run(["make", "-s", "all"])
-        done = subprocess.run(["gantry", "plugins", "check", "./%s.so" % NAME, "--json"],
+        done = subprocess.run(["gantry", "plugins", "check", "%s.so" % NAME, "--json"],
                               cwd=self.at, env=installed.environment(self.root),
                               text=True, capture_output=True, timeout=60)
         said = json.loads(done.stdout)
@@ -233,6 +233,10 @@ def test_check_survives_what_crashes(root):
         made.change(NAME + ".c", "abort()", "_Exit(3)")
         assert made.check()[1]["load"] == (
             "what runs when it is loaded ended the process with status 3")
+        made.change(NAME + ".c", "_Exit(3)", "_Exit(0)")
+        status, said = made.check()
+        assert status == 1 and said["load"] == (
+            "what runs when it is loaded ended the process with status 0"), said
 
 
 def test_check_finds_who_else_may_write(root):

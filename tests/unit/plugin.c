@@ -49,13 +49,15 @@ static void test_files_that_are_no_plugins(void **state)
 				"with -fvisibility=hidden");
 	refused("unknown-symbol", "calls gantry_from_the_future, which this "
 				  "gateway (plugin interface 1, level 1) does "
-				  "not have");
+				  "not have; update the gateway, or use what "
+				  "gantry-plugin(3) says it has");
 	refused("json-unlinked", "calls json_object without libjansson.so.4; "
 				 "link it with -ljansson");
 	refused("own-json", "carries its own jansson (json_object); link it "
 			    "with -ljansson instead");
 	refused("unresolved", "cannot be loaded: undefined symbol: "
-			      "nowhere_at_all");
+			      "nowhere_at_all; link it with the library that "
+			      "has it");
 }
 
 static void test_descriptors_that_are_wrong(void **state)

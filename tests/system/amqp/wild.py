@@ -25,8 +25,9 @@ from world import World
 WILD = os.environ.get("GANTRY_WILD")
 # A sanitizer maps terabytes: there memory has no bound that could be met.
 BOUNDED = "ASAN_OPTIONS" not in os.environ
-ALL = ["crash", "abort", "exit", "scribble", "spin"] + (["leak"] if BOUNDED else [])
-KINDS = os.environ.get("GANTRY_KINDS", "crash spin").split()
+BY_MEMORY = ["leak"] if BOUNDED else []
+ALL = ["crash", "abort", "exit", "scribble", "spin"] + BY_MEMORY
+KINDS = os.environ.get("GANTRY_KINDS", " ".join(["crash", "spin", "scribble"] + BY_MEMORY)).split()
 KINDS = ALL if KINDS == ["all"] else KINDS
 QUEUE = "wild.events"
 GOOD = 40           # around each
@@ -114,7 +115,7 @@ class Manager(threading.Thread):
 
 def limited():
     if BOUNDED:
-        resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))
+        resource.setrlimit(resource.RLIMIT_AS, (3 << 29, 3 << 29))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
