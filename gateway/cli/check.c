@@ -20,16 +20,28 @@
 #include "gateway/upstream/upstream.h"
 
 static const char check_usage[] =
-	"usage: gantry check [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
+	"Usage: gantry check [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
 	"[--json | --quiet]\n"
 	"Check the configuration and say what comes of it. Opens no storage "
 	"and no network.\n"
+	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
+	"  --presets DIR   presets that \"use:\" names (default: " PRESETDIR ")\n"
+	"  --plugins DIR   plugins by short name (default: " PLUGINDIR ")\n"
+	"  --json          as JSON\n"
+	"  --quiet         nothing but errors\n"
 	"Exit status: 0 it would start, 2 it would not.\n";
 
 static const char routes_usage[] =
-	"usage: gantry routes [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
+	"Usage: gantry routes [--config FILE] [--with FILE] [--presets DIR] [--plugins DIR] "
 	"[--json]\n"
-	"List the routes: who may call them, and the handlers they go through.\n";
+	"List the routes: who may call them, and the handlers they go through.\n"
+	"  --config FILE   configuration (default: " SYSCONFDIR "/gantry.yaml)\n"
+	"  --with FILE     one more file, read last (one of several on a host)\n"
+	"  --presets DIR   presets that \"use:\" names (default: " PRESETDIR ")\n"
+	"  --plugins DIR   plugins by short name (default: " PLUGINDIR ")\n"
+	"  --json          as JSON\n"
+	"Exit status: 0 ok, 2 the configuration is wrong.\n";
 
 /* A library whose version matters; add a row with the folder that uses it. */
 struct check_library {

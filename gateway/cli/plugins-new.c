@@ -23,6 +23,7 @@
 #include "gateway/base/arena.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
+#include "gateway/plugin/plugins.h"
 
 #define NEW_MAX_NAME 32
 #define NEW_MAX_FILE (1 << 20)
@@ -287,7 +288,16 @@ static int new_make(struct making *mk, const char *templates, const char *kind)
 	return status;
 }
 
-int plugins_new_run(const struct plugins_new_options *o)
+static void new_warn(const struct plugins *plugins, const char *name)
+{
+	char *path AUTO_FREE = memory_format("%s/%s.so", plugins_folder(plugins), name);
+
+	if (access(path, F_OK) == 0)
+		fprintf(stderr, "gantry: %s is there already: \"make install\" would put "
+			"the new one in its place; choose another name to keep both\n", path);
+}
+
+int plugins_new_run(const struct plugins *plugins, const struct plugins_new_options *o)
 {
 	const char *kind = o->kind != NULL ? o->kind : "handler";
 	const char *templates = o->templates != NULL ? o->templates : TEMPLATEDIR;
@@ -295,6 +305,7 @@ int plugins_new_run(const struct plugins_new_options *o)
 	int status = new_check(o, kind, templates);
 
 	if (status == COMMON_OK) {
+		new_warn(plugins, o->name);
 		new_words(&mk, o->name);
 		status = new_make(&mk, templates, kind);
 	}

@@ -6,6 +6,8 @@
 #ifndef CLI_PLUGINS_NEW_H
 #define CLI_PLUGINS_NEW_H
 
+struct plugins;
+
 struct plugins_new_options {
 	const char *name;	/* of the plugin */
 	const char *kind;	/* NULL: handler */
@@ -14,7 +16,8 @@ struct plugins_new_options {
 				   installed */
 };
 
-/* 0; 1 a file could not be written, 2 the name or the kind is none. */
-int plugins_new_run(const struct plugins_new_options *o);
+/* 0; 1 a file could not be written, 2 the name or the kind is none. A plugin of that
+   name among those given is warned of: to install the new one would replace it. */
+int plugins_new_run(const struct plugins *plugins, const struct plugins_new_options *o);
 
 #endif

@@ -22,7 +22,7 @@ static const char plugins_usage[] =
 	"usage: gantry plugins list [--plugins DIR] [--json]\n"
 	"       gantry plugins describe NAME [--plugins DIR] [--json]\n"
 	"       gantry plugins new NAME [--kind KIND] [--into DIR] [--templates DIR]\n"
-	"       gantry plugins check FILE [--man FILE] [--json]\n"
+	"       gantry plugins check FILE [--man FILE] [--plugins DIR] [--json]\n"
 	"       gantry plugins test-storage NAME [--set KEY=VALUE]... [--only CHECK]\n"
 	"                  [--effort N] [--seed N] [--disturb COMMAND] [--plugins DIR]\n"
 	"                  [--json]\n"
@@ -397,7 +397,7 @@ static int plugins_run(struct plugins *plugins, const char *command,
 	if (strcmp(command, "describe") == 0 && o->all_know & PLUGINS_LIST)
 		return plugins_describe(plugins, name, o->test.json);
 	if (strcmp(command, "new") == 0 && o->all_know & PLUGINS_NEW)
-		return plugins_new_run(&o->fresh);
+		return plugins_new_run(plugins, &o->fresh);
 	if (strcmp(command, "check") == 0 && o->all_know & PLUGINS_CHECK)
 		return plugins_check_run(plugins, &o->check);
 	if (strcmp(command, "test-storage") == 0 && o->all_know & PLUGINS_TEST)

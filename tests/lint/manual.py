@@ -72,6 +72,29 @@ def test_a_page_names_every_handler(found):
                 found.append("%s: does not name the handler %s" % (page_of(name), label))
 
 
+def help_of(*command):
+    return subprocess.run([tree.program(), *command, "--help"], text=True,
+                          capture_output=True).stdout
+
+
+def test_a_page_names_what_help_says(found):
+    """Each command has a page, which names its options and says no others."""
+    if tree.program() is None:
+        raise tree.Skip("the program is not built")
+    listed = help_of().split("Commands:\n")[1].split("\n\n")[0]
+    for command in re.findall(r"^  ([a-z][a-z-]*) ", listed, re.M):
+        page = "gateway/cli/gantry-%s.1" % command
+        if not os.path.exists(os.path.join(tree.TOP, page)):
+            found.append("%s is missing" % page)
+            continue
+        said = set(re.findall(r"--[a-z][a-z-]*", help_of(command))) - {"--help"}
+        synopsis = plain(page).split(".SH DESCRIPTION")[0]
+        found.extend("%s: does not name %s" % (page, option) for option in sorted(said)
+                     if not re.search(re.escape(option) + r"(?![a-z-])", plain(page)))
+        found.extend("%s: %s is not in --help" % (page, option) for option in
+                     sorted(set(re.findall(r"--[a-z][a-z-]*", synopsis)) - said - {"--help"}))
+
+
 def test_pages_are_not_empty(found):
     for page in pages():
         if ".SH" not in tree.text(page) and ".Sh" not in tree.text(page):

@@ -239,6 +239,17 @@ def test_check_survives_what_crashes(root):
             "what runs when it is loaded ended the process with status 0"), said
 
 
+def test_new_warns_of_one_that_is_there(root):
+    with Made(root, "handler") as made:
+        made.run(["make", "-s", "install"])
+        done = subprocess.run(["gantry", "plugins", "new", NAME, "--into", "other"],
+                              cwd=made.folder, env=installed.environment(root), text=True,
+                              capture_output=True, timeout=60)
+        assert done.returncode == 0 and done.stderr.endswith(
+            "/%s.so is there already: \"make install\" would put the new one in its place; "
+            "choose another name to keep both\n" % NAME), done
+
+
 def test_check_finds_who_else_may_write(root):
     with Made(root, "handler") as made:
         made.run(["make", "-s", "all"])
