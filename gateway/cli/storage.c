@@ -34,7 +34,7 @@ static const char storage_usage[] =
 	"  --with FILE     one more file, read last (one of several on a host)\n"
 	"  --presets DIR   presets that \"use:\" names\n"
 	"  --plugins DIR   plugins by short name\n"
-	"  --json          print JSON\n"
+	"  --json          verify: print JSON\n"
 	"  --help          this text\n"
 	"\n"
 	"Exit status: 0 done, all holds; 1 failed, something does not hold; 2 usage.\n";
@@ -137,6 +137,10 @@ int storage_main(int argc, char **argv)
 	backup = left == 2 && strcmp(command, "backup") == 0;
 	if (!migrate && !backup && !(left == 1 && strcmp(command, "verify") == 0))
 		return common_usage(storage_usage);
+	if (options.json && (migrate || backup)) {
+		fprintf(stderr, "gantry: storage %s: --json is for verify\n", command);
+		return COMMON_USAGE;
+	}
 	status = open_storage(&options, migrate ? GANTRY_PREPARE_MIGRATE :
 						  GANTRY_PREPARE_LOOK, &open);
 	if (status == COMMON_OK && migrate)

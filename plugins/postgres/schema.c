@@ -308,7 +308,8 @@ enum gantry_stored schema_look(struct postgres *s, struct connection *c,
 	if (!mark.marked && mark.others > 0)
 		return schema_strange(s, &mark, err);
 	if (!mark.marked) {
-		gantry_fail(err, "%s: the schema %s is empty: start the gateway once",
+		gantry_fail(err, "%s: the schema %s is empty: start the gateway once, "
+			    "or run gantry storage migrate",
 			    s->where, s->schema);
 		return GANTRY_BROKEN;
 	}
@@ -316,7 +317,8 @@ enum gantry_stored schema_look(struct postgres *s, struct connection *c,
 	if (stored != GANTRY_STORED || mark.minor >= s->tables->minor)
 		return stored;
 	gantry_fail(err, "%s: holds schema %lld.%lld, this gantry has %lld.%lld: "
-		    "start the gateway once", s->where, mark.major, mark.minor,
-		    (long long)s->tables->major, (long long)s->tables->minor);
+		    "start the gateway once, or run gantry storage migrate", s->where,
+		    mark.major, mark.minor, (long long)s->tables->major,
+		    (long long)s->tables->minor);
 	return GANTRY_BROKEN;
 }

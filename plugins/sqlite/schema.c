@@ -23,6 +23,11 @@ static enum gantry_stored schema_locked_by(const char *path, int fd,
 	ssize_t len = pread(fd, pid, sizeof(pid) - 1, 0);
 
 	pid[len > 0 ? strspn(pid, "0123456789") : 0] = '\0';
+	if (strtol(pid, NULL, 10) == getpid()) {
+		gantry_fail(err, "%s: is open in this process already: name another file",
+			    path);
+		return GANTRY_BROKEN;
+	}
 	gantry_fail(err, "%s: in use by another gantry (pid %s): stop it first, or "
 		    "give this one a file of its own", path,
 		    pid[0] != '\0' ? pid : "unknown");
@@ -358,7 +363,8 @@ static enum gantry_stored schema_seen(const struct sqlite *s, bool new,
 	int rc = SQLITE_OK;
 
 	if (new) {
-		gantry_fail(err, "%s: empty: start the gateway once", s->path);
+		gantry_fail(err, "%s: empty: start the gateway once, or run "
+			    "gantry storage migrate", s->path);
 		return GANTRY_BROKEN;
 	}
 	rc = schema_read_mark(s->writer, &mark);
@@ -368,9 +374,9 @@ static enum gantry_stored schema_seen(const struct sqlite *s, bool new,
 	if (stored != GANTRY_STORED || mark.minor >= s->schema->minor)
 		return stored;
 	gantry_fail(err, "%s: holds schema %lld.%lld, this gantry has %lld.%lld: "
-		    "start the gateway once", s->path, (long long)mark.major,
-		    (long long)mark.minor, (long long)s->schema->major,
-		    (long long)s->schema->minor);
+		    "start the gateway once, or run gantry storage migrate", s->path,
+		    (long long)mark.major, (long long)mark.minor,
+		    (long long)s->schema->major, (long long)s->schema->minor);
 	return GANTRY_BROKEN;
 }
 

@@ -274,7 +274,8 @@ static void test_second(void **state)
 	bench_open(b);
 	snprintf(wanted, sizeof(wanted), ": in use by another gantry (pid %ld): stop "
 		 "it first, or give this one a file of its own", (long)getpid());
-	bench_refused(b, &kit_schema_old, wanted);
+	bench_refused(b, &kit_schema_old, ": is open in this process already: name another "
+		      "file");
 	pid = fork();
 	if (pid == 0) {
 		child_refused(b, wanted);

@@ -180,6 +180,8 @@ def test_a_gateway_on_the_file(g):
         assert storage(g, source, "migrate").returncode == 0
         Copy(g, source, g.store).fails("to: " + busy)
     assert g.stop() == 0
+    Copy(g, g.store, g.store).fails("to: %s: is open in this process already: name "
+                                    "another file\n" % g.store.place)
 
 
 def test_a_gateway_that_died(g):
@@ -251,7 +253,7 @@ def test_migrate(g):
     where = "postgres 127.0.0.1:%d/%s" % (middle.server.port, middle.name)
     says(storage(g, service, "verify"), 1, "",
          "gantry: storage: %s: holds schema 1.0, this gantry has 1.%d: start the gateway "
-         "once\n" % (where, minor))
+         "once, or run gantry storage migrate\n" % (where, minor))
     done = storage(g, service, "migrate")
     assert done.returncode == 1 and done.stderr.startswith(
         "gantry: storage: %s: " % where) and done.stderr.endswith(
