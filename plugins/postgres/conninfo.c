@@ -94,6 +94,50 @@ static void conninfo_add(struct postgres *s, const char *keyword, const char *va
 	s->values[n] = conninfo_copy(value);
 }
 
+/* libpq's own default is as good as nothing said. */
+static void conninfo_take(struct postgres *s, const PQconninfoOption *o)
+{
+	static const char *const taken[] = {
+		"host", "hostaddr", "port", "application_name", "keepalives",
+		"keepalives_idle", "keepalives_interval", "keepalives_count",
+		"tcp_user_timeout", "target_session_attrs",
+	};
+
+	if (o->val == NULL || o->val[0] == '\0' ||
+	    (o->compiled != NULL && strcmp(o->val, o->compiled) == 0))
+		return;
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++)
+		if (strcmp(o->keyword, taken[i]) == 0)
+			conninfo_add(s, o->keyword, o->val);
+}
+
+/*
+ * What a service file or the environment says of it. libpq tells that of a
+ * connection only; with an sslmode that is none it makes one that asks nobody.
+ */
+static void conninfo_resolve(struct postgres *s)
+{
+	const char *keywords[SETTINGS + 1], *values[SETTINGS + 1];
+	PQconninfoOption *options;
+	unsigned n = 0;
+	PGconn *pg;
+
+	for (; s->keywords[n] != NULL; n++) {
+		keywords[n] = s->keywords[n];
+		values[n] = s->values[n];
+	}
+	/* the last one stands */
+	keywords[n] = "sslmode";
+	values[n] = "none";
+	keywords[n + 1] = values[n + 1] = NULL;
+	pg = PQconnectStartParams(keywords, values, 0);
+	options = PQconninfo(pg);
+	for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++)
+		conninfo_take(s, o);
+	PQconninfoFree(options);
+	PQfinish(pg);
+}
+
 /*
  * A server that is cut off is noticed by the kernel; without that a backend,
  * too, would wait for us for hours with its locks.
@@ -138,19 +182,14 @@ int conninfo_open(struct postgres *s, struct gantry_error *err)
 	char *message = NULL;
 	PQconninfoOption *options = PQconninfoParse(s->conninfo, &message);
 
-	if (options == NULL) {
-		if (message != NULL)
-			message[strcspn(message, "\n")] = '\0';
-		gantry_fail(err, "conninfo: %s",
-			    message != NULL ? message : "cannot be read");
-		PQfreemem(message);
-		return -1;
-	}
+	if (options == NULL)
+		return conninfo_wrong(message, err);
 	for (const PQconninfoOption *o = options; o->keyword != NULL; o++)
 		if (o->val != NULL && o->val[0] != '\0' &&
 		    strcmp(o->keyword, "client_encoding") != 0)
 			conninfo_add(s, o->keyword, o->val);
 	PQconninfoFree(options);
+	conninfo_resolve(s);
 	conninfo_fill(s);
 	conninfo_name(s);
 	return 0;
@@ -186,7 +225,6 @@ static char *conninfo_element(const char *list, unsigned n)
 	return text;
 }
 
-/* A service file may name some, too: those libpq tries by itself. */
 unsigned conninfo_hosts(const struct postgres *s)
 {
 	const char *hosts = conninfo_value(s, "host");

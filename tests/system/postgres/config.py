@@ -4,6 +4,7 @@
 and the ways to the server: a service file, a passfile, a socket, a schema."""
 import json
 import os
+import socket
 import subprocess
 import sys
 
@@ -68,8 +69,8 @@ def test_options(g):
     assert len(check(g, conninfo + "readers: 0")) == 1
 
 
-def works(g, options, env=None):
-    """A gateway with these options takes and gives."""
+def works(g, options, env=None, look=lambda: None):
+    """A gateway with these options takes and gives; look() is called meanwhile."""
     storage(g, options)
     os.rename(g.path("other.yaml"), g.path("gantry.yaml"))
     g.launch = {"env": dict(os.environ, **(env or {}))}
@@ -77,6 +78,7 @@ def works(g, options, env=None):
     item = g.item(10)
     g.allocate(item, 3)
     assert g.quantities(item) == (10, 3)
+    look()
     assert g.stop() == 0
     g.launch = {}
 
@@ -117,18 +119,81 @@ def test_a_service_and_a_passfile(g):
         assert "not in any log" not in f.read()
 
 
+def fails(g, options, env=None):
+    """What it says when it does not start with these."""
+    storage(g, options)
+    done = subprocess.run([PROGRAM, "serve", "--config", g.path("other.yaml")] +
+                          g.folders(), capture_output=True, text=True, timeout=20,
+                          env=dict(os.environ, **(env or {})))
+    assert done.returncode == 1, done
+    return json.loads(done.stderr)["message"]
+
+
+def silent():
+    """A host that takes connections and never says a word."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    s.listen(64)
+    return s
+
+
+def service(g, port, more=""):
+    """A service file that names two hosts; the environment that names it."""
+    g.write("services", ("[two]\nhost=127.0.0.1,127.0.0.1\nport=%s\ndbname=%s\n"
+                         "user=gantry\n%s" % (port, g.store.name, more)).encode())
+    return {"PGSERVICEFILE": g.path("services")}
+
+
+def test_a_silent_host_before_the_server(g):
+    """Each host has its share of the time, wherever libpq has them from."""
+    with silent() as s:
+        ports = "%d,%d" % (s.getsockname()[1], g.store.server.port)
+        named = "dbname=%s user=gantry" % g.store.name
+        works(g, "conninfo: 'host=127.0.0.1,127.0.0.1 port=%s %s'" % (ports, named))
+        works(g, "conninfo: service=two", service(g, ports))
+        works(g, "conninfo: ''", dict(service(g, ports), PGSERVICE="two"))
+        works(g, "conninfo: '%s'" % named,
+              {"PGHOST": "127.0.0.1,127.0.0.1", "PGPORT": ports})
+        works(g, "conninfo: '%s'" % named,
+              {"PGHOSTADDR": "127.0.0.1,127.0.0.1", "PGPORT": ports})
+
+
+def test_what_a_service_says_stands(g):
+    p = g.store.server
+    ports = "%d,%d" % (p.port, p.port)
+
+    def look():
+        with p.client() as c:
+            names = c.rows("select distinct application_name as name from "
+                           "pg_stat_activity where usename = 'gantry'")
+        assert names == [{"name": "shop"}], names
+
+    works(g, "conninfo: service=two", service(g, ports, "application_name=shop\n"),
+          look)
+    works(g, "conninfo: service=two", dict(service(g, ports), PGAPPNAME="shop"), look)
+    works(g, "conninfo: 'service=two application_name=shop'",
+          service(g, ports, "application_name=other\n"), look)
+    wanted = "target_session_attrs=standby\n"
+    for more, env in ((wanted, {}), ("", {"PGTARGETSESSIONATTRS": "standby"})):
+        env.update(service(g, ports, more))
+        said = fails(g, "conninfo: service=two", env)
+        assert "server is not in hot standby mode" in said, said
+
+
+def test_a_service_that_is_not_there(g):
+    said = fails(g, "conninfo: service=three", service(g, g.store.server.port))
+    assert said == ('storage: postgres service three: definition of service "three" '
+                    'not found'), said
+
+
 def test_a_wrong_password(g):
     p = g.store.server
     g.write("pass", b"127.0.0.1:%d:*:guarded:wrong\n" % p.port, 0o600)
-    storage(g, "conninfo: 'host=127.0.0.1 port=%d dbname=%s user=guarded passfile=%s'"
-            % (p.port, g.store.name, g.path("pass")))
-    done = subprocess.run([PROGRAM, "serve", "--config", g.path("other.yaml")] +
-                          g.folders(), capture_output=True, text=True, timeout=20)
-    assert done.returncode == 1, done
-    assert json.loads(done.stderr)["message"] == (
+    assert fails(g, "conninfo: 'host=127.0.0.1 port=%d dbname=%s user=guarded "
+                 "passfile=%s'" % (p.port, g.store.name, g.path("pass"))) == (
         'storage: %s: connection to server at "127.0.0.1", port %d failed: FATAL:  '
         'password authentication failed for user "guarded" password retrieved from '
-        'file "%s"' % (g.store.place, p.port, g.path("pass"))), done
+        'file "%s"' % (g.store.place, p.port, g.path("pass")))
 
 
 def main():
