@@ -6,7 +6,7 @@ and its connections are ended by lot. Afterwards I1 to I6 hold, what was
 acknowledged is there, nothing was published under two ids, and no schedule ran
 twice in an interval.
 
-    GANTRY_STORM_SECONDS    default 15
+    GANTRY_STORM_SECONDS    default 60
     GANTRY_SEED             to have the same order of blows again
 """
 import os
@@ -22,7 +22,7 @@ import tap
 from several import Crowd, Replicas, TICK_LEASE, TICK_MS
 from world import Feeder, cancelled, confirmed, created
 
-SECONDS = int(os.environ.get("GANTRY_STORM_SECONDS", "15"))
+SECONDS = int(os.environ.get("GANTRY_STORM_SECONDS", "60"))
 SEED = int(os.environ.get("GANTRY_SEED", str(random.randrange(1 << 30))))
 RATE = 100
 ITEMS = 20
