@@ -30,7 +30,7 @@ def test_a_store_of_1_0(g):
     done = run(g, "dead-letters", "list")
     assert done.returncode == 1 and done.stderr == (
         "gantry: storage: %s: holds schema 1.0, this gantry has 1.3: start the gateway "
-        "once\n" % g.store.place), done
+        "once, or run gantry storage migrate\n" % g.store.place), done
     g.start()
     assert local(g, "GET", "/dead-letters").json == {"success": True, "data": []}
     assert g.quantities(item) == (10, 3)
