@@ -183,7 +183,9 @@ async function everything(browser, theme) {
 		assert.equal(await rows.count(), 50);
 		const first = await rows.first().textContent();
 		await page.getByRole("link", { name: "The next ones" }).click();
+		// between the two pages there is none
 		await rows.filter({ hasText: first }).waitFor({ state: "detached" });
+		await rows.first().waitFor();
 		assert.equal(await rows.count(), n - 50);
 		assert.equal(await page.getByRole("link", { name: "The next ones" }).count(), 0);
 		await lookAccessible(page, "the last page of a cause");
