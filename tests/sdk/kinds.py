@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import urllib.error
@@ -115,6 +116,9 @@ def served(made, config, answers):
         try:
             installed.alone()
             status = serve_and_ask(made.root, folder, answers)
+        except Exception as error:    # or nobody would hear of it
+            tap.show(error)
+            sys.stdout.flush()
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
