@@ -27,6 +27,9 @@
 #define SCHEDULE_MAX_LATER_MS 1000
 /* A turn is kept when half of the interval is left of it. */
 #define SCHEDULE_LEFT 2
+/* A turn is longer by what storage took to answer, this many times. */
+#define SCHEDULE_LONGER 2
+#define SCHEDULE_MAX_LONGER_MS 60000
 #define SCHEDULE_NAME 500
 
 enum schedule_state { SCHEDULE_RESTING, SCHEDULE_RUNNING, SCHEDULE_ANSWERED };
@@ -44,6 +47,8 @@ struct schedule_tick {
 	const struct route *next_route;	/* of the schedule's; NULL: it ends */
 	int64_t due_ns;
 	int64_t regular_ns;		/* when the next turn begins */
+	int64_t asked_ns;		/* the wish */
+	int64_t longer_ms;		/* than the interval, the next turn */
 	int64_t until_ns;		/* the turn is ours until then; 0: it is not */
 	bool begun;			/* and for the tick that is due */
 	int64_t renew_ns;		/* too little is left of it */
@@ -217,25 +222,38 @@ static void schedule_unknown(struct schedule_tick *tick, int64_t now_ns)
 		schedule_later(tick, tick->renew_ns, wait_ms / 4);
 }
 
+/* Storage counts from a moment since we asked: the turn is ours no longer than from
+   the earliest one; the next begins when it has run out from the latest one. */
 static void schedule_ours(struct schedule_tick *tick, int64_t now_ns)
 {
 	const struct lease *lease = &tick->lease;
-	int64_t every_ns = tick->every_ms * SCHEDULE_MS;
 
 	tick->epoch = lease->epoch;
-	tick->until_ns = now_ns + lease->left_ms * SCHEDULE_MS;
-	tick->renew_ns = tick->until_ns - every_ns / SCHEDULE_LEFT;
+	tick->until_ns = tick->asked_ns + lease->left_ms * SCHEDULE_MS;
+	tick->renew_ns = tick->until_ns - lease->ms * SCHEDULE_MS / SCHEDULE_LEFT;
 	if (lease->how == LEASE_TURN)
-		tick->regular_ns = tick->until_ns;
+		tick->regular_ns = now_ns + lease->left_ms * SCHEDULE_MS;
 	if (tick->renewing)
 		return;
 	tick->due_ns = now_ns;
 	tick->begun = true;
 }
 
+/* Of a turn that storage takes half of to give, nothing would be left to tick in. */
+static void schedule_lengthen(struct schedule_tick *tick, int64_t now_ns)
+{
+	int64_t took_ms = (now_ns - tick->asked_ns) / SCHEDULE_MS;
+
+	tick->longer_ms = 0;
+	if (took_ms * SCHEDULE_LEFT >= tick->every_ms)
+		tick->longer_ms = schedule_min(took_ms * SCHEDULE_LONGER,
+					       SCHEDULE_MAX_LONGER_MS);
+}
+
 /* The answer to the wish is here. */
 static void schedule_heard(struct schedule_tick *tick, int64_t now_ns)
 {
+	schedule_lengthen(tick, now_ns);
 	if (tick->wish.answer.verdict != GANTRY_DONE)
 		schedule_unknown(tick, now_ns);
 	else if (tick->lease.held)
@@ -251,8 +269,9 @@ static void schedule_ask(struct schedule_tick *tick, int64_t now_ns)
 
 	tick->lease = (struct lease){ .name = tick->lease_name,
 				      .how = keeps ? LEASE_KEEP : LEASE_TURN,
-				      .ms = tick->every_ms,
+				      .ms = tick->every_ms + tick->longer_ms,
 				      .since = tick->until_ns != 0 ? tick->epoch : 0 };
+	tick->asked_ns = now_ns;
 	schedule_submit(tick, &tick->wish, &tick->lease);
 }
 

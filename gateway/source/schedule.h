@@ -4,8 +4,9 @@
  * per interval, from one replica of all, and never two at once.
  *
  * Before a tick its lease is asked for, "schedule:" with the route's interval
- * and pipeline, which lasts for the interval; whoever has it keeps it while the
- * tick takes longer. When its holder is gone, another replica has the next interval, a
+ * and pipeline, which lasts for the interval (longer where storage takes half of it
+ * to answer) from the moment of asking; whoever has it keeps it while the tick takes
+ * longer. When its holder is gone, another replica has the next interval, a
  * second late at most.
  *
  * The first tick comes at a random moment of the interval (of 10 s at most)

@@ -28,6 +28,7 @@ struct script {
 	_Atomic unsigned ticks, inside, most;
 	unsigned agains, failures;	/* how many of the first */
 	unsigned slow_ms, ran_ms;
+	unsigned late_ms;		/* a wish is decided, and answered that much later */
 	_Atomic int64_t at_ns[256];
 };
 
@@ -71,6 +72,7 @@ static void script_lease(struct script *script, struct gantry_message *m)
 		return;
 	}
 	row_decide(row, m->lease);
+	pause_ms(script->late_ms);
 }
 
 static unsigned script_enter(_Atomic unsigned *inside, _Atomic unsigned *most)
@@ -322,6 +324,27 @@ static void test_a_long_tick_keeps_its_turn(void **state)
 	assert_in_range(replicas_ticks(&r), 2, 4);
 }
 
+/* A COMMIT takes most of the interval, or all of it. */
+static void test_a_turn_is_over_when_storage_says_so(void **state)
+{
+	static const unsigned late_ms[] = { 150, 250 };
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		struct replicas r = { .row = { .epoch = 0 } };
+
+		for (int i = 0; i < REPLICAS; i++) {
+			r.scripts[i].late_ms = late_ms[round];
+			r.scripts[i].slow_ms = 250;
+		}
+		replicas_start(&r, 200);
+		pause_ms(4000);
+		replicas_end(&r);
+		assert_int_equal(r.row.most, 1);
+		assert_in_range(replicas_ticks(&r), 3, 4000 / 250);
+	}
+}
+
 static void test_without_storage_nobody_ticks(void **state)
 {
 	static struct script script;
@@ -367,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_replicas_tick_once_an_interval),
 		cmocka_unit_test(test_another_replica_goes_on),
 		cmocka_unit_test(test_a_long_tick_keeps_its_turn),
+		cmocka_unit_test(test_a_turn_is_over_when_storage_says_so),
 		cmocka_unit_test(test_without_storage_nobody_ticks),
 		cmocka_unit_test(test_the_turn_of_a_killed_holder),
 	};
