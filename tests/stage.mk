@@ -61,7 +61,8 @@ BROKER_TESTS += tests/system/amqp/reload.py
 POSTGRES_TESTS = tests/system/storage/between.py \
 	tests/system/postgres/outage.py tests/system/replicas/storm.py \
 	tests/system/postgres/failover.py tests/system/postgres/server.py \
-	tests/system/postgres/planner.py tests/system/postgres/config.py
+	tests/system/postgres/planner.py tests/system/postgres/config.py \
+	tests/system/replicas/apart.py
 # This one starts a browser, and what npm brings: once is enough.
 PAGE_TESTS = tests/system/admin/page.py
 PAGE_RUN = $(PAGE_TESTS)

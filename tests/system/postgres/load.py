@@ -163,6 +163,26 @@ class Crowd:
         return first - since
 
 
+def sit_out(crowd, go, come, seconds):
+    """go() takes the server away, come() returns when it is back. What was bought."""
+    with crowd:
+        crowd.wait_for_sales()
+        go()
+        away = time.monotonic()
+        time.sleep(seconds)
+        crowd.wait_until_refused(away)
+        end = time.monotonic()
+        come()
+        since = time.monotonic()
+        took = crowd.wait_until_back(since)
+        crowd.wait_for_sales()
+    longest, n = crowd.check_refused(away, end)
+    print("# %d refused within %.2f s; back after %.2f s; %d sold" % (
+        n, longest, took, len(crowd.bought)), flush=True)
+    assert took < BACK_SECONDS, took
+    return crowd.bought
+
+
 def check_kept(g, bought):
     """What was acknowledged is there, once, and all is in order."""
     stored = {r["id"] for r in g.rows("select id from allocations")}

@@ -14,7 +14,7 @@ import time
 import _path    # noqa: F401
 import postgres
 import tap
-from load import BACK_SECONDS, REFUSE_SECONDS, Crowd, check_kept, gateway
+from load import BACK_SECONDS, REFUSE_SECONDS, Crowd, check_kept, gateway, sit_out
 from rabbit import wait_for
 
 TORTURE = int(os.environ.get("GANTRY_TORTURE", "1"))
@@ -23,22 +23,7 @@ SEED = int(os.environ.get("GANTRY_SEED", str(random.randrange(1 << 30))))
 
 
 def outage(g, go, come, seconds=AWAY_SECONDS):
-    """go() takes the server away, come() returns when it is back."""
-    with Crowd(g) as crowd:
-        crowd.wait_for_sales()
-        go()
-        away = time.monotonic()
-        time.sleep(seconds)
-        end = time.monotonic()
-        come()
-        since = time.monotonic()
-        took = crowd.wait_until_back(since)
-        crowd.wait_for_sales()
-    longest, n = crowd.check_refused(away, end)
-    print("# %d refused within %.2f s; back after %.2f s; %d sold" % (
-        n, longest, took, len(crowd.bought)))
-    assert took < BACK_SECONDS, took
-    check_kept(g, crowd.bought)
+    check_kept(g, sit_out(Crowd(g), go, come, seconds))
 
 
 def test_stopped_fast(g):

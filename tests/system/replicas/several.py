@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several gateways on one database and one broker, and clients that ask all of
 them. A gateway that is killed comes again, as a service manager would see to."""
+import contextlib
 import threading
 import time
 
@@ -96,6 +97,20 @@ class Replicas:
                     time.sleep(0.1)
         finally:
             self.locks[i].release()
+
+    @contextlib.contextmanager
+    def spared(self):
+        """A gateway that is there and is not killed until the block ends."""
+        end = time.monotonic() + START_SECONDS
+        while True:
+            assert time.monotonic() < end, "none comes back"
+            for lock, g in zip(self.locks, self.gateways):
+                if lock.acquire(timeout=0.05):
+                    try:
+                        yield g
+                    finally:
+                        lock.release()
+                    return
 
     def wait_until_all_are_back(self):
         for lock in self.locks:
