@@ -23,6 +23,13 @@ def show(error):
         print("# " + line)
 
 
+def skip_all(reason):
+    """Ends the file as skipped, if there is a reason."""
+    if reason:
+        print("1..0 # SKIP " + reason)
+        sys.exit(77)
+
+
 class Skip(Exception):
     """What a test raises when it cannot be done here, with the reason."""
 

@@ -17,7 +17,7 @@ import _path
 import tap
 from rabbit import Rabbit, missing, wait_for
 from world import (QUEUE, Feeder, World, cancelled, confirmed, created, order_event,
-                   returned)
+                   returned, run_all)
 
 AMONG = int(os.environ.get("GANTRY_AMONG", "10000"))
 PREFETCH = 512     # of a gateway that says nothing of it
@@ -529,23 +529,10 @@ def test_in_the_end_all_is_in_order(w):
 
 
 def main():
-    reason = missing()
-    if reason:
-        print("1..0 # SKIP " + reason)
-        sys.exit(77)
-    tests = tap.tests_of(sys.modules["__main__"])
-    print("1..%d" % len(tests), flush=True)
-    failed = 0
+    tap.skip_all(missing())
     with Rabbit("consume") as r, Consumed(r) as w:
-        for number, test in enumerate(tests, 1):
-            begin = time.monotonic()
-            if tap.run_one(number, test, w):
-                failed += 1
-                w.g.show_log()
-            if w.g.process is None and number < len(tests):
-                w.g.start()
-            print("# %.1f s" % (time.monotonic() - begin), flush=True)
-    sys.exit(1 if failed else 0)
+        status = run_all(w)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

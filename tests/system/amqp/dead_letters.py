@@ -12,7 +12,7 @@ import _path
 import tap
 from gantry import PROGRAM
 from rabbit import Lodging, missing, wait_for
-from world import QUEUE, World, confirmed, created
+from world import QUEUE, World, confirmed, created, run_all
 
 KEY = "order.ordercreated.order"
 MANY = 500
@@ -219,21 +219,10 @@ def test_in_the_end_all_is_in_order(w):
 
 
 def main():
-    reason = missing()
-    if reason:
-        print("1..0 # SKIP " + reason)
-        sys.exit(77)
-    tests = tap.tests_of(sys.modules["__main__"])
-    print("1..%d" % len(tests), flush=True)
-    failed = 0
+    tap.skip_all(missing())
     with Lodging("letters") as r, Dying(r) as w:
-        for number, test in enumerate(tests, 1):
-            failed += tap.run_one(number, test, w)
-            if w.g.process is None and number < len(tests):
-                w.g.start()
-        if failed:
-            w.g.show_log()
-    sys.exit(1 if failed else 0)
+        status = run_all(w)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import _path
 import tap
 from gantry import Gantry
 from rabbit import Lodging, missing, wait_for
-from world import QUEUE, Feeder, World, created
+from world import QUEUE, Feeder, World, created, run_all
 
 RELOADS = int(os.environ.get("GANTRY_RELOADS", "100"))
 EVENTS = 12 * RELOADS
@@ -151,21 +151,10 @@ def test_the_first_queue_of_all(w):
 
 
 def main():
-    reason = missing()
-    if reason:
-        print("1..0 # SKIP " + reason)
-        sys.exit(77)
-    tests = tap.tests_of(sys.modules["__main__"])
-    print("1..%d" % len(tests), flush=True)
-    failed = 0
+    tap.skip_all(missing())
     with Lodging("reload") as r, Changing(r) as w:
-        for number, test in enumerate(tests, 1):
-            begin = time.monotonic()
-            if tap.run_one(number, test, w):
-                failed += 1
-                w.g.show_log()
-            print("# %.1f s" % (time.monotonic() - begin), flush=True)
-    sys.exit(1 if failed else 0)
+        status = run_all(w)
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ none of Gantry's own code, so that a mistake on one side does not hide another.
 import contextlib
 import json
 import subprocess
+import sys
 import threading
 import time
 import traceback
 
+import tap
 from gantry import Gantry, HISTORIES, INVARIANTS, PROGRAM, rfc3339
 from rabbit import Consumer, wait_for
 
@@ -292,3 +294,19 @@ class World:
             self.g.folders(), capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done
 
+
+def run_all(w):
+    """The tests of the file, each with a world whose gateway serves; what it said
+    where one failed. The exit status."""
+    tests = tap.tests_of(sys.modules["__main__"])
+    print("1..%d" % len(tests), flush=True)
+    failed = 0
+    for number, test in enumerate(tests, 1):
+        begin = time.monotonic()
+        if w.g.process is None:
+            w.g.start()
+        if tap.run_one(number, test, w):
+            failed += 1
+            w.g.show_log()
+        print("# %.1f s" % (time.monotonic() - begin), flush=True)
+    return 1 if failed else 0
