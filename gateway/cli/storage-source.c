@@ -3,11 +3,11 @@
 #include "gateway/cli/storage-source.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
+#include "gateway/commit/at_work.h"
 #include "gateway/commit/copy.h"
 #include "gateway/commit/replica.h"
 
@@ -63,71 +63,30 @@ static bool source_is_alone(struct storage_source *s)
 	return status != COMMON_OK;
 }
 
-/* Each gateway at work holds one of this name, see commit/replica.h. */
-#define SOURCE_REPLICA "replica:"
-
-struct source_leases {
-	int64_t now_ms, versions;
-	bool run;		/* one of them at least */
-	char owner[128];	/* of one that runs */
-};
-
-static int source_lease(void *context, size_t key, const struct gantry_value *values)
-{
-	struct source_leases *l = context;
-	const struct gantry_value *name = &values[LEASES_NAME];
-	const struct gantry_value *owner = &values[LEASES_OWNER];
-	size_t len = strlen(SOURCE_REPLICA);
-
-	(void)key;
-	if (name->len < len || memcmp(name->is.text, SOURCE_REPLICA, len) != 0)
-		return 0;
-	l->versions += values[LEASES_VERSION].is.number;
-	if (values[LEASES_UNTIL].is.number <= l->now_ms)
-		return 0;
-	l->run = true;
-	snprintf(l->owner, sizeof(l->owner), "%.*s", (int)owner->len, owner->is.text);
-	return 0;
-}
-
-static int source_leases(struct storage_source *s, struct source_leases *out,
-			 struct gantry_error *err)
-{
-	const struct gantry_sink sink = { source_lease, out };
-	const struct gantry_range range = { .size = sizeof(range),
-					    .table = COMMIT_LEASES,
-					    .index = GANTRY_BY_REF, .limit = 100000 };
-	const struct query_store *store = &s->lock.store;
-
-	*out = (struct source_leases){ .now_ms = clock_now_ms() };
-	return store->storage->scan(store->self, &range, &sink, err) == GANTRY_STORED ?
-		       COMMON_OK : COMMON_FAILED;
-}
-
 /*
  * A gateway renews its lease before that runs out, and ends it when it stops;
  * one that died has left a lease that stays as it is.
  */
 static int source_wait_for_leases(struct storage_source *s, struct gantry_error *err)
 {
-	int64_t end = clock_now_ms() + REPLICA_LEASE_MS;
-	struct source_leases first, now;
-	int status = source_leases(s, &first, err);
+	const struct query_store *store = &s->lock.store;
+	int64_t end = clock_steady_ns() + REPLICA_LEASE_MS * INT64_C(1000000);
+	struct at_work first, now;
+	int looked = at_work_look(store, &first, err);
 
-	if (status == COMMON_OK && first.run)
+	if (looked == 0 && first.run)
 		fprintf(stderr, "waiting whether gateway %s still is at work, at most %d s\n",
 			first.owner, REPLICA_LEASE_MS / 1000);
 	now = first;
-	while (status == COMMON_OK && now.run && now.now_ms < end) {
+	while (looked == 0 && now.run && clock_steady_ns() < end) {
 		usleep(SOURCE_POLL_US);
-		status = source_leases(s, &now, err);
-		if (status != COMMON_OK || now.versions <= first.versions)
-			continue;
-		gantry_fail(err, "gateway %s is at work on it: stop every gateway first",
-			    now.run ? now.owner : first.owner);
-		status = COMMON_FAILED;
+		looked = at_work_look(store, &now, err);
+		if (looked == 0 && now.versions > first.versions)
+			looked = gantry_fail(err, "gateway %s is at work on it: stop "
+					     "every gateway first",
+					     now.run ? now.owner : first.owner);
 	}
-	return status;
+	return looked == 0 ? COMMON_OK : COMMON_FAILED;
 }
 
 static int source_prefix(int status, struct gantry_error *err)

@@ -4,6 +4,7 @@ gateway_libcore_a_SOURCES += \
 	gateway/commit/lease.c \
 	gateway/commit/replica.c gateway/commit/replica.h \
 	gateway/commit/apply.c \
+	gateway/commit/at_work.c gateway/commit/at_work.h \
 	gateway/commit/audit.c \
 	gateway/commit/copy.c gateway/commit/copy.h \
 	gateway/commit/copy_digest.c \

@@ -16,8 +16,10 @@
 
 #include <cmocka.h>
 
+#include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/commit/at_work.h"
 #include "gateway/rows/set.h"
 #include "tests/unit/copy_side.h"
 
@@ -417,6 +419,54 @@ static void test_two_at_once(void **state)
 	side_close(&b);
 }
 
+static void lease(struct side *s, int64_t ref, const char *name, int64_t until_ms)
+{
+	struct gantry_value v[LEASES_COLUMNS] = { value_number(ref), value_number(ref) };
+
+	v[LEASES_NAME] = value_text(name);
+	v[LEASES_OWNER] = value_text("shop-2");
+	v[LEASES_UNTIL] = value_number(until_ms);
+	v[LEASES_EPOCH] = value_number(1);
+	side_change(s, &(struct gantry_change){
+		.size = sizeof(struct gantry_change), .kind = GANTRY_NEW,
+		.table = COMMIT_LEASES, .values = v });
+}
+
+/* Leases run by the storage's clock, whatever ours says. */
+static void test_at_work(void **state)
+{
+	struct copy_digest was[COMMIT_TABLES], is[COMMIT_TABLES];
+	struct gantry_error err = ERROR_INIT;
+	struct at_work seen;
+	struct side a;
+
+	(void)state;
+	side_open(&a, "memory", NULL);
+	lease(&a, 1, "publisher:shop-1", clock_now_ms() + 60000);
+	assert_int_equal(at_work_look(&a.q, &seen, &err), 0);
+	assert_false(seen.run);
+	lease(&a, 2, "replica:1", clock_now_ms() - 5000);
+	lease(&a, 3, "replica:2", clock_now_ms() - 8000);
+	digests(&a, was);
+	assert_int_equal(at_work_look(&a.q, &seen, &err), 0);
+	assert_false(seen.run);
+	assert_int_equal(seen.versions, 2 + 3);
+	a.ahead_ms = -15000;
+	assert_int_equal(at_work_look(&a.q, &seen, &err), 0);
+	assert_true(seen.run);
+	assert_string_equal(seen.owner, "shop-2");
+	/* asking leaves nothing behind */
+	digests(&a, is);
+	for (unsigned t = 0; t < COMMIT_TABLES; t++)
+		assert_string_equal(is[t].sha256, was[t].sha256);
+	lease(&a, 4, "replica:3", clock_now_ms() + 10000);
+	a.ahead_ms = 15000;
+	assert_int_equal(at_work_look(&a.q, &seen, &err), 0);
+	assert_false(seen.run);
+	error_fini(&err);
+	side_close(&a);
+}
+
 /* The mark of a version that has a table which is not known here. */
 static void test_another_version(void **state)
 {
@@ -491,7 +541,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(all_rows), TEST(nothing), TEST(long_rows), TEST(digests_see),
-		TEST(target_not_empty), TEST(goes_on), TEST(conflicts),
+		TEST(target_not_empty), TEST(at_work), TEST(goes_on), TEST(conflicts),
 		TEST(another_source), TEST(two_at_once), TEST(another_version), TEST(kills),
 	};
 

@@ -46,8 +46,11 @@ static enum gantry_stored side_load(void *unit, const struct gantry_key_set *con
 				    int64_t *now_ms_out, struct gantry_error *err)
 {
 	struct side *s = unit;
+	enum gantry_stored stored = s->st->load(s->unit, locks, n_locks, keys, n_keys, sink,
+						now_ms_out, err);
 
-	return s->st->load(s->unit, locks, n_locks, keys, n_keys, sink, now_ms_out, err);
+	*now_ms_out += s->ahead_ms;
+	return stored;
 }
 
 static size_t side_bytes(const struct gantry_change *change)

@@ -20,6 +20,7 @@ struct side {
 	/* told, and counted */
 	unsigned commits_left;		/* then AWAY; 0: no end */
 	unsigned conflicts;		/* commits that conflict first */
+	int64_t ahead_ms;		/* of its clock before ours */
 	unsigned units;
 	size_t rows, most_rows, most_bytes;
 	void *unit;
