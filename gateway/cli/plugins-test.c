@@ -24,7 +24,7 @@ struct test {
 	const char *name;	/* of the plugin as messages show it */
 	struct gantry_instance *open[INSTANCES];
 	json_t *results;	/* or NULL: lines */
-	unsigned verdicts[3];
+	unsigned verdicts[4];
 	int64_t began_ns;
 };
 
@@ -51,7 +51,7 @@ static void test_begins(void *context, const char *name)
 
 static void test_told(void *context, const struct conform_result *r)
 {
-	static const char *const words[] = { "ok", "failed", "skipped" };
+	static const char *const words[] = { "ok", "failed", "skipped", "away" };
 	struct test *t = context;
 
 	alarm(0);
@@ -242,25 +242,33 @@ static int test_load(struct test *t, struct plugins *plugins)
 	return COMMON_USAGE;
 }
 
+static const char *test_verdict(const unsigned *v)
+{
+	if (v[CONFORM_FAILED] > 0)
+		return "does not keep the contract";
+	return v[CONFORM_AWAY] == 0 ? "keeps the contract" :
+	       "cannot be reached, so whether it keeps the contract is not known";
+}
+
 static int test_tell(struct test *t)
 {
 	const unsigned *v = t->verdicts;
 	int64_t ms = (clock_steady_ns() - t->began_ns) / 1000000;
+	bool fails = v[CONFORM_FAILED] > 0, holds = !fails && v[CONFORM_AWAY] == 0;
 
 	if (t->results != NULL)
 		common_print_json(json_pack(
-			"{ss, ss, sb, si, si, si, sI, so}", "plugin", t->name,
-			"version", t->plugin->version, "holds", v[CONFORM_FAILED] == 0,
+			"{ss, ss, so, si, si, si, sI, so}", "plugin", t->name,
+			"version", t->plugin->version, "holds",
+			holds || fails ? json_boolean(holds) : json_null(),
 			"ok", (int)v[CONFORM_OK], "failed", (int)v[CONFORM_FAILED],
 			"skipped", (int)v[CONFORM_SKIPPED], "ms", (json_int_t)ms,
 			"checks", t->results));
 	else
 		printf("%s %s: %s: %u ok, %u failed, %u skipped in %.1f s\n", t->name,
-		       t->plugin->version, v[CONFORM_FAILED] == 0 ?
-		       "keeps the contract" : "does not keep the contract",
-		       v[CONFORM_OK], v[CONFORM_FAILED], v[CONFORM_SKIPPED],
+		       t->plugin->version, test_verdict(v), v[CONFORM_OK], v[CONFORM_FAILED], v[CONFORM_SKIPPED],
 		       (double)ms / 1000);
-	return v[CONFORM_FAILED] == 0 ? COMMON_OK : COMMON_FAILED;
+	return holds ? COMMON_OK : COMMON_FAILED;
 }
 
 static int test_kit(struct test *t)

@@ -61,8 +61,37 @@ static int conform_can(struct kit *k, const struct kit_check *c)
 	return 0;
 }
 
-static int conform_check(struct kit *k, const struct kit_check *check,
-			 const struct conform_how *how)
+/*
+ * A check that failed says nothing of a store that is not there: by an instance
+ * of its own, as the kit's may be in the middle of something.
+ */
+static bool conform_is_away(struct kit *k)
+{
+	enum gantry_stored stored;
+	void *self;
+
+	error_reset(&k->err);
+	if (k->ops->open(k->ops->context, &self, &k->err) < 0)
+		return false;
+	stored = k->st->prepare(self, k->schema, GANTRY_PREPARE_SERVE, &k->err);
+	k->ops->close(k->ops->context, self);
+	if (stored != GANTRY_AWAY || k->err.message[0] == '\0')
+		return false;
+	snprintf(k->seen, sizeof(k->seen), "%s", k->err.message);
+	return true;
+}
+
+static enum conform_verdict conform_verdict(struct kit *k, int outcome)
+{
+	if (outcome == 0)
+		return CONFORM_OK;
+	if (outcome > 0)
+		return CONFORM_SKIPPED;
+	return conform_is_away(k) ? CONFORM_AWAY : CONFORM_FAILED;
+}
+
+static enum conform_verdict conform_check(struct kit *k, const struct kit_check *check,
+					  const struct conform_how *how)
 {
 	struct conform_result result = { .name = check->name, .why = k->seen };
 	int64_t began = clock_steady_ns();
@@ -79,12 +108,11 @@ static int conform_check(struct kit *k, const struct kit_check *check,
 	if (outcome == 0)
 		k->seen[0] = '\0';
 	arena_reset(&k->arena);
-	result.verdict = outcome == 0 ? CONFORM_OK :
-			 outcome > 0 ? CONFORM_SKIPPED : CONFORM_FAILED;
+	result.verdict = conform_verdict(k, outcome);
 	result.ms = (clock_steady_ns() - began) / 1000000;
 	if (how->told != NULL)
 		how->told(how->context, &result);
-	return outcome < 0;
+	return result.verdict;
 }
 
 static bool conform_wanted(const struct conform_how *how, const struct kit_check *c)
@@ -98,14 +126,16 @@ static bool conform_wanted(const struct conform_how *how, const struct kit_check
 
 static int conform_all(struct kit *k, const struct conform_how *how)
 {
+	enum conform_verdict verdict;
 	const struct kit_check *c;
 	int failures = 0;
 
 	for (size_t i = 0; (c = conform_at(i)) != NULL; i++) {
 		if (c->run != conform_open && !conform_wanted(how, c))
 			continue;
-		failures += conform_check(k, c, how);
-		if (c->run == conform_open && k->self == NULL)
+		verdict = conform_check(k, c, how);
+		failures += verdict == CONFORM_FAILED || verdict == CONFORM_AWAY;
+		if (verdict == CONFORM_AWAY || (c->run == conform_open && k->self == NULL))
 			break;
 	}
 	return failures;
@@ -134,7 +164,7 @@ int conform_run_how(const struct conform_ops *ops, const struct conform_how *how
 
 void conform_print(FILE *report, const struct conform_result *result)
 {
-	static const char *const words[] = { "ok", "FAILED", "skipped" };
+	static const char *const words[] = { "ok", "FAILED", "skipped", "AWAY" };
 
 	fprintf(report, "%s %s%s%s\n", words[result->verdict], result->name,
 		result->why[0] != '\0' ? ": " : "", result->why);

@@ -30,7 +30,8 @@ struct conform_ops {
 			 struct gantry_error *err);
 };
 
-enum conform_verdict { CONFORM_OK, CONFORM_FAILED, CONFORM_SKIPPED };
+/* AWAY: nothing is known, as the store cannot be reached; why is what it says. */
+enum conform_verdict { CONFORM_OK, CONFORM_FAILED, CONFORM_SKIPPED, CONFORM_AWAY };
 
 struct conform_result {
 	const char *name;		/* "unit: rollback" */
@@ -58,14 +59,15 @@ struct conform_how {
 
 /*
  * Runs the checks and returns how many failed. A store that cannot even be
- * opened is one failed check, "open". Starts and ends threads and children of
+ * opened is one failed check, "open"; one that is away in the end, too, and
+ * none of the rest is run. Starts and ends threads and children of
  * its own, so the process should have no other threads. Main thread.
  */
 int conform_run_how(const struct conform_ops *ops, const struct conform_how *how);
 
 /*
  * The same, all checks the shortest way, one line each in report: "ok NAME",
- * "FAILED NAME: what was seen" or "skipped NAME: why".
+ * "FAILED NAME: what was seen", "skipped NAME: why" or "AWAY NAME: why".
  */
 int conform_run(const struct conform_ops *ops, FILE *report);
 

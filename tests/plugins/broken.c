@@ -92,6 +92,12 @@ void broken_close(void *context, void *self)
 	free(b);
 }
 
+static enum gantry_stored broken_away(struct gantry_error *err)
+{
+	gantry_fail(err, "broken: nobody answers");
+	return GANTRY_AWAY;
+}
+
 static enum gantry_stored broken_prepare(void *self,
 					 const struct gantry_schema *schema,
 					 enum gantry_prepare mode, struct gantry_error *err)
@@ -103,6 +109,8 @@ static enum gantry_stored broken_prepare(void *self,
 	b->other = *schema;
 	b->mode = mode;
 	b->now_ms = clock_now_ms();
+	if (b->fault == BROKEN_AWAY)
+		return broken_away(err);
 	if (b->fault == BROKEN_LOOK_SERVES)
 		mode = GANTRY_PREPARE_SERVE;
 	if (b->fault == BROKEN_MAJOR)
@@ -170,6 +178,8 @@ static enum gantry_stored broken_begin(void *self, unsigned lane, void **unit_ou
 	struct unit *u = &b->unit;
 
 	(void)lane;
+	if (b->store->fault == BROKEN_AWAY)
+		return broken_away(err);
 	broken_flush(b);
 	u->of = b;
 	b->held.n = 0;

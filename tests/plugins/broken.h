@@ -25,6 +25,7 @@ enum broken_fault {
 	BROKEN_CLOCK_STANDS,	/* now is when it was prepared */
 	BROKEN_GUESS_YES,	/* commit that does not know says STORED */
 	BROKEN_GUESS_NO,	/* commit that does not know says AWAY */
+	BROKEN_AWAY,		/* none: it is away, from when this is set */
 
 	/* the same, over one that keeps */
 	BROKEN_ABSENT,		/* a change of a row that is not there is STORED */

@@ -172,6 +172,35 @@ static void test_units(void **state)
 	fault_is_named(&ops, &disturbed[0]);
 }
 
+/* The store goes away behind the check "row: text". */
+static void away_told(void *context, const struct conform_result *result)
+{
+	struct broken_store *store = context;
+
+	if (strcmp(result->name, "row: text") == 0)
+		store->fault = BROKEN_AWAY;
+	assert_int_not_equal(result->verdict, CONFORM_FAILED);
+	if (result->verdict == CONFORM_AWAY)
+		assert_string_equal(result->why, "broken: nobody answers");
+}
+
+/* One that is away is not told that it breaks the contract, and left in peace. */
+static void test_away(void **state)
+{
+	struct broken_store store = { .inner.plugin = store_plugin("memory") };
+	const struct conform_ops ops = {
+		.storage = &broken_storage, .context = &store,
+		.open = broken_open, .close = broken_close,
+	};
+	const struct conform_how how = { .told = away_told, .context = &store, .seed = 1 };
+
+	(void)state;
+	assert_int_equal(conform_run_how(&ops, &how), 1);
+	assert_int_equal(store.fault, BROKEN_AWAY);
+	/* and from the start */
+	assert_int_equal(conform_run_how(&ops, &how), 1);
+}
+
 /* Faults of what outlives an instance or a process, over a file. */
 static void test_kept(void **state)
 {
@@ -312,6 +341,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_the_manual_has_all),
 		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_away),
 		cmocka_unit_test_setup_teardown(test_kept, place_new, place_free),
 		cmocka_unit_test(test_locks),
 		cmocka_unit_test_setup_teardown(test_many_units, place_new, place_free),

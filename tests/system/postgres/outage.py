@@ -5,8 +5,11 @@ within 2 s, work again within 3 s of its return, nothing acknowledged lost.
 
     GANTRY_TORTURE  how many times as long (default: 1)
 """
+import json
 import os
 import random
+import re
+import subprocess
 import sys
 import threading
 import time
@@ -14,6 +17,7 @@ import time
 import _path    # noqa: F401
 import postgres
 import tap
+from gantry import PROGRAM
 from load import BACK_SECONDS, REFUSE_SECONDS, Crowd, check_kept, gateway, sit_out
 from rabbit import wait_for
 
@@ -174,6 +178,34 @@ def test_away_at_the_start(g):
     p.start()
     g.start()
     g.check_invariants()
+
+
+def test_the_kit_while_it_is_away(g):
+    """It does not say of a storage that is not there that it breaks the contract."""
+    p = g.store.server
+    assert g.stop() == 0
+    p.stop("fast")
+    folder = os.environ.get("GANTRY_PLUGINS")
+    words = [PROGRAM, "plugins", "test-storage", "postgres", "--set",
+             'conninfo="%s"' % g.store.conninfo] + \
+        (["--plugins", folder] if folder else [])
+    refused = ('%s: connection to server at "127.0.0.1", port %d failed: Connection '
+               'refused' % (g.store.place, p.port))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, len(lines)) == (1, "", 2), done
+    assert lines[0] == "AWAY open: several at once: " + refused, lines
+    assert re.fullmatch(r"postgres \S+: cannot be reached, so whether it keeps the "
+                        r"contract is not known: 0 ok, 0 failed, 0 skipped in "
+                        r"\d+\.\d s", lines[1]), lines
+    done = subprocess.run(words + ["--json", "--only", "unit"], capture_output=True,
+                          text=True, timeout=60)
+    tree = json.loads(done.stdout)
+    assert done.returncode == 1 and tree["holds"] is None, done
+    assert [(c["check"], c["result"], c["why"]) for c in tree["checks"]] == [
+        ("open", "away", refused)], done
+    p.start()
+    g.start()
 
 
 def test_commits_are_durable(g):
