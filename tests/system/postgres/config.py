@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What gantry check says about storage: {plugin: postgres, ...}, word for word,
-and the ways to the server: a service file, a passfile, a socket, a schema."""
+and the ways to the server: a service file, a passfile, a socket, a schema, TLS,
+and a role that may no more than the manual says."""
+import contextlib
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,6 +16,10 @@ import postgres
 import tap
 from gantry import PROGRAM
 from load import gateway
+from rabbit import make_tls
+
+MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                      "../../../plugins/postgres/gantry-postgres.7")
 
 
 def storage(g, options):
@@ -194,6 +201,83 @@ def test_a_wrong_password(g):
         'storage: %s: connection to server at "127.0.0.1", port %d failed: FATAL:  '
         'password authentication failed for user "guarded" password retrieved from '
         'file "%s"' % (g.store.place, p.port, g.path("pass")))
+
+
+@contextlib.contextmanager
+def behind_tls(g):
+    """A server with a certificate of 127.0.0.1 that takes nothing but TLS from
+    Gantry; the certificates lie in tls/ of g."""
+    os.mkdir(g.path("tls"))
+    make_tls(g.path("tls"))
+    p = postgres.Postgres("tls", {"ssl": "on", "ssl_cert_file": "../cert.pem",
+                                  "ssl_key_file": "../key.pem"})
+    for name in ("cert.pem", "key.pem"):
+        shutil.copy(g.path("tls/" + name), p.path(name))
+        os.chmod(p.path(name), 0o600)
+        if p.user:
+            os.chown(p.path(name), p.user["user"], p.user["group"])
+    with open(p.path("data/pg_hba.conf"), "r+") as f:
+        before = f.read()
+        f.seek(0)
+        f.write("hostnossl all gantry 127.0.0.1/32 reject\n" + before)
+    with p:
+        yield p
+
+
+def test_tls(g):
+    """The server is asked for its certificate, and every connection is secret."""
+    with behind_tls(g) as p:
+        conninfo = p.create_database("shop") + " sslmode=verify-full sslrootcert="
+
+        def look():
+            with p.client() as c:
+                ways = c.rows("select ssl, version from pg_stat_ssl join "
+                              "pg_stat_activity using (pid) where usename = 'gantry'")
+            assert len(ways) >= 2, ways
+            assert all(w["ssl"] and w["version"] >= "TLSv1.2" for w in ways), ways
+
+        works(g, "conninfo: '%s'" % (conninfo + g.path("tls/ca.pem")), look=look)
+        os.mkdir(g.path("tls/other"))
+        make_tls(g.path("tls/other"))
+        begin = ('storage: postgres 127.0.0.1:%d/shop: connection to server at '
+                 '"127.0.0.1", port %d failed: ' % (p.port, p.port))
+        said = fails(g, "conninfo: '%s'" % (conninfo + g.path("tls/other/ca.pem")))
+        assert said == begin + "SSL error: certificate verify failed", said
+        said = fails(g, "conninfo: '%s'" % (conninfo + g.path("tls/none.pem")))
+        assert said.startswith(begin + 'root certificate file "%s" does not exist'
+                               % g.path("tls/none.pem")), said
+        named = conninfo.replace("host=127.0.0.1", "host=db.example hostaddr=127.0.0.1")
+        said = fails(g, "conninfo: '%s'" % (named + g.path("tls/ca.pem")))
+        assert 'does not match host name "db.example"' in said, said
+
+
+def privileges():
+    """The commands of the manual page, as they stand there."""
+    with open(MANUAL) as f:
+        section = f.read().partition("\n.Sh PRIVILEGES\n")[2].partition("\n.Sh ")[0]
+    return section.partition("\n.Bd -literal\n")[2].partition("\n.Ed\n")[0]
+
+
+def test_the_least_privileges(g):
+    """The owner makes the tables, and the gateway works and owns nothing."""
+    with postgres.Postgres("least") as p:
+        with p.client() as c:
+            c.run("create database shop template template0")
+        with p.client("shop") as c:
+            c.run(privileges())
+        storage(g, "conninfo: '%s'" % p.conninfo("shop", "gantry_owner"))
+        done = subprocess.run([PROGRAM, "storage", "migrate", "--config",
+                               g.path("other.yaml")] + g.folders(),
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done
+        works(g, "conninfo: '%s'" % p.conninfo("shop", "gantry"))
+        with p.client("shop") as c:
+            owners = c.rows("select pg_get_userbyid(relowner) as name, count(*) as n "
+                            "from pg_class where relnamespace = 'gantry'::regnamespace "
+                            "group by 1")
+            others = c.rows("select from pg_shdepend join pg_authid on oid = refobjid "
+                            "where rolname = 'gantry' and deptype = 'o'")
+        assert [o["name"] for o in owners] == ["gantry_owner"] and not others, owners
 
 
 def main():
