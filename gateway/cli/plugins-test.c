@@ -266,8 +266,8 @@ static int test_tell(struct test *t)
 			"checks", t->results));
 	else
 		printf("%s %s: %s: %u ok, %u failed, %u skipped in %.1f s\n", t->name,
-		       t->plugin->version, test_verdict(v), v[CONFORM_OK], v[CONFORM_FAILED], v[CONFORM_SKIPPED],
-		       (double)ms / 1000);
+		       t->plugin->version, test_verdict(v), v[CONFORM_OK],
+		       v[CONFORM_FAILED], v[CONFORM_SKIPPED], (double)ms / 1000);
 	return holds ? COMMON_OK : COMMON_FAILED;
 }
 
