@@ -275,8 +275,13 @@ def test_the_least_privileges(g):
             owners = c.rows("select pg_get_userbyid(relowner) as name, count(*) as n "
                             "from pg_class where relnamespace = 'gantry'::regnamespace "
                             "group by 1")
+            lacking = c.rows(
+                "select relname, p from pg_class, unnest(array['select', 'insert', "
+                "'update', 'delete']) p where relnamespace = 'gantry'::regnamespace "
+                "and relkind = 'r' and not has_table_privilege('gantry', pg_class.oid, p)")
             others = c.rows("select from pg_shdepend join pg_authid on oid = refobjid "
                             "where rolname = 'gantry' and deptype = 'o'")
+        assert not lacking, lacking
         assert [o["name"] for o in owners] == ["gantry_owner"] and not others, owners
 
 
