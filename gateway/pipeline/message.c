@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -272,23 +273,38 @@ bool gantry_parse_time(const char *text, size_t len, int64_t *ms_out)
 	return clock_parse(text, len, ms_out);
 }
 
-void gantry_log(struct gantry_message *m, enum gantry_level level,
-		const char *format, ...)
+static void message_log(struct gantry_message *m, enum gantry_level level,
+			const char *format, va_list ap)
 {
 	struct message_log *line;
 	unsigned n = 0;
-	va_list ap;
 
 	for (line = m->logs; line != NULL; line = line->next)
 		n++;
-	if (!log_wants(level) || n >= MESSAGE_MAX_LOGS)
+	if (n >= MESSAGE_MAX_LOGS)
 		return;
 	line = arena_alloc(&m->arena, sizeof(*line));
-	va_start(ap, format);
 	*line = (struct message_log){ m->logs, level,
 				      arena_vformat(&m->arena, format, ap) };
-	va_end(ap);
 	m->logs = line;
+}
+
+void gantry_log(struct gantry_message *m, enum gantry_level level,
+		const char *format, ...)
+{
+	char text[MESSAGE_LOG_TEXT];
+	va_list ap;
+
+	if (!log_wants(level))
+		return;
+	va_start(ap, format);
+	if (m != NULL)
+		message_log(m, level, format, ap);
+	else
+		vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	if (m == NULL)
+		log_line(level, NULL, NULL, "%s", text);
 }
 
 const char *gantry_credential(const struct gantry_message *m, size_t *len_out)

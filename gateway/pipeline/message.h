@@ -22,6 +22,7 @@
 #define MESSAGE_MAX_RUNS 16
 #define MESSAGE_MAX_MINTED 1024
 #define MESSAGE_MAX_LOGS 64
+#define MESSAGE_LOG_TEXT 1024		/* of a line that has no message */
 
 /* What the source is told in the end. */
 struct message_answer {

@@ -102,6 +102,7 @@ struct greeting {
 	char encoding[24];
 	char timeline[9];
 	bool standby;
+	bool forgets;		/* it does not wait for its disk */
 };
 
 static void connection_greet(void *context, const PGresult *result)
@@ -113,6 +114,7 @@ static void connection_greet(void *context, const PGresult *result)
 	snprintf(g->encoding, sizeof(g->encoding), "%s", PQgetvalue(result, 0, 0));
 	g->standby = PQgetvalue(result, 0, 1)[0] == 't';
 	snprintf(g->timeline, sizeof(g->timeline), "%.8s", PQgetvalue(result, 0, 2));
+	g->forgets = PQgetvalue(result, 0, 3)[0] == 't';
 }
 
 static void connection_set(struct connection *c, const char *name, const char *value)
@@ -174,6 +176,22 @@ static void connection_settings(const struct postgres *s, struct connection *c,
 		connection_pin(c);
 }
 
+/* That is the server's own, so no connection can have it otherwise. Said when it is
+   first seen, and again when it was on in between. */
+static void connection_warn(struct postgres *s, bool forgets)
+{
+	bool is_new;
+
+	pthread_mutex_lock(&s->lock);
+	is_new = forgets && !s->forgets;
+	s->forgets = forgets;
+	pthread_mutex_unlock(&s->lock);
+	if (is_new)
+		gantry_log(NULL, GANTRY_LOG_WARNING, "%s: the server has fsync off, so what "
+			   "was acknowledged is lost when its machine fails: turn it on",
+			   s->where);
+}
+
 static enum gantry_stored connection_set_up(struct postgres *s,
 					    struct connection *c, enum role role,
 					    struct gantry_error *err)
@@ -184,12 +202,15 @@ static enum gantry_stored connection_set_up(struct postgres *s,
 	connection_settings(s, c, role);
 	trip_run(c, "SELECT current_setting('server_encoding'), pg_is_in_recovery(),"
 		 " CASE WHEN pg_is_in_recovery() THEN ''"
-		 " ELSE pg_walfile_name(pg_current_wal_lsn()) END",
+		 " ELSE pg_walfile_name(pg_current_wal_lsn()) END,"
+		 " current_setting('fsync') = 'off'",
 		 (struct taker){ connection_greet, &g });
 	stored = trip_collect(s, c, err);
 	if (stored != GANTRY_STORED)
 		return stored;
 	memcpy(c->timeline, g.timeline, sizeof(c->timeline));
+	if (role == ROLE_UNIT)
+		connection_warn(s, g.forgets);
 	if (strcmp(g.encoding, "UTF8") != 0) {
 		gantry_fail(err, "%s: the database has the encoding %s: make one with "
 			    "\"createdb --template=template0 --encoding=UTF8\"",

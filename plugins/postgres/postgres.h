@@ -170,6 +170,7 @@ struct postgres {
 	char why[400];			/* the last one failed */
 	unsigned host;			/* to begin with, the next time */
 	char newest[9];			/* timeline of any server so far */
+	bool forgets;			/* the server last seen has fsync off */
 };
 
 /* conninfo.c */

@@ -117,7 +117,8 @@ const char *gantry_format(struct gantry_message *m, const char *format, ...)
 
 /*
  * Log a line with the message's correlation id. Kept only if this run is the
- * one that counts. Never log tokens or bodies. Level 1.
+ * one that counts. Where there is no message, as in a storage, m is NULL, and the
+ * line is written at once. Never log tokens or bodies. Any thread. Level 1.
  */
 void gantry_log(struct gantry_message *m, enum gantry_level level,
 		const char *format, ...) GANTRY_PRINTF(3, 4);

@@ -22,6 +22,11 @@ MANUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                       "../../../plugins/postgres/gantry-postgres.7")
 
 
+def log_of(g):
+    with open(g.path("log"), encoding="utf-8") as f:
+        return f.read()
+
+
 def storage(g, options):
     """Writes it as the whole of storage; the line on which it stands."""
     text = g.configuration("").replace(g.store.options,
@@ -285,10 +290,21 @@ def test_the_least_privileges(g):
         assert [o["name"] for o in owners] == ["gantry_owner"] and not others, owners
 
 
+def test_a_server_that_does_not_wait_for_its_disk(g):
+    """The log says so, once, however many connections there are."""
+    with postgres.Postgres("forgets", {"fsync": "off"}) as p:
+        works(g, "conninfo: '%s', lanes: 4" % p.conninfo(p.create_database("shop")))
+        said = log_of(g).count("the server has fsync off")
+        assert said == 1, log_of(g)
+        with p.client() as c:
+            c.run("alter system set fsync = on")
+            c.run("select pg_reload_conf()")
+        works(g, "conninfo: '%s'" % p.conninfo("shop"))
+        assert log_of(g).count("the server has fsync off") == said
+
+
 def main():
-    if postgres.missing():
-        print("1..0 # SKIP " + postgres.missing())
-        sys.exit(77)
+    tap.skip_all(postgres.missing())
     # not started: each test does, with what it says
     with postgres.Postgres() as p:
         g = gateway(p, "config")
