@@ -17,3 +17,4 @@ gateway_libcore_a_SOURCES += gateway/base/metrics.c gateway/base/metrics.h
 gateway_libcore_a_SOURCES += gateway/base/digest.c gateway/base/digest.h
 gateway_libcore_a_SOURCES += gateway/base/span.c gateway/base/span.h
 gateway_libcore_a_SOURCES += gateway/base/tracestate.c gateway/base/tracestate.h
+gateway_libcore_a_SOURCES += gateway/base/sized.h

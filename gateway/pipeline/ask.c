@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "gateway/base/sized.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/records.h"
 #include "gateway/stock/query.h"
@@ -147,12 +148,14 @@ static bool ask_same_query(const struct gantry_query *a, const struct gantry_que
 }
 
 const struct gantry_page *gantry_find(struct gantry_message *m,
-				      const struct gantry_query *query,
+				      const struct gantry_query *theirs,
 				      struct gantry_error *err)
 {
+	struct gantry_query whole, *query = &whole;
 	struct message_ask *ask;
 	const char *records = NULL;
 
+	sized_take(query, sizeof(*query), theirs);
 	if (strcmp(query->name, RECORDS_QUERY) == 0) {
 		records = records_prefix(&m->arena,
 					 m->route->steps[m->step].instance->name,

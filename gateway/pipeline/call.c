@@ -13,6 +13,7 @@
 
 #include "gateway/base/clock.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/sized.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/ask.h"
 #include "gateway/pipeline/engine_private.h"
@@ -226,9 +227,9 @@ static int call_check(const struct gantry_request *r, struct gantry_error *err)
 static struct gantry_request call_whole(const struct gantry_request *from)
 {
 	static const char *const none[] = { NULL };
-	struct gantry_request to = { 0 };
+	struct gantry_request to;
 
-	memcpy(&to, from, from->size < sizeof(to) ? from->size : sizeof(to));
+	sized_take(&to, sizeof(to), from);
 	if (to.method == NULL)
 		to.method = "GET";
 	if (to.headers == NULL)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "gateway/base/sized.h"
 #include "gateway/base/utf8.h"
 #include "gateway/pipeline/message.h"
 
@@ -86,12 +87,10 @@ int gantry_publish(struct gantry_message *m, const struct gantry_event *event,
 {
 	struct effect effect = { .kind = EFFECT_EVENT };
 	struct gantry_event *e = &effect.as.event;
-	size_t n = event->size < sizeof(*e) ? event->size : sizeof(*e);
 	char *text;
 	int done;
 
-	memcpy(e, event, n);
-	e->size = sizeof(*e);
+	sized_take(e, sizeof(*e), event);
 	if (stage_check_event(e, err) < 0 || stage_dump(e->payload, &text, err) < 0)
 		return -1;
 	if (text != NULL) {
@@ -190,15 +189,13 @@ int gantry_command(struct gantry_message *m, const struct gantry_command *comman
 {
 	struct effect effect = { .kind = EFFECT_COMMAND };
 	struct gantry_command *c = &effect.as.command;
-	size_t n = command->size < sizeof(*c) ? command->size : sizeof(*c);
 	bool caller_waits = m->source == GANTRY_SOURCE_HTTP ||
 			    m->source == GANTRY_SOURCE_ADMIN;
 	int step = (int)m->effects.n_commands;
 
 	if (m->settling)
 		return gantry_fail(err, "settle cannot give commands");
-	memcpy(c, command, n);
-	c->size = sizeof(*c);
+	sized_take(c, sizeof(*c), command);
 	if (stage_check_command(c, err) < 0)
 		return -1;
 	if (c->if_refused == GANTRY_IF_REFUSED_DEFAULT)

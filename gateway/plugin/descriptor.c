@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gateway/base/error.h"
+#include "gateway/base/sized.h"
 #include "gateway/base/utf8.h"
 #include "gateway/config/option.h"
 
@@ -50,8 +51,7 @@ static void *descriptor_take(const void *theirs, size_t least, size_t full,
 	if (size < least)
 		return NULL;
 	ours = arena_zero(arena, full);
-	memcpy(ours, theirs, size < full ? size : full);
-	*(size_t *)ours = full;
+	sized_take(ours, full, theirs);
 	return ours;
 }
 

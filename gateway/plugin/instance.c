@@ -9,6 +9,7 @@
 
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/sized.h"
 #include "gateway/config/config.h"
 #include "gateway/config/nearest.h"
 #include "gateway/config/option.h"
@@ -40,14 +41,16 @@ int gantry_document_keep(const struct gantry_instance *instance,
 			 struct gantry_error *err)
 {
 	struct instance_memory *memory = instance->memory;
+	struct gantry_document d;
 
 	if (!memory->opening || memory->document.size != 0)
 		return gantry_fail(err, "a document is kept from open() on, and one at most");
-	if (document->upstream == NULL || document->path == NULL ||
-	    *document->path != '/' || document->take == NULL || document->every_ms < 1000)
+	sized_take(&d, sizeof(d), document);
+	if (d.upstream == NULL || d.path == NULL || *d.path != '/' || d.take == NULL ||
+	    d.every_ms < 1000)
 		return gantry_fail(err, "a document needs an upstream, a path, take() "
 					"and at least 1s from one fetch to the next");
-	memory->document = *document;
+	memory->document = d;
 	return 0;
 }
 

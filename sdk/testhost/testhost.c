@@ -11,6 +11,7 @@
 #include "gateway/base/clock.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
+#include "gateway/base/sized.h"
 #include "gateway/commit/committer.h"
 #include "gateway/commit/schema.h"
 #include "gateway/config/config.h"
@@ -273,11 +274,13 @@ struct testhost *testhost_open(const struct testhost_setup *setup,
 {
 	struct gantry_error own = ERROR_INIT, *to = err != NULL ? err : &own;
 	struct testhost *t = memory_new(sizeof(*t));
+	struct testhost_setup whole;
 
+	sized_take(&whole, sizeof(whole), setup);
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->answered, NULL);
 	message_init(&t->message, GANTRY_SOURCE_HTTP, &testhost_home);
-	if (testhost_load(t, setup, to) < 0 || testhost_wrap(t, to) < 0 ||
+	if (testhost_load(t, &whole, to) < 0 || testhost_wrap(t, to) < 0 ||
 	    testhost_start(t, to) < 0) {
 		if (err == NULL)
 			fprintf(stderr, "testhost: %s\n", own.message);
@@ -327,10 +330,12 @@ static const struct message_pair *testhost_pairs(struct gantry_message *m,
 	return pairs;
 }
 
-static void testhost_fill(struct testhost *t, const struct testhost_message *in)
+static void testhost_fill(struct testhost *t, const struct testhost_message *message)
 {
+	struct testhost_message whole, *in = &whole;
 	struct gantry_message *m = &t->message;
 
+	sized_take(in, sizeof(*in), message);
 	message_clear(m);
 	message_init(m, in->source != 0 ? in->source : GANTRY_SOURCE_HTTP,
 		     &testhost_home);

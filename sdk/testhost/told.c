@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gateway/base/sized.h"
 #include "gateway/pipeline/tree.h"
 
 struct told_answer {
@@ -100,8 +101,7 @@ void told_add(struct told *told, const struct testhost_upstream *upstream)
 	struct told_answer *answer = arena_zero(&told->arena, sizeof(*answer));
 	struct testhost_upstream *is = &answer->is;
 
-	/* an older test's ends sooner */
-	memcpy(is, upstream, upstream->size < sizeof(*is) ? upstream->size : sizeof(*is));
+	sized_take(is, sizeof(*is), upstream);
 	is->name = arena_text(&told->arena, is->name);
 	is->method = arena_text(&told->arena, is->method != NULL ? is->method : "GET");
 	is->path = arena_text(&told->arena, is->path);

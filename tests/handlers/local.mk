@@ -2,7 +2,7 @@
 # Tests of our handlers by the test host, as an author of others writes them.
 if CMOCKA
 if PLUGIN_MEMORY
-HANDLER_TESTS =
+HANDLER_TESTS = tests/handlers/sizes
 if PLUGIN_ALLOCATIONS
 HANDLER_TESTS += tests/handlers/allocations
 endif
@@ -25,6 +25,9 @@ endif
 
 TEST_HOST = sdk/testhost/testhost.c sdk/testhost/testhost.h \
 	sdk/testhost/told.c sdk/testhost/told.h tests/handlers/host.h
+tests_handlers_sizes_SOURCES = tests/handlers/sizes.c $(TEST_HOST)
+tests_handlers_sizes_LDADD = $(LDADD_UNIT)
+tests_handlers_sizes_LDFLAGS = $(LDFLAGS_UNIT)
 tests_handlers_allocations_SOURCES = tests/handlers/allocations.c $(TEST_HOST)
 tests_handlers_allocations_LDADD = $(LDADD_UNIT)
 tests_handlers_allocations_LDFLAGS = $(LDFLAGS_UNIT)
