@@ -65,6 +65,10 @@ struct testhost_message {
 	((struct testhost_message){                     \
 		.size = sizeof(struct testhost_message), __VA_ARGS__ })
 
+/*
+ * This and testhost_sender are written whole into the test's own memory, so they
+ * never grow: what a later level has to say gets a function (testhost_header).
+ */
 struct testhost_answer {
 	size_t size;
 	enum gantry_verdict verdict;	/* FAILED, REJECTED, DONE */
