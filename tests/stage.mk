@@ -118,8 +118,11 @@ SDK_TESTS = tests/sdk/abi.py tests/sdk/kinds.py tests/sdk/tutorial.py
 SDK_RUN = $(SDK_TESTS)
 TESTS += $(SDK_RUN)
 EXTRA_DIST += $(SDK_TESTS) tests/sdk/_path.py tests/sdk/installed.py \
-	tests/sdk/level-1.abi tests/sdk/level-1.c \
-	tests/sdk/level-1.x86_64.so
+	tests/sdk/level-1.abi tests/sdk/level-1-handler.c tests/sdk/level-1-auth.c \
+	tests/sdk/level-1-breaker.c tests/sdk/level-1-storage.c \
+	tests/sdk/level-1-storage-rows.c tests/sdk/level-1-storage-rows.h \
+	tests/sdk/level-1-handler.x86_64.so tests/sdk/level-1-auth.x86_64.so \
+	tests/sdk/level-1-breaker.x86_64.so tests/sdk/level-1-storage.x86_64.so
 
 # When a level is released; before, only with a word in NEWS.
 record-abi: all

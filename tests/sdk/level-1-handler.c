@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * level-1 - as plugins were written for level 1 of the interface; kept, so that
+ * level-1-handler - as plugins were written for level 1 of the interface; kept, so that
  * it is seen to run on every later one.
  */
 #include <gantry/plugin.h>
@@ -41,7 +41,7 @@ static const struct gantry_handler *const handlers[] = {
 	NULL
 };
 
-GANTRY_PLUGIN(.name = "level-1", .version = "1.0.0",
+GANTRY_PLUGIN(.name = "level-1-handler", .version = "1.0.0",
 	      .summary = "Keeps events as records",
 	      .threads = GANTRY_INLINE, .instance_size = sizeof(struct level_1),
 	      .options = options, .handlers = handlers);
