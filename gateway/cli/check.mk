@@ -4,6 +4,7 @@ CLI_CHECK_SOURCES = gateway/cli/check.c gateway/cli/check.h \
 	gateway/cli/common.c gateway/cli/common.h \
 	gateway/cli/plugins.c gateway/cli/plugins.h \
 	gateway/cli/plugins-check.c gateway/cli/plugins-check.h \
+	gateway/cli/trial.c gateway/cli/trial.h \
 	gateway/cli/plugins-new.c gateway/cli/plugins-new.h \
 	gateway/cli/plugins-test.c gateway/cli/plugins-test.h \
 	gateway/cli/sets.c gateway/cli/sets.h

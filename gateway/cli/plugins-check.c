@@ -10,7 +10,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +21,9 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/trial.h"
 #include "gateway/spec/spec.h"
 
-/* A plugin that is not loaded by then hangs in a constructor. */
-#define CHECK_SECONDS 10
 #define CHECK_MAX_MAN (1 << 20)
 /* The child's last line: what it loaded has not ended it before. */
 #define CHECK_OVER "over\n"
@@ -212,7 +210,7 @@ static void check_child(struct checking *c, struct plugins *plugins)
 	struct gantry_error err = ERROR_INIT;
 	const struct gantry_plugin *p;
 
-	alarm(CHECK_SECONDS);
+	alarm(TRIAL_SECONDS);
 	check_folders(c);
 	fflush(c->out);
 	p = plugins_load(plugins, c->path, &err);
@@ -269,19 +267,11 @@ static void checked_read(struct checked *k, int fd)
 
 static void checked_end(struct checked *k, int status)
 {
-	char why[128];
+	char why[TRIAL_WHY];
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && k->over)
 		return;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-		snprintf(why, sizeof(why), "not loaded after %d s: what runs when it "
-			 "is loaded does not end", CHECK_SECONDS);
-	else if (WIFSIGNALED(status))
-		snprintf(why, sizeof(why), "what runs when it is loaded crashed: %s",
-			 strsignal(WTERMSIG(status)));
-	else
-		snprintf(why, sizeof(why), "what runs when it is loaded ended the "
-			 "process with status %d", WEXITSTATUS(status));
+	trial_why(status, why);
 	checked_add(k, "FAILED", "load", why);
 }
 

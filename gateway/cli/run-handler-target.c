@@ -9,6 +9,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/run-handler.h"
+#include "gateway/cli/trial.h"
 #include "gateway/commit/schema.h"
 #include "gateway/pipeline/graph.h"
 
@@ -105,6 +106,11 @@ static int target_of_plugin(struct run_handler *r)
 	struct config_entry *entry;
 	int status;
 
+	if (path != NULL && trial_load(r->plugins, path, &err) < 0) {
+		fprintf(stderr, "gantry: %s\n", err.message);
+		error_fini(&err);
+		return COMMON_FAILED;
+	}
 	plugin = plugins_load(r->plugins, path != NULL ? path : o->target, &err);
 	if (plugin == NULL) {
 		fprintf(stderr, "gantry: %s\n", err.message);

@@ -241,6 +241,16 @@ def test_check_survives_what_crashes(root):
         status, said = made.check()
         assert status == 1 and said["load"] == (
             "what runs when it is loaded ended the process with status 0"), said
+        for end in ("_Exit(0)", "exit(0)"):
+            made.change(NAME + ".c", "\t_Exit(0)", "\t" + end)
+            made.run(["make", "-s", "all"])
+            done = subprocess.run(
+                ["gantry", "run-handler", "./%s.so" % NAME, "count", "--event", "/dev/null"],
+                cwd=made.at, env=installed.environment(root), text=True,
+                capture_output=True, timeout=60)
+            assert (done.returncode, done.stdout, done.stderr) == (
+                1, "", "gantry: %s/%s.so: what runs when it is loaded ended the process "
+                "with status 0\n" % (os.path.realpath(made.at), NAME)), done
 
 
 def test_new_warns_of_one_that_is_there(root):
