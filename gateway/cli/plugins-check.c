@@ -9,6 +9,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -125,60 +126,134 @@ static bool check_names(const char *page, const char *name)
 	return false;
 }
 
-/* Without the backslashes of "half\-open". NULL: it cannot be read. */
-static char *check_read(const char *path)
+/* Whether the page has it as what is explained, before any "(text, required)". */
+static bool check_has_item(const char *page, const char *name)
 {
-	FILE *in = fopen(path, "re");
-	char *text, *to;
-	size_t n;
+	const char *before = "", *next;
 
-	if (in == NULL)
+	for (const char *at = page; *at != '\0'; before = at, at = next) {
+		size_t len = strcspn(at, "\n");
+		char *line AUTO_FREE = memory_text_n(at, len);
+
+		next = at + len + (at[len] == '\n');
+		line[strcspn(line, "(")] = '\0';
+		if ((strncmp(before, ".TP", 3) == 0 || strncmp(before, ".TQ", 3) == 0 ||
+		     strncmp(at, ".It ", 4) == 0 || strncmp(at, ".IP ", 4) == 0 ||
+		     strncmp(next, ".RS", 3) == 0) && check_names(line, name))
+			return true;
+	}
+	return false;
+}
+
+/* The words alone: "half\-open" without its backslash, "\fBkey\fR" without fonts. */
+static void check_plain(char *text)
+{
+	char *to = text, *from = text;
+
+	while (*from != '\0') {
+		if (*from != '\\') {
+			*to++ = *from++;
+			continue;
+		}
+		from++;
+		if (*from != 'f')
+			continue;
+		from++;
+		if (*from == '[')
+			from += strcspn(from, "]\n");
+		else if (*from == '(')
+			from += strnlen(from, 2);
+		from += *from != '\0';
+	}
+	*to = '\0';
+}
+
+/* gzip's output of a file, as packages install their pages; -1: errno. */
+static int check_unpack(int packed, pid_t *gzip_out)
+{
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		return -1;
+	*gzip_out = fork();
+	if (*gzip_out == 0) {
+		dup2(packed, STDIN_FILENO);
+		dup2(ends[1], STDOUT_FILENO);
+		close(ends[0]);
+		close(ends[1]);
+		execlp("gzip", "gzip", "-dc", NULL);
+		_exit(127);
+	}
+	close(ends[1]);
+	return ends[0];
+}
+
+/* The page; NULL with why it cannot be read. */
+static char *check_read(const char *path, const char **why_out)
+{
+	size_t len = strlen(path), n;
+	bool is_packed = len > 3 && strcmp(path + len - 3, ".gz") == 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status = 0;
+	int from = fd >= 0 && is_packed ? -1 : fd;
+	pid_t gzip = -1;
+	FILE *in;
+	char *text;
+
+	if (fd >= 0 && is_packed) {
+		from = check_unpack(fd, &gzip);
+		close(fd);
+	}
+	if (from < 0) {
+		*why_out = strerror(errno);
 		return NULL;
-	text = to = memory_new(CHECK_MAX_MAN);
+	}
+	in = fdopen(from, "r");
+	text = memory_new(CHECK_MAX_MAN);
 	n = fread(text, 1, CHECK_MAX_MAN - 1, in);
 	fclose(in);
+	if (gzip > 0)
+		waitpid(gzip, &status, 0);
+	if (is_packed && (gzip < 0 || status != 0)) {
+		*why_out = "gzip cannot unpack it";
+		free(text);
+		return NULL;
+	}
 	text[n] = '\0';
-	for (const char *from = text; *from != '\0'; from++)
-		if (*from != '\\')
-			*to++ = *from;
-	*to = '\0';
+	check_plain(text);
 	return text;
 }
 
-/* Beside the plugin, or where it is installed. */
+/* Beside the plugin, or where it is installed; NULL: nowhere. */
 static char *check_man_path(const struct checking *c, const char *name)
 {
-	char *path;
+	int folder = (int)(strrchr(c->path, '/') - c->path);
+	char *paths[] = {
+		memory_format("%.*s/gantry-%s.7", folder, c->path, name),
+		memory_format("%.*s/gantry-%s.7.gz", folder, c->path, name),
+		memory_format(MANDIR "/man7/gantry-%s.7", name),
+		memory_format(MANDIR "/man7/gantry-%s.7.gz", name),
+	};
+	char *found = c->options->man != NULL ? memory_text(c->options->man) : NULL;
 
-	if (c->options->man != NULL)
-		return memory_text(c->options->man);
-	path = memory_format("%.*s/gantry-%s.7",
-			     (int)(strrchr(c->path, '/') - c->path), c->path, name);
-	if (access(path, F_OK) == 0)
-		return path;
-	free(path);
-	return memory_format(MANDIR "/man7/gantry-%s.7", name);
+	for (size_t i = 0; i < ARRAY_LENGTH(paths); i++) {
+		if (found == NULL && access(paths[i], F_OK) == 0)
+			found = paths[i];
+		else
+			free(paths[i]);
+	}
+	return found;
 }
 
-static void check_man(struct checking *c, const struct gantry_plugin *p)
+static void check_page(struct checking *c, const struct gantry_plugin *p,
+		       const char *path, const char *page)
 {
-	char *path AUTO_FREE = check_man_path(c, p->name);
-	char *packed AUTO_FREE = memory_format("%s.gz", path);
-	char *page AUTO_FREE = check_read(path);
 	bool all = true;
 
-	if (page == NULL && access(packed, F_OK) == 0) {
-		check_say(c, "man page", NULL);
-		return;
-	}
-	if (page == NULL) {
-		check_say(c, "man page", "there is no gantry-%s.7 beside the plugin; write "
-			  "one, or name it by --man", p->name);
-		return;
-	}
 	for (size_t i = 0; p->options[i] != NULL; i++)
-		if (!check_names(page, p->options[i]->name)) {
-			check_say(c, "man page", "%s does not name the option %s", path,
+		if (!check_has_item(page, p->options[i]->name)) {
+			check_say(c, "man page", "%s has no item for the option %s: "
+				  "\".It Cm %s\", or \".TP\" and \".B %s\" below it", path,
+				  p->options[i]->name, p->options[i]->name,
 				  p->options[i]->name);
 			all = false;
 		}
@@ -190,6 +265,24 @@ static void check_man(struct checking *c, const struct gantry_plugin *p)
 		}
 	if (all)
 		check_say(c, "man page", NULL);
+}
+
+static void check_man(struct checking *c, const struct gantry_plugin *p)
+{
+	char *path AUTO_FREE = check_man_path(c, p->name);
+	char *page AUTO_FREE = NULL;
+	const char *why = NULL;
+
+	if (path == NULL) {
+		check_say(c, "man page", "there is no gantry-%s.7 beside the plugin; write "
+			  "one, or name it by --man", p->name);
+		return;
+	}
+	page = check_read(path, &why);
+	if (page == NULL)
+		check_say(c, "man page", "%s: %s", path, why);
+	else
+		check_page(c, p, path, page);
 }
 
 /* For "gantry spec": said or not, but not said wrongly. */

@@ -3,6 +3,7 @@
 """What "gantry plugins new" makes of each kind builds without a warning, passes
 its tests, installs and serves; and what "gantry plugins check" says of plugins
 that should not be installed."""
+import gzip
 import json
 import os
 import shutil
@@ -198,15 +199,54 @@ def test_names(root):
 def test_check_finds_what_is_not_documented(root):
     with Made(root, "handler") as made:
         made.change("gantry-%s.7" % NAME, ".It Cm key\n", "")
-        made.change("gantry-%s.7" % NAME, "routing key", "address")
-        made.change("gantry-%s.7" % NAME, NAME + ".counted", "x")
-        status, said = made.check()
+        status, said = made.check()    # that it is a routing key is still said
         assert status == 1 and said["man page"].endswith(
-            "gantry-%s.7 does not name the option key" % NAME), said
+            "/gantry-%s.7 has no item for the option key: \".It Cm key\", or \".TP\" and "
+            "\".B key\" below it" % NAME), said
         os.unlink(os.path.join(made.at, "gantry-%s.7" % NAME))
         assert made.check()[1]["man page"] == (
             "there is no gantry-%s.7 beside the plugin; write one, or name it by --man"
             % NAME)
+
+
+def test_check_knows_an_item(root):
+    """In the words of mdoc, of man, and of what is made from other formats."""
+    with Made(root, "handler") as made:
+        page, mdoc = "gantry-%s.7" % NAME, ".It Cm key\n"
+        for item in (".TP\n.B key\n", '.TP 10\n.BR key " (text)"\n', ".IP key 10\n",
+                     ".TP\n\\fBkey\\fR\n", ".TP\n\\f[B]key\\f[R]\n",
+                     "\\fBkey\\fP\n.RS 4\n", ".It Cm other , Cm key\n"):
+            made.change(page, mdoc, item)
+            assert made.check()[1]["man page"] is None, item
+            made.change(page, item, mdoc)
+        for item in ('.\\" .It Cm key\n', ".B key\n", ".It Cm key_file\n",
+                     '.TP\n.BR other " (default: key)"\n'):
+            made.change(page, mdoc, item)
+            assert "option key" in made.check()[1]["man page"], item
+            made.change(page, item, mdoc)
+
+
+def test_check_reads_an_installed_page(root):
+    """As Debian packs them."""
+    with Made(root, "handler") as made:
+        made.run(["make", "-s", "install"])
+        page = os.path.join(root, "share", "man", "man7", "gantry-%s.7" % NAME)
+        done = ["gantry", "plugins", "check", NAME]
+        assert "0 of 5 checks failed" in made.run(done)
+        made.run(["gzip", "-f", page])
+        try:
+            assert "0 of 5 checks failed" in made.run(done)
+            for content, why in (
+                    (gzip.compress(b".It Cm exchange\ncount\n"), "has no item for the option key"),
+                    (b"no gzip", ": gzip cannot unpack it")):
+                with open(page + ".gz", "wb") as f:
+                    f.write(content)
+                failed = subprocess.run(done, env=installed.environment(root), text=True,
+                                        capture_output=True, timeout=60)
+                assert failed.returncode == 1 and page + ".gz" in failed.stdout, failed
+                assert why in failed.stdout, failed
+        finally:
+            os.unlink(page + ".gz")
 
 
 def test_check_finds_what_has_no_summary(root):
