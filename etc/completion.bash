@@ -17,9 +17,19 @@ _gantry_options() {
 	gantry "$1" --help 2>/dev/null | grep -oE -e '--[a-z][a-z-]*' | sort -u
 }
 
+_gantry_plugins() {
+	gantry plugins list 2>/dev/null | sed 's/ .*//'
+}
+
+_gantry_files() {
+	mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f -- "$1")
+	compopt -o filenames 2>/dev/null
+}
+
 _gantry() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} words
 
+	COMPREPLY=()
 	case $before in
 	--kind)
 		mapfile -t COMPREPLY < <(compgen -W "handler auth breaker storage" -- "$word")
@@ -27,8 +37,7 @@ _gantry() {
 		;;
 	--config | --with | --from | --to | --key | --event | --export | --body | --file | \
 		--jwk | --output | --orders | --html | --man)
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-		compopt -o filenames 2>/dev/null
+		_gantry_files "$word"
 		return
 		;;
 	--plugins | --presets | --into | --templates)
@@ -37,6 +46,15 @@ _gantry() {
 		return
 		;;
 	esac
+	if [[ $COMP_CWORD = 2 && ${COMP_WORDS[1]} = run-handler && $word != -* ]]; then
+		_gantry_files "$word"
+		return
+	elif [[ $COMP_CWORD = 3 && ${COMP_WORDS[1]} = plugins && $word != -* &&
+		$before =~ ^(describe|check|test-storage)$ ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_gantry_plugins)" -- "$word")
+		[ ${#COMPREPLY[@]} -gt 0 ] || _gantry_files "$word"
+		return
+	fi
 	if [ "$COMP_CWORD" = 1 ]; then
 		words="$(_gantry_commands) --help --version"
 	elif [ "$COMP_CWORD" = 2 ] && [[ $word != -* ]]; then

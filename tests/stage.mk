@@ -114,7 +114,8 @@ EXTRA_DIST += demo .ci/run scripts/setup.sh scripts/count_tests.py \
 	data/online-retail/SOURCE.md data/online-retail/2010-12-01.csv
 
 # As an author of plugins has it: installed into a prefix inside the build folder.
-SDK_TESTS = tests/sdk/abi.py tests/sdk/kinds.py tests/sdk/tutorial.py
+SDK_TESTS = tests/sdk/abi.py tests/sdk/kinds.py tests/sdk/tutorial.py \
+	tests/sdk/completion.py
 SDK_RUN = $(SDK_TESTS)
 TESTS += $(SDK_RUN)
 EXTRA_DIST += $(SDK_TESTS) tests/sdk/_path.py tests/sdk/installed.py \
