@@ -22,6 +22,7 @@ EXTRA_DIST += debian/changelog debian/clean debian/control debian/copyright \
 	debian/gantry.examples debian/gantry.install debian/gantry.lintian-overrides \
 	debian/gantry.pm debian/gantry.postinst debian/gantry.postrm debian/gantry.prerm \
 	debian/not-installed debian/rules debian/source/format debian/source/options
-EXTRA_DIST += debian/tests/control debian/tests/lib.sh debian/tests/own-plugin \
-	debian/tests/purge debian/tests/smoke debian/tests/storage-swap \
-	debian/tests/unit debian/tests/upgrade debian/tests/booted
+EXTRA_DIST += debian/tests/booted debian/tests/control debian/tests/lib.sh \
+	debian/tests/other-kinds debian/tests/own-plugin debian/tests/purge \
+	debian/tests/smoke debian/tests/storage-swap debian/tests/tutorial \
+	debian/tests/unit debian/tests/upgrade

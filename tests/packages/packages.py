@@ -20,7 +20,8 @@ import time
 import trees
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
-USERS = ["smoke", "storage-swap", "own-plugin", "upgrade", "purge"]
+USERS = ["smoke", "storage-swap", "own-plugin", "tutorial", "other-kinds", "upgrade",
+         "purge"]
 BINARIES = ["gantry", "gantry-postgres", "gantry-dev"]
 MOST_EXPOSED = 1.5
 # The second build differs from the first in all that must not matter.
