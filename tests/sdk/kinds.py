@@ -4,13 +4,16 @@
 its tests, installs and serves; and what "gantry plugins check" says of plugins
 that should not be installed."""
 import gzip
+import http.server
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -90,9 +93,8 @@ handlers:
 """
 
 
-def ask(headers):
-    request = urllib.request.Request("http://127.0.0.1:8080/inventory-items",
-                                     headers=headers)
+def ask(headers, path="/inventory-items"):
+    request = urllib.request.Request("http://127.0.0.1:8080" + path, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.status
@@ -108,15 +110,25 @@ def write(folder, name, text, mode=0o644):
 
 def served(made, config, answers):
     """A gateway with it, in a network of its own, answers so."""
+    def asked(_):
+        got = [ask(headers) for headers, _ in answers]
+        print("# answers %s" % got, flush=True)
+        assert got == [wanted for _, wanted in answers], got
+    serving(made, CONFIG % config, asked)
+
+
+def serving(made, config, what):
+    """Does that with the gateway's folder, beside it in a network of their own."""
     folder = tempfile.mkdtemp(dir=made.folder)
-    write(folder, "secret", "0123456789abcdef", 0o600)
-    write(folder, "gantry.yaml", CONFIG % config)
+    write(folder, "secret", "0123456789abcdef" * 2, 0o600)
+    write(folder, "gantry.yaml", config)
     child = os.fork()
     if child == 0:
         status = 1
         try:
             installed.alone()
-            status = serve_and_ask(made.root, folder, answers)
+            serve(made.root, folder, what)
+            status = 0
         except Exception as error:    # or nobody would hear of it
             tap.show(error)
             sys.stdout.flush()
@@ -125,20 +137,26 @@ def served(made, config, answers):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
-def serve_and_ask(root, folder, answers):
+def serve(root, folder, what):
     gantry = subprocess.Popen(["gantry", "serve", "--config", "gantry.yaml"], cwd=folder,
                               env=installed.environment(root))
-    end = time.monotonic() + 20
-    while time.monotonic() < end and gantry.poll() is None:
-        try:
-            got = [ask(headers) for headers, _ in answers]
-            break
-        except urllib.error.URLError:
+    try:
+        end = time.monotonic() + 20
+        while not ready():
+            assert time.monotonic() < end and gantry.poll() is None, "it does not serve"
             time.sleep(0.1)
-    gantry.send_signal(signal.SIGTERM)
-    ended = gantry.wait(20)
-    print("# answers %s, exit %d" % (got, ended), flush=True)
-    return 0 if ended == 0 and got == [wanted for _, wanted in answers] else 1
+        what(folder)
+    finally:
+        gantry.send_signal(signal.SIGTERM)
+        ended = gantry.wait(20)
+    assert ended == 0, ended
+
+
+def ready():
+    try:
+        return bool(ask({}))
+    except urllib.error.URLError:
+        return False
 
 
 def test_handler(root):
@@ -151,20 +169,62 @@ def test_auth(root):
     with built(root, "auth") as made:
         served(made, "storage: {plugin: memory}\nauth:\n  first: {plugin: %s, "
                "secret_file: secret, role: reader}" % NAME,
-               [({"X-Secret": "0123456789abcdef"}, 200), ({"X-Secret": "x"}, 401),
+               [({"X-Secret": "0123456789abcdef" * 2}, 200), ({"X-Secret": "x"}, 401),
                 ({}, 401)])
 
 
+class Failing(http.server.BaseHTTPRequestHandler):
+    """An upstream that can only say that it cannot."""
+    calls = 0
+
+    def do_GET(self):
+        Failing.calls += 1
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+BROKEN = CONFIG % """
+storage: {plugin: memory}
+admin: {socket: ./admin.sock}
+auth:
+  first: {plugin: jwt, key_file: secret, algorithm: HS256, issuer: i, audience: a}
+breakers:
+  calls: {plugin: %s, failures: 2, rest: 1h}
+upstreams:
+  orders: {url: "http://127.0.0.1:3001", breaker: calls, retries: 0}
+""" % NAME + """  to-orders: {plugin: proxy, upstream: orders}
+"""
+BROKEN = BROKEN.replace("routes:\n", """routes:
+  - {http: "GET /orders", auth: first, roles: [reader], pipeline: [to-orders.pass]}
+""")
+
+
 def test_breaker(root):
+    """Two failures in a row, and the upstream is not asked any more."""
+    def fails(folder):
+        server = http.server.HTTPServer(("127.0.0.1", 3001), Failing)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        token = made.run(["gantry", "token", "mint", "--key", "secret", "--algorithm",
+                          "HS256", "--issuer", "i", "--audience", "a", "--role",
+                          "reader"], folder).strip()
+        said = []
+        for _ in range(4):
+            said.append((ask({"Authorization": "Bearer " + token}, "/orders"),
+                         Failing.calls, state(folder)))
+        print("# %s" % said, flush=True)
+        assert said == [(500, 1, "closed"), (500, 2, "open"), (503, 2, "open"),
+                        (503, 2, "open")], said
+
+    def state(folder):
+        said = made.run(["gantry", "breakers", "list", "--config", "gantry.yaml"], folder)
+        return re.search(r"^calls +(\w+)", said, re.M).group(1)
+
     with built(root, "breaker") as made:
-        write(made.folder, "secret", "0123456789abcdef", 0o600)
-        write(made.folder, "gantry.yaml", CONFIG % (
-            "storage: {plugin: memory}\nauth:\n  first: {plugin: jwt, key_file: secret, "
-            "algorithm: HS256, issuer: i, audience: a}\nbreakers:\n  "
-            "calls: {plugin: %s, failures: 2}\nupstreams:\n  "
-            "orders: {url: \"http://127.0.0.1:3001\", breaker: calls}" % NAME))
-        said = made.run(["gantry", "check", "--config", "gantry.yaml"], made.folder)
-        assert NAME in said, said
+        serving(made, BROKEN, fails)
 
 
 def test_storage(root):
