@@ -7,6 +7,9 @@ here=$PWD/debian/tests
 work=$(mktemp -d)
 trap 'status=$?; stopped; rm -rf "$work"; exit $status' EXIT
 
+# needrestart is asked by stale(), and not by apt after each package
+export NEEDRESTART_SUSPEND=1
+
 say() { printf '%s\n' "$*"; }
 die() { printf 'FAILED: %s\n' "$*" >&2; exit 1; }
 
@@ -73,6 +76,13 @@ filled() {
 		"$(get order-service "/allocations/by-order/ord_$1")"
 	has "the stock of $1" '"reservedQuantity":2' \
 		"$(get inventory-admin "/inventory-items/inv_$1")"
+}
+
+# stale: the processes that run what an upgrade has replaced, as needrestart sees them
+stale() {
+	env -u NEEDRESTART_SUSPEND needrestart -v -b -r l -l >"$work/stale" 2>&1 ||
+		{ cat "$work/stale"; die "needrestart"; }
+	sed -n 's/^\[main\] \(#[0-9]* uses .*\)/\1/p' "$work/stale"
 }
 
 # A name that no test before has used.
