@@ -20,6 +20,13 @@ import re
 import sqlite3
 
 KIND = os.environ.get("GANTRY_STORAGE", "sqlite")
+# The server that the tests share (around.py) gives cause for it.
+WARNING = re.compile(r'(\{"time"|\d{4}-[-\dT:.]+Z warning )[^\r\n]*the server has fsync off'
+                     r"[^\r\n]*\r?\n")
+
+
+def without_warning(log):
+    return WARNING.sub("", log)
 
 
 class Sqlite:

@@ -38,8 +38,10 @@ class Copy:
         return [PROGRAM, "storage", "copy", *self.words, *more, *self.g.folders()]
 
     def run(self, *more):
-        return subprocess.run(self.command(*more), capture_output=True, text=True,
+        done = subprocess.run(self.command(*more), capture_output=True, text=True,
                               timeout=120)
+        done.stderr = stores.without_warning(done.stderr)
+        return done
 
     def start(self, *more, **popen):
         return subprocess.Popen(self.command(*more), **popen)
