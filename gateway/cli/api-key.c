@@ -21,6 +21,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/parse.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/trial.h"
 #include "gateway/plugin/plugins.h"
 
 #define API_KEY_ROLES_MAX 16
@@ -233,7 +234,7 @@ static int api_key_check(const char *file, const struct gantry_auth *auth,
 /* file NULL: a new key. */
 static int api_key_run(const struct api_key_options *o, const char *file)
 {
-	struct plugins *plugins = plugins_new(o->folder);
+	struct plugins *plugins = trial_plugins(o->folder);
 	struct gantry_error err = ERROR_INIT;
 	const struct gantry_auth *auth = api_key_plugin(plugins, o->plugin, &err);
 	int rc = COMMON_USAGE;

@@ -12,6 +12,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/trial.h"
 #include "gateway/config/config.h"
 #include "gateway/config/yaml.h"
 #include "gateway/pipeline/graph.h"
@@ -433,7 +434,7 @@ static int check_run(int argc, char **argv, const char *usage,
 		return common_usage(usage);
 	c.config = config_load_with(options.config, options.with, options.presets,
 				    &c.problems);
-	c.plugins = plugins_new(options.plugins);
+	c.plugins = trial_plugins(options.plugins);
 	if (c.config != NULL)
 		graph_build(c.config, c.plugins, &c.problems, &c.graph);
 	if (c.config != NULL)

@@ -25,6 +25,7 @@
 #include "gateway/cli/storage.h"
 #include "gateway/cli/token.h"
 #include "gateway/cli/topology.h"
+#include "gateway/cli/trial.h"
 #include "gateway/isolate/host.h"
 
 struct main_command {
@@ -98,6 +99,8 @@ int main(int argc, char **argv)
 	/* what serve starts, and nobody else */
 	if (strcmp(argv[1], "plugin-host") == 0)
 		return host_main();
+	if (strcmp(argv[1], "plugin-trial") == 0)
+		return trial_main(argc - 1, argv + 1);
 	for (size_t i = 0; i < ARRAY_LENGTH(main_commands); i++)
 		if (strcmp(main_commands[i].name, argv[1]) == 0)
 			return main_commands[i].run(argc - 1, argv + 1);

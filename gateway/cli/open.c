@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* open - see open.h. */
 #include "gateway/cli/open.h"
+#include "gateway/cli/trial.h"
 
 #include <stdio.h>
 
@@ -47,7 +48,7 @@ int open_storage_as(const struct common_options *options, enum gantry_prepare mo
 	int status = COMMON_OK;
 
 	*out = (struct open){ 0 };
-	out->plugins = plugins_new(options->plugins);
+	out->plugins = trial_plugins(options->plugins);
 	out->config = config_load_with(options->config, options->with, options->presets,
 				     &problems);
 	if (problems.n == 0)

@@ -14,6 +14,7 @@
 #include "gateway/cli/plugins-check.h"
 #include "gateway/cli/plugins-new.h"
 #include "gateway/cli/plugins-test.h"
+#include "gateway/cli/trial.h"
 #include "gateway/config/option.h"
 #include "gateway/plugin/descriptor.h"
 #include "gateway/plugin/plugins.h"
@@ -417,7 +418,10 @@ int plugins_main(int argc, char **argv)
 		return common_usage(plugins_usage);
 	o.fresh.name = o.check.plugin = o.test.plugin = argv[optind + 1];
 	o.check.json = o.test.json;
-	plugins = plugins_new(o.plugins);
+	plugins = trial_plugins(o.plugins);
+	/* which says itself how that ended */
+	if (strcmp(argv[optind], "check") == 0)
+		plugins_set_trial(plugins, NULL);
 	result = plugins_run(plugins, argv[optind], &o);
 	plugins_free(&plugins);
 	return result;

@@ -106,11 +106,6 @@ static int target_of_plugin(struct run_handler *r)
 	struct config_entry *entry;
 	int status;
 
-	if (path != NULL && trial_load(r->plugins, path, &err) < 0) {
-		fprintf(stderr, "gantry: %s\n", err.message);
-		error_fini(&err);
-		return COMMON_FAILED;
-	}
 	plugin = plugins_load(r->plugins, path != NULL ? path : o->target, &err);
 	if (plugin == NULL) {
 		fprintf(stderr, "gantry: %s\n", err.message);
@@ -217,7 +212,7 @@ int run_handler_find(struct run_handler *r)
 {
 	int status = COMMON_OK;
 
-	r->plugins = plugins_new(r->options->common.plugins);
+	r->plugins = trial_plugins(r->options->common.plugins);
 	if (r->options->has_config)
 		status = target_load(r);
 	if (status != COMMON_OK)

@@ -17,6 +17,7 @@
 #include "gateway/base/memory.h"
 #include "gateway/base/metrics.h"
 #include "gateway/cli/serving.h"
+#include "gateway/cli/trial.h"
 #include "gateway/cli/watchdog.h"
 #include "gateway/isolate/isolate.h"
 #include "gateway/observe/census.h"
@@ -242,6 +243,8 @@ static int serve_main_run(struct serve *s, const sigset_t *set)
 
 	if (status == COMMON_OK)
 		status = serve_configure(s);
+	/* from here on there are threads */
+	plugins_set_trial(s->plugins, trial_spawn);
 	if (status == COMMON_OK)
 		status = serve_run(s, signals);
 	if (signals >= 0)
@@ -261,7 +264,7 @@ int serve_main(int argc, char **argv)
 		return status;
 	if (notify_take_sockets(&s.sockets) < 0)
 		return COMMON_USAGE;
-	s.plugins = plugins_new(s.options.plugins);
+	s.plugins = trial_plugins(s.options.plugins);
 	s.mould = mould_new();
 	status = serve_main_run(&s, &set);
 	current_free(&s.graphs);

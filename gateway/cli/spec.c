@@ -8,6 +8,7 @@
 
 #include "gateway/base/error.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/trial.h"
 #include "gateway/config/emit.h"
 #include "gateway/pipeline/graph.h"
 #include "gateway/spec/spec.h"
@@ -68,7 +69,7 @@ static int spec_write(const struct config *config, const struct graph *graph,
 static int spec_run(const struct common_options *options, spec_make *make)
 {
 	struct problems problems = { 0 };
-	struct plugins *plugins = plugins_new(options->plugins);
+	struct plugins *plugins = trial_plugins(options->plugins);
 	struct graph *graph = NULL;
 	struct config *config = config_load_with(options->config, options->with,
 						 options->presets, &problems);

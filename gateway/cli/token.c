@@ -6,6 +6,7 @@
  * token looks like and when it is good is the plugin's matter.
  */
 #include "gateway/cli/token.h"
+#include "gateway/cli/trial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -247,7 +248,7 @@ static int token_mint(const struct token_options *o)
 {
 	struct gantry_token_key key =
 		GANTRY_TOKEN_KEY(.algorithm = o->algorithm, .kid = o->kid);
-	struct plugins *plugins = plugins_new(o->folder);
+	struct plugins *plugins = trial_plugins(o->folder);
 	struct gantry_error err = ERROR_INIT;
 	AUTO_FREE char *path = realpath(o->key, NULL);
 	const struct gantry_auth *auth;
@@ -326,7 +327,7 @@ static int token_verify_with(const struct token_options *o,
 				   .issuer = o->issuer, .audience = o->audience,
 				   .now_ms = clock_now_ms(),
 				   .leeway_ms = o->leeway_ms);
-	struct plugins *plugins = plugins_new(o->folder);
+	struct plugins *plugins = trial_plugins(o->folder);
 	struct gantry_error err = ERROR_INIT;
 	const struct gantry_auth *auth = token_plugin(plugins, o->plugin, &err);
 	int rc = TOKEN_USAGE;

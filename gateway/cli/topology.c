@@ -12,6 +12,7 @@
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/cli/common.h"
+#include "gateway/cli/trial.h"
 #include "gateway/pipeline/graph.h"
 #include "gateway/source/amqp/topology.h"
 
@@ -57,7 +58,7 @@ static int topology_configure(struct topology_command *c)
 	struct problems problems = { 0 };
 	int status = COMMON_OK;
 
-	c->plugins = plugins_new(c->options.plugins);
+	c->plugins = trial_plugins(c->options.plugins);
 	c->config = config_load_with(c->options.config, c->options.with, c->options.presets,
 				    &problems);
 	if (c->config != NULL)

@@ -3,13 +3,21 @@
 #include "gateway/cli/trial.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "gateway/base/error.h"
+#include "gateway/base/memory.h"
+
+/* In "plugin-trial": where the byte goes. */
+#define TRIAL_FD 3
 
 void trial_why(int status, char why[TRIAL_WHY])
 {
@@ -25,34 +33,123 @@ void trial_why(int status, char why[TRIAL_WHY])
 }
 
 /* In the child: a byte says that it came to its end. */
-static void trial_child(struct plugins *plugins, const char *path, int fd)
+static void trial_child(const char *path, int fd)
 {
 	struct gantry_error err = ERROR_INIT;
 
 	alarm(TRIAL_SECONDS);
-	plugins_load(plugins, path, &err);
+	plugins_load(plugins_new("/"), path, &err);
 	_exit(write(fd, "", 1) == 1 ? 0 : 1);
 }
 
-int trial_load(struct plugins *plugins, const char *path, struct gantry_error *err)
+/* What it prints and reads is nobody's. */
+static void trial_silence(void)
 {
-	char why[TRIAL_WHY], over;
-	int ends[2], status = 0;
-	ssize_t n;
-	pid_t child;
+	int null = open("/dev/null", O_RDWR);
 
-	if (pipe(ends) < 0 || (child = fork()) < 0)
-		return gantry_fail(err, "no process to load it in: %s", strerror(errno));
-	if (child == 0) {
-		close(ends[0]);
-		trial_child(plugins, path, ends[1]);
-	}
-	close(ends[1]);
-	n = read(ends[0], &over, 1);
-	close(ends[0]);
-	waitpid(child, &status, 0);
+	for (int fd = 0; fd <= 2 && null >= 0; fd++)
+		dup2(null, fd);
+}
+
+/* Ends with the child, whose end of the pipe is fd. */
+static int trial_wait(const char *path, pid_t child, int fd, struct gantry_error *err)
+{
+	struct pollfd over = { .fd = fd, .events = POLLIN };
+	char why[TRIAL_WHY], byte;
+	int status = 0;
+	ssize_t n = 0;
+
+	/* one that cannot be alarmed is killed */
+	while (poll(&over, 1, (TRIAL_SECONDS + 2) * 1000) < 0 && errno == EINTR)
+		;
+	if (over.revents != 0)
+		n = read(fd, &byte, 1);
+	else
+		kill(child, SIGKILL);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
 	if (n == 1)
 		return 0;
 	trial_why(status, why);
 	return gantry_fail(err, "%s: %s", path, why);
+}
+
+int trial_fork(const char *path, struct gantry_error *err)
+{
+	int ends[2], result;
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return gantry_fail(err, "%s: no pipe to try it: %s", path, strerror(errno));
+	child = fork();
+	if (child == 0) {
+		trial_silence();
+		trial_child(path, ends[1]);
+	}
+	close(ends[1]);
+	result = child < 0 ? gantry_fail(err, "%s: no process to try it: %s", path,
+					 strerror(errno)) :
+			     trial_wait(path, child, ends[0], err);
+	close(ends[0]);
+	return result;
+}
+
+struct plugins *trial_plugins(const char *folder)
+{
+	struct plugins *plugins = plugins_new(folder);
+
+	plugins_set_trial(plugins, trial_fork);
+	return plugins;
+}
+
+/* 0, or what errno would be. */
+static int trial_start(const char *path, int fd, pid_t *pid_out)
+{
+	char name[] = "gantry", command[] = "plugin-trial", *file = memory_text(path);
+	char *argv[] = { name, command, file, NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	int failed;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawn_file_actions_init(&files);
+	posix_spawn_file_actions_adddup2(&files, fd, TRIAL_FD);
+	posix_spawn_file_actions_addclosefrom_np(&files, TRIAL_FD + 1);
+	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
+	posix_spawn_file_actions_destroy(&files);
+	posix_spawnattr_destroy(&attributes);
+	free(file);
+	return failed;
+}
+
+int trial_spawn(const char *path, struct gantry_error *err)
+{
+	int ends[2], failed, result;
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return gantry_fail(err, "%s: no pipe to try it: %s", path, strerror(errno));
+	failed = trial_start(path, ends[1], &child);
+	close(ends[1]);
+	result = failed != 0 ? gantry_fail(err, "%s: no process to try it: %s", path,
+					   strerror(failed)) :
+			       trial_wait(path, child, ends[0], err);
+	close(ends[0]);
+	return result;
+}
+
+int trial_main(int argc, char **argv)
+{
+	if (argc != 2 || fcntl(TRIAL_FD, F_GETFD) < 0) {
+		fputs("gantry: plugin-trial is started by \"gantry serve\", before it loads a "
+		      "plugin that is new\n", stderr);
+		return 2;
+	}
+	trial_silence();
+	trial_child(argv[1], TRIAL_FD);
+	return 1;	/* never */
 }

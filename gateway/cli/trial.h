@@ -16,9 +16,18 @@
 void trial_why(int status, char why[TRIAL_WHY]);
 
 /*
- * Whether the process outlives the loading; 0, or -1 with err. That it can be
- * loaded at all is not said.
+ * For plugins_set_trial(): whether a process outlives the loading of the file; 0, or
+ * -1 with err. That it can be loaded at all is not said. trial_fork() loads it in a
+ * copy of this process, which must have one thread; trial_spawn() in "gantry
+ * plugin-trial", which takes longer.
  */
-int trial_load(struct plugins *plugins, const char *path, struct gantry_error *err);
+int trial_fork(const char *path, struct gantry_error *err);
+int trial_spawn(const char *path, struct gantry_error *err);
+
+/* Those of a folder, each tried by trial_fork() before it is loaded. */
+struct plugins *trial_plugins(const char *folder);
+
+/* "gantry plugin-trial FILE", which trial_spawn() starts. */
+int trial_main(int argc, char **argv);
 
 #endif

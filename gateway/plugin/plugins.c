@@ -30,6 +30,7 @@ struct plugins_file {
 struct plugins {
 	struct arena arena;
 	const char *folder;
+	plugins_trial *trial;		/* NULL: none */
 	struct plugins_file *files;
 };
 
@@ -258,6 +259,11 @@ static bool plugins_is_overwritten(const struct plugins *plugins,
 	return false;
 }
 
+void plugins_set_trial(struct plugins *plugins, plugins_trial *trial)
+{
+	plugins->trial = trial;
+}
+
 static const struct gantry_plugin *plugins_take(struct plugins *plugins,
 						struct plugins_open *o,
 						struct gantry_error *err)
@@ -274,6 +280,8 @@ static const struct gantry_plugin *plugins_take(struct plugins *plugins,
 		return NULL;
 	}
 	if (elf_check(o->fd, o->path, plugins_is_offered, &numbers, err) < 0)
+		return NULL;
+	if (plugins->trial != NULL && plugins->trial(o->path, err) < 0)
 		return NULL;
 	plugin = plugins_run(plugins, o, err);
 	if (plugin == NULL)

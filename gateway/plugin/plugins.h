@@ -19,6 +19,14 @@ struct plugins *plugins_new(const char *folder);
 void plugins_free(struct plugins **plugins);
 
 /*
+ * To load a file runs its code, which may end the process. trial says of each file,
+ * by its path, whether a process outlives that, before it is loaded for the first
+ * time: 0, or -1 with err, and it is not loaded. NULL (at first): none is tried.
+ */
+typedef int plugins_trial(const char *path, struct gantry_error *err);
+void plugins_set_trial(struct plugins *plugins, plugins_trial *trial);
+
+/*
  * The plugin of a short name (folder/NAME.so) or of an absolute path; loaded
  * now, unless this very file was before. Lives until plugins_free(). NULL with
  * err, whose message begins with the file.

@@ -9,6 +9,7 @@ BAD_PLUGINS = \
 	tests/bad/backlog-twice.so \
 	tests/bad/bad-options.so \
 	tests/bad/bad-threads.so \
+	tests/bad/ends.so \
 	tests/bad/extra-export.so \
 	tests/bad/good.so \
 	tests/bad/half-auth.so \

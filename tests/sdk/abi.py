@@ -62,15 +62,16 @@ def offered():
 
 def built(folder, sdk=SDK):
     """A library in which the type of each function of the headers stands."""
-    source = os.path.join(folder, "all.c")
-    with open(source, "w") as f:
+    source, out = "all.c", os.path.join(folder, "all.so")
+    with open(os.path.join(folder, source), "w") as f:
         f.write('#include <gantry/plugin.h>\n#include "testhost/testhost.h"\n')
         for name in offered():
             f.write("__typeof__(%s) *const of_%s = %s;\n" % (name, name, name))
         for name in ("plugin", "document", "note", "storage", "handler", "auth", "breaker"):
             f.write("const struct gantry_%s *of_struct_%s;\n" % (name, name))
-    out = os.path.join(folder, "all.so")
-    subprocess.run(CC + ["-g", "-shared", "-fPIC", "-I", sdk, "-o", out, source], check=True)
+    # its name stands in what is recorded; its folder need not
+    subprocess.run(CC + ["-g", "-shared", "-fPIC", "-I", os.path.abspath(sdk), "-o", out,
+                         source], check=True, cwd=folder)
     return out
 
 

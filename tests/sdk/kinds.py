@@ -349,7 +349,7 @@ def test_check_survives_what_crashes(root):
                 cwd=made.at, env=installed.environment(root), text=True,
                 capture_output=True, timeout=60)
             assert (done.returncode, done.stdout, done.stderr) == (
-                1, "", "gantry: %s/%s.so: what runs when it is loaded ended the process "
+                2, "", "gantry: %s/%s.so: what runs when it is loaded ended the process "
                 "with status 0\n" % (os.path.realpath(made.at), NAME)), done
 
 

@@ -35,7 +35,8 @@ tests_unit_jwt_key_CFLAGS = $(CFLAGS_UNIT_JWT)
 tests_unit_jwt_key_LDADD = $(LDADD_UNIT_JWT)
 
 # The command with the plugin as it is built, loaded from the build folder.
-tests_unit_jwt_token_SOURCES = tests/unit/jwt_token.c $(CLI_TOKEN_SOURCES)
+tests_unit_jwt_token_SOURCES = tests/unit/jwt_token.c $(CLI_TOKEN_SOURCES) \
+	gateway/cli/trial.c gateway/cli/trial.h
 tests_unit_jwt_token_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DPLUGIN_BUILT='"$(abs_top_builddir)/plugins/jwt/.libs/jwt.so"'
 tests_unit_jwt_token_LDADD = $(LDADD_UNIT)

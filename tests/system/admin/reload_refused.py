@@ -7,7 +7,7 @@ import os
 import _path  # noqa: F401
 from letters import local
 from rabbit import make_tls, wait_for
-from reloading import column, main, reload, reloaded, run
+from reloading import BUILT, column, main, reload, reloaded, run
 
 
 def audited(g):
@@ -76,6 +76,21 @@ def test_an_instance_that_does_not_open(g):
     g.change(options="text: good", more="")
     reload(g)
     assert g.version()["text"] == "good"
+
+
+def test_a_plugin_that_ends_the_process(g):
+    """It is tried in another one first: by the gateway that runs, by one that is to
+    start, and by a check."""
+    ends = os.path.join(os.path.dirname(BUILT), "bad", "ends.so")
+    g.replace(("handlers:\n", "handlers:\n  e: {plugin: %s}\n" % ends))
+    why = "gantry.yaml:10:15: handlers.e.plugin: %s: what runs when it is loaded " \
+        "ended the process with status 0" % ends
+    refused(g, why)
+    for command in "check", "serve":
+        got = run(g, command=command)
+        assert (got.returncode, got.stdout, got.stderr) == (2, "", why + "\n"), got
+    g.change()
+    reload(g)
 
 
 def test_what_needs_a_restart(g):

@@ -80,10 +80,11 @@ def wait_for(what, done, seconds=20):
         time.sleep(0.01)
 
 
-def run(g, *words):
+def run(g, *words, command="reload"):
+    folders = [w for w in g.folders() if "plugins" not in w.lower()] \
+        if command == "reload" else g.folders()
     return subprocess.run(
-        [PROGRAM, "reload", "--config", g.path("gantry.yaml")] + list(words) +
-        [w for w in g.folders() if "plugins" not in w.lower()],
+        [PROGRAM, command, "--config", g.path("gantry.yaml")] + list(words) + folders,
         capture_output=True, text=True, timeout=60)
 
 
