@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 gateway_libcore_a_SOURCES += \
+	gateway/base/again.c gateway/base/again.h \
 	gateway/base/arena.c gateway/base/arena.h \
 	gateway/base/clock.c gateway/base/clock.h \
 	gateway/base/error.c gateway/base/error.h \

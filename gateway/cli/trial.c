@@ -6,18 +6,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/base/again.h"
 #include "gateway/base/error.h"
-#include "gateway/base/memory.h"
-
-/* In "plugin-trial": where the byte goes. */
-#define TRIAL_FD 3
 
 void trial_why(int status, char why[TRIAL_WHY])
 {
@@ -102,30 +97,6 @@ struct plugins *trial_plugins(const char *folder)
 	return plugins;
 }
 
-/* 0, or what errno would be. */
-static int trial_start(const char *path, int fd, pid_t *pid_out)
-{
-	char name[] = "gantry", command[] = "plugin-trial", *file = memory_text(path);
-	char *argv[] = { name, command, file, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int failed;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, fd, TRIAL_FD);
-	posix_spawn_file_actions_addclosefrom_np(&files, TRIAL_FD + 1);
-	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	free(file);
-	return failed;
-}
-
 int trial_spawn(const char *path, struct gantry_error *err)
 {
 	int ends[2], failed, result;
@@ -133,7 +104,7 @@ int trial_spawn(const char *path, struct gantry_error *err)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return gantry_fail(err, "%s: no pipe to try it: %s", path, strerror(errno));
-	failed = trial_start(path, ends[1], &child);
+	failed = again_start("plugin-trial", path, ends[1], &child);
 	close(ends[1]);
 	result = failed != 0 ? gantry_fail(err, "%s: no process to try it: %s", path,
 					   strerror(failed)) :
@@ -144,12 +115,12 @@ int trial_spawn(const char *path, struct gantry_error *err)
 
 int trial_main(int argc, char **argv)
 {
-	if (argc != 2 || fcntl(TRIAL_FD, F_GETFD) < 0) {
+	if (argc != 2 || fcntl(AGAIN_FD, F_GETFD) < 0) {
 		fputs("gantry: plugin-trial is started by \"gantry serve\", before it loads a "
 		      "plugin that is new\n", stderr);
 		return 2;
 	}
 	trial_silence();
-	trial_child(argv[1], TRIAL_FD);
+	trial_child(argv[1], AGAIN_FD);
 	return 1;	/* never */
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/base/again.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 #include "gateway/config/config.h"
@@ -36,14 +37,14 @@ struct host {
 /* The next frame, whenever it comes; the gateway's end ends us. */
 static void host_receive(char **bytes_out, size_t *len_out)
 {
-	while (wire_receive(MOULD_FD, bytes_out, len_out, INT64_MAX / 2) < 0)
+	while (wire_receive(AGAIN_FD, bytes_out, len_out, INT64_MAX / 2) < 0)
 		if (errno != ETIMEDOUT)
 			_exit(0);
 }
 
 static void host_send(struct host *h)
 {
-	if (wire_send(MOULD_FD, &h->pen, INT64_MAX / 2) < 0)
+	if (wire_send(AGAIN_FD, &h->pen, INT64_MAX / 2) < 0)
 		_exit(0);
 }
 
@@ -178,7 +179,7 @@ int host_main(void)
 	static struct host h;
 	struct stat st;
 
-	if (fstat(MOULD_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
+	if (fstat(AGAIN_FD, &st) < 0 || !S_ISSOCK(st.st_mode)) {
 		fputs("gantry: plugin-host is started by \"gantry serve\", for handlers "
 		      "with isolation: process\n", stderr);
 		return 2;

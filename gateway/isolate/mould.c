@@ -7,7 +7,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gateway/base/again.h"
 #include "gateway/base/error.h"
 #include "gateway/base/memory.h"
 
@@ -71,29 +71,6 @@ void mould_free(struct mould **mould)
 	*mould = NULL;
 }
 
-/* A group of its own: Ctrl-C in a terminal is the gateway's to answer. */
-static int mould_spawn(int fd, pid_t *pid_out)
-{
-	char name[] = "gantry", command[] = "plugin-host";
-	char *argv[] = { name, command, NULL };
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none;
-	int failed;
-
-	sigemptyset(&none);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawn_file_actions_init(&files);
-	posix_spawn_file_actions_adddup2(&files, fd, MOULD_FD);
-	posix_spawn_file_actions_addclosefrom_np(&files, MOULD_FD + 1);
-	failed = posix_spawn(pid_out, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawn_file_actions_destroy(&files);
-	posix_spawnattr_destroy(&attributes);
-	return failed;
-}
-
 static int mould_start(struct mould *mould, struct gantry_error *err)
 {
 	int ends[2], failed;
@@ -102,7 +79,7 @@ static int mould_start(struct mould *mould, struct gantry_error *err)
 		return 0;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 		return gantry_fail(err, "no socket for its process: %s", strerror(errno));
-	failed = mould_spawn(ends[1], &mould->pid);
+	failed = again_start("plugin-host", NULL, ends[1], &mould->pid);
 	close(ends[1]);
 	mould->fd = ends[0];
 	if (failed == 0)
@@ -196,7 +173,7 @@ static int mould_next(void)
 	int fd;
 
 	do
-		n = recvmsg(MOULD_FD, mould_note(&note, &byte, 1), MSG_CMSG_CLOEXEC);
+		n = recvmsg(AGAIN_FD, mould_note(&note, &byte, 1), MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		_exit(0);
@@ -214,14 +191,14 @@ void mould_serve(void)
 		pid_t pid = mould_fork();
 
 		if (pid == 0) {
-			dup2(fd, MOULD_FD);
+			dup2(fd, AGAIN_FD);
 			close(fd);
 			return;
 		}
 		if (pid < 0)
 			pid = -errno;
 		close(fd);
-		if (send(MOULD_FD, &pid, sizeof(pid), MSG_NOSIGNAL) < 0)
+		if (send(AGAIN_FD, &pid, sizeof(pid), MSG_NOSIGNAL) < 0)
 			_exit(0);
 	}
 }

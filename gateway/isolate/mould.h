@@ -14,7 +14,6 @@
 
 #include <gantry/error.h>
 
-#define MOULD_FD 3		/* its socket, and that of a copy */
 #define MOULD_WAIT_MS 10000
 
 struct mould;
@@ -25,7 +24,7 @@ struct mould *mould_new(void);
 void mould_free(struct mould **mould);
 
 /*
- * A new copy, which has the other end of a socket as MOULD_FD. It is a child of
+ * A new copy, which has the other end of a socket as AGAIN_FD. It is a child of
  * this process: whoever takes it waits for it, and closes the socket. 0, -1 with
  * err. Any thread, one at a time.
  */

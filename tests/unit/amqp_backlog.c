@@ -184,13 +184,6 @@ static void put_row(int64_t ref, int64_t after, const char *owner, const char *t
 		.table = COMMIT_OUTBOX, .values = v });
 }
 
-static void pass_ms(int64_t ms)
-{
-	pthread_mutex_lock(&world.lock);
-	world.ahead_ms += ms;
-	pthread_mutex_unlock(&world.lock);
-}
-
 /* What was there before the start, and what the hand-over lost. */
 static void test_a_pass_finds_all(void **state)
 {
@@ -252,7 +245,7 @@ static void test_a_dead_gateway(void **state)
 	backlog_lost(a.backlog);
 	turns(&a, NULL, 60);
 	assert_string_equal(a.sent, "");
-	pass_ms(COMMITTER_LEASE_MS + 1000);
+	world_pass(&world, COMMITTER_LEASE_MS + 1000);
 	a.now_ms += 31000;
 	until_rows(&a, NULL, 0);
 	assert_string_equal(a.sent, "One Two Three ");

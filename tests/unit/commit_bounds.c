@@ -102,7 +102,7 @@ static void test_old_outbox_refuses(void **state)
 {
 	(void)state;
 	assert_int_equal(tell("One"), 200);
-	pass_ms(options.outbox_max_age_ms + 1000);
+	world_pass(&world, options.outbox_max_age_ms + 1000);
 	tell("Two");		/* shows the time; the age is looked at twice a second */
 	for (int i = 0; i < 100 && !committer_outbox(world.committer).full; i++) {
 		usleep(20000);

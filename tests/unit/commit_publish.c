@@ -203,14 +203,14 @@ static void test_lease_of_two_replicas(void **state)
 	assert_false(got.held);
 	assert_int_equal(got.epoch, 1);
 	/* kept: the other one still may not */
-	pass_ms(COMMITTER_LEASE_MS - 2000);
+	world_pass(&world, COMMITTER_LEASE_MS - 2000);
 	got = lease(world.committer, "a", LEASE_KEEP, 1);
 	assert_true(got.held);
 	assert_int_equal(got.epoch, 1);
-	pass_ms(4000);
+	world_pass(&world, 4000);
 	assert_false(lease(b, "a", LEASE_TAKE, 0).held);
 	/* not kept: its rows are taken over whole */
-	pass_ms(COMMITTER_LEASE_MS);
+	world_pass(&world, COMMITTER_LEASE_MS);
 	got = lease(b, "a", LEASE_TAKE, 0);
 	assert_true(got.held);
 	assert_int_equal(got.epoch, 2);

@@ -43,13 +43,6 @@ static struct replica take(const char *name)
 	return r;
 }
 
-static void pass_ms(int64_t ms)
-{
-	pthread_mutex_lock(&world.lock);
-	world.ahead_ms += ms;
-	pthread_mutex_unlock(&world.lock);
-}
-
 /* A committer in place of the world's own. */
 static void serve_as(struct replica *r, const char *owner)
 {
@@ -111,7 +104,7 @@ static void test_each_has_its_own(void **state)
 	assert_int_equal(b.number, 1);
 	/* the first one of this name may live still */
 	assert_int_equal(again.number, 2);
-	pass_ms(REPLICA_LEASE_MS + 1);
+	world_pass(&world, REPLICA_LEASE_MS + 1);
 	assert_int_equal(take("c").number, 0);
 	assert_int_equal(lease_number("replica:0", "epoch"), 2);
 	assert_int_equal(world_count_text(&world, COMMIT_LEASES, "owner", "c"), 1);
@@ -174,7 +167,7 @@ static void test_kept_inside_units(void **state)
 	serve_as(&a, "a");
 	assert_int_equal(publish("one"), 200);
 	assert_int_equal(lease_number("replica:0", "until"), until);
-	pass_ms(REPLICA_LEASE_MS / 2);
+	world_pass(&world, REPLICA_LEASE_MS / 2);
 	/* the lane's own idea of the time comes with the load */
 	assert_int_equal(publish("two"), 200);
 	assert_int_equal(publish("three"), 200);
@@ -191,7 +184,7 @@ static void test_run_out_and_kept(void **state)
 	(void)state;
 	serve_as(&a, "a");
 	assert_int_equal(publish("one"), 200);
-	pass_ms(10 * REPLICA_LEASE_MS);
+	world_pass(&world, 10 * REPLICA_LEASE_MS);
 	assert_int_equal(publish("two"), 200);
 	assert_int_equal(committer_counts(world.committer).conflicts, 1);
 	assert_int_equal(number_in("two"), 0);
@@ -205,7 +198,7 @@ static void test_lost_to_another(void **state)
 	(void)state;
 	serve_as(&a, "a");
 	assert_int_equal(publish("one"), 200);
-	pass_ms(2 * REPLICA_LEASE_MS);
+	world_pass(&world, 2 * REPLICA_LEASE_MS);
 	assert_int_equal(take("b").number, 0);
 	assert_int_equal(publish("two"), 200);
 	assert_int_equal(number_in("two"), 1);
@@ -230,7 +223,7 @@ static void test_lost_with_lanes(void **state)
 	serve_as(&a, "a");
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(publish("early"), 200);
-	pass_ms(2 * REPLICA_LEASE_MS);
+	world_pass(&world, 2 * REPLICA_LEASE_MS);
 	assert_int_equal(take("b").number, 0);
 	for (int i = 0; i < 400 && status != 20; i++) {
 		int got = publish("late");
@@ -288,7 +281,7 @@ static void test_turns(void **state)
 	assert_false(got.held);
 	assert_true(got.namesake);
 	assert_in_range(got.left_ms, 1, 10000);
-	pass_ms(4000);
+	world_pass(&world, 4000);
 	got = wish(LEASE_KEEP, 10000, 1);
 	assert_true(got.held);
 	assert_int_equal(got.epoch, 1);
@@ -316,7 +309,7 @@ static void test_turns_of_two(void **state)
 	assert_false(wish(LEASE_KEEP, 10000, 1).held);
 	assert_false(wish(LEASE_TURN, 10000, 1).held);
 	/* late by 3 of 10 s: the rhythm stays */
-	pass_ms(33000);
+	world_pass(&world, 33000);
 	got = wish(LEASE_TURN, 10000, 0);
 	assert_true(got.held);
 	assert_int_equal(got.epoch, 2);

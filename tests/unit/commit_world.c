@@ -529,6 +529,13 @@ size_t world_count(struct world *w, unsigned table)
 	return n;
 }
 
+void world_pass(struct world *w, int64_t ms)
+{
+	pthread_mutex_lock(&w->lock);
+	w->ahead_ms += ms;
+	pthread_mutex_unlock(&w->lock);
+}
+
 size_t world_count_text(struct world *w, unsigned table, const char *column,
 			const char *text)
 {

@@ -121,6 +121,8 @@ size_t world_count(struct world *w, unsigned table);
 /* How many rows have this text in this column. */
 size_t world_count_text(struct world *w, unsigned table, const char *column,
 			const char *text);
+/* The storage's clock goes ahead. */
+void world_pass(struct world *w, int64_t ms);
 struct query_store world_query_store(struct world *w);
 /* Change rows behind the committer, in a unit of its own; no unit is open. */
 void world_change(struct world *w, const struct gantry_change *change);

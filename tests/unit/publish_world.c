@@ -102,10 +102,3 @@ struct committer *replica(const char *name)
 	other.replica = 1;
 	return committer_new(&other, &world.storage, &world);
 }
-
-void pass_ms(int64_t ms)
-{
-	pthread_mutex_lock(&world.lock);
-	world.ahead_ms += ms;
-	pthread_mutex_unlock(&world.lock);
-}

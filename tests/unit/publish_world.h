@@ -30,7 +30,4 @@ struct committer_lease lease(struct committer *c, const char *owner, enum lease_
 /* One more on the same storage. */
 struct committer *replica(const char *name);
 
-/* The storage's clock goes ahead. */
-void pass_ms(int64_t ms);
-
 #endif
