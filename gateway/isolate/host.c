@@ -167,7 +167,7 @@ static void host_serve_one(struct host *h)
 	if (frame_take_request(&eye, &work, &handler, m) < 0 || !host_has(h, handler))
 		_exit(2);
 	before = m->effects;
-	verdict = host_run(h, work, handler);
+	verdict = message_heed(m, host_run(h, work, handler), &before);
 	frame_put_reply(&h->pen, m, verdict, &before);
 	host_send(h);
 	message_clear(m);

@@ -326,8 +326,10 @@ static size_t effects_text_len(const struct effect *e)
 	}
 }
 
-static int effects_too_large(const struct effect *e, struct gantry_error *err)
+static int effects_too_large(struct effects *effects, const struct effect *e,
+			     struct gantry_error *err)
 {
+	effects->overfull = true;
 	return gantry_fail(err, "%s of more than %u bytes",
 			   e->kind == EFFECT_REPLY ? "a reply" : "effects", effects_max(e));
 }
@@ -342,19 +344,21 @@ int effects_add(struct effects *effects, struct arena *arena,
 	unsigned max = 0, *counter;
 
 	counter = effects_counter(effects, effect->kind, &max);
-	if (counter != NULL && *counter >= max)
+	if (counter != NULL && *counter >= max) {
+		effects->overfull = true;
 		return gantry_fail(err, "too many effects of one kind (at most %u)",
 				   max);
+	}
 	/* before there is a copy of what nothing bounds */
 	if (effects_text_len(effect) > effects_max(effect) - effects_used(effects, effect))
-		return effects_too_large(effect, err);
+		return effects_too_large(effects, effect, err);
 	effects_put(&pen, &head, sizeof(head));
 	effects_put_fields(&pen, effect);
 	if (effect->kind == EFFECT_REPLY)
 		effects->reply_len += effects->len - mark.len;
 	if (effects_used(effects, effect) > effects_max(effect)) {
 		effects_truncate(effects, &mark);
-		return effects_too_large(effect, err);
+		return effects_too_large(effects, effect, err);
 	}
 	head.size = (uint32_t)(effects->len - mark.len);
 	memcpy(effects->bytes + mark.len, &head, sizeof(head));

@@ -36,6 +36,7 @@ struct effects {
 	size_t len, room;
 	size_t reply_len;		/* of len: what replies take */
 	unsigned n_commands, n_events, n_records, n_headers, n_answer_headers;
+	bool overfull;			/* something was not taken: it does not fit */
 };
 
 struct effect_record {
@@ -75,7 +76,7 @@ extern const size_t effects_command_numbers[EFFECTS_COMMAND_NUMBERS];
 int64_t effects_command_flags(const struct gantry_command *c);
 void effects_command_set_flags(struct gantry_command *c, int64_t flags);
 
-/* Add one; 0, or -1 with err when a bound is passed. */
+/* Add one; 0, or -1 with err and overfull when a bound is passed. */
 int effects_add(struct effects *effects, struct arena *arena,
 		const struct effect *effect, struct gantry_error *err);
 

@@ -375,6 +375,7 @@ static void engine_call(struct gantry_message *m, const struct route_step *step)
 			  (int)m->verdict);
 		m->verdict = GANTRY_FAILED;
 	}
+	m->verdict = message_heed(m, m->verdict, &mark);
 	/* a query that cannot be is the sender's fault, not the moment's */
 	if (m->verdict == GANTRY_FAILED && m->error.permanent)
 		m->verdict = GANTRY_REJECTED;

@@ -96,6 +96,20 @@ void message_begin_run(struct gantry_message *m)
 	error_reset(&m->error);
 }
 
+enum gantry_verdict message_heed(struct gantry_message *m, enum gantry_verdict verdict,
+				 const struct effects *mark)
+{
+	const struct route_step *step = &m->route->steps[m->step];
+
+	if (!m->effects.overfull || (verdict != GANTRY_NEXT && verdict != GANTRY_DONE))
+		return verdict;
+	effects_truncate(&m->effects, mark);
+	error_set(&m->error, "INTERNAL_ERROR",
+		  "%s.%s went on although what it staged does not fit", step->instance->name,
+		  step->handler->name);
+	return GANTRY_FAILED;
+}
+
 void message_flush_logs(struct gantry_message *m)
 {
 	struct message_log *line, *next, *first = NULL;

@@ -196,6 +196,13 @@ void message_correlate(struct gantry_message *m);
    log lines of the run that counts go out. */
 void message_complete(struct gantry_message *m);
 void message_begin_run(struct gantry_message *m);
+/*
+ * What the verdict of handle or settle comes to. A handler that goes on although
+ * it was told that something does not fit would lose that without a word: it has
+ * failed, with an error of m, and what it staged since mark is gone.
+ */
+enum gantry_verdict message_heed(struct gantry_message *m, enum gantry_verdict verdict,
+				 const struct effects *mark);
 void message_flush_logs(struct gantry_message *m);
 
 #endif

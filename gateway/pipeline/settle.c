@@ -44,11 +44,13 @@ static enum gantry_verdict settle_one(struct gantry_message *m,
 {
 	struct pulse *pulse = m->engine != NULL ? &m->engine->pulse : NULL;
 	int slot = pulse != NULL ? pulse_begin(pulse) : -1;
+	const struct effects mark = m->effects;
 	enum gantry_verdict verdict;
 
 	verdict = step->handler->settle(step->instance->self, m, &m->error);
 	if (pulse != NULL)
 		pulse_end(pulse, slot);
+	verdict = message_heed(m, verdict, &mark);
 	switch (verdict) {
 	case GANTRY_NEXT:
 	case GANTRY_DONE:

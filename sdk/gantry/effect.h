@@ -6,7 +6,9 @@
  *
  * All return 0 (gantry_command: its step) or -1 with err set when an argument
  * is wrong or a bound is passed (1,000 commands, 64 publishes, 64 records,
- * 1 MiB in all; replies apart, 16 MiB). Arguments are copied at the call;
+ * 1 MiB in all; replies apart, 16 MiB). Who was told that a bound is passed and
+ * says DONE or NEXT all the same has failed: nothing is lost without a word. A
+ * verdict of FAILED or REJECTED stands. Arguments are copied at the call;
  * trees are written out at the call and stay the caller's.
  */
 #ifndef GANTRY_EFFECT_H

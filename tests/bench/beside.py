@@ -35,7 +35,7 @@ GOAL = 1.10
 RATE = 500                  # of the one that is measured, a second
 PAUSE = 0.05                # of the one that misbehaves, after one it survived
 DEATHS = 5                  # of an instance, until it is left dead
-# of what "excess" stages nothing fits; of "flood" 900 kB do, and are stored
+# of what "excess" stages nothing fits; of "flood" 900 kB do
 DEEDS = ["crash", "spin", "busy", "leak", "elsewhere", "scribble", "nonsense", "excess",
          "flood"]
 ELSEWHERE = {

@@ -40,7 +40,7 @@ static int wild_publish(struct gantry_message *m, struct gantry_error *err)
 	return done;
 }
 
-/* One of 900,000 bytes fits, but no second one. */
+/* One of 900,000 bytes fits, but no second one: it is told so, and does not listen. */
 static void wild_fill(struct gantry_message *m, size_t len)
 {
 	char *much = malloc(len);
@@ -161,6 +161,8 @@ static enum gantry_verdict wild_taken(const void *self, struct gantry_message *m
 		wild_touch(NULL);
 	if (what != NULL && strcmp(what, "sleep") == 0)
 		usleep(400000);
+	if (what != NULL && strcmp(what, "flood") == 0)
+		wild_fill(m, 900000);
 	gantry_write_object(w, NULL);
 	gantry_write_text(w, "allocation", o->allocations[0]->id);
 	gantry_write_text(w, "order", o->allocations[0]->order_id);

@@ -257,6 +257,40 @@ static enum gantry_verdict do_huge(struct shot *s, struct gantry_message *m,
 		       GANTRY_FAILED : GANTRY_DONE;
 }
 
+static enum gantry_verdict do_heedless(struct shot *s, struct gantry_message *m,
+				       struct gantry_error *err)
+{
+	too_many(s, m, err);
+	return (enum gantry_verdict)s->number;
+}
+
+/* Going on would lose what did not fit; whoever gives up has listened. */
+static void check_heed(enum gantry_verdict verdict, int status, const char *message)
+{
+	struct shot s;
+
+	shot_init(&world, &s, GANTRY_INLINE, do_heedless);
+	s.text = "event";
+	s.number = verdict;
+	shot_run(&s);
+	assert_int_equal(s.m.answer.status, status);
+	assert_string_equal(s.m.error.message, message);
+	assert_int_equal(s.m.effects.n_events, status == 500 ? 0 : 64);
+	shot_fini(&s);
+}
+
+static void test_heed(void **state)
+{
+	static const char heedless[] =
+		"inline.step went on although what it staged does not fit";
+	static const char told[] = "too many effects of one kind (at most 64)";
+
+	(void)state;
+	check_heed(GANTRY_DONE, 500, heedless);
+	check_heed(GANTRY_NEXT, 500, heedless);
+	check_heed(GANTRY_FAILED, 503, told);
+}
+
 static void test_bounds(void **state)
 {
 	struct shot s;
@@ -437,6 +471,7 @@ int main(void)
 		TEST(test_read_away),
 		TEST(test_bad_verdict),
 		TEST(test_bounds),
+		TEST(test_heed),
 		TEST(test_answer_headers),
 		TEST(test_overlap),
 		TEST(test_strand_order),

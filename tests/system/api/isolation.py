@@ -190,13 +190,15 @@ def test_nonsense_is_no_verdict(g):
     assert do(g, "good").status == 201
 
 
-def test_too_much_is_cut_off(g):
-    """Of 100 events of 900 kB the one that fits is there; the others it was told
-    of by -1, and did not listen."""
-    got = do(g, "flood")
-    assert got.status == 201, got
-    rows = g.rows("select count(*) n from outbox where length(body) > 500000")
-    assert rows == [{"n": 1}], rows
+def test_too_much_is_refused(g):
+    """Of 100 events of 900 kB one fits; the others it was told of by -1, and went on:
+    nothing of its message is kept."""
+    for what in ("flood", "excess"):
+        before = g.rows("select count(*) n from outbox")
+        got = do(g, what)
+        assert got.status == 500 and got.code == "INTERNAL_ERROR", got
+        assert seen(g, "wild.do went on although what it staged does not fit")
+        assert g.rows("select count(*) n from outbox") == before
     assert do(g, "good").status == 201
 
 
@@ -222,6 +224,11 @@ def test_settle(g):
         assert time.monotonic() - began < 2
         # undone, and nobody else was
         assert g.quantities(item)[1] == 1
+    got = g.client("order-service").post(
+        "/take", {"order": "ord_w2", "item": item, "settle": "flood"})
+    assert got.status == 500, got
+    assert got.json["error"]["message"].startswith("wild.take went on although"), got
+    assert g.quantities(item)[1] == 1
     got = take(g, "ord_w3", item)
     assert got.status == 201, got
 
